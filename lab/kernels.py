@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's cloud kernels, downloaded and unpacked, never installed.
+
+In:  a series ("6.1") and the mirror this machine's apt already uses.
+Out: Kernel(series, release, vmlinuz, modules), kept in the cache.
+
+Each series has a private apt root (sources, lists, state), so the machine's own apt is read for its
+mirror and otherwise left alone, and a kernel of another suite needs no change to the machine.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.cache import cached
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+PARTS = re.compile(r"linux-(image|binary|modules|base)-\d\S*$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a series comes from: a suite, and the package that always depends on its newest kernel."""
+
+    suite: str
+    meta: str = "linux-image-cloud-amd64"
+
+
+SERIES = {
+    "5.10": Source("bullseye-security"),
+    "6.1": Source("bookworm"),
+    "6.12": Source("bookworm-security", "linux-image-6.12-cloud-amd64"),
+    "7": Source("trixie-backports"),
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    series: str
+    release: str
+    vmlinuz: Path
+    modules: Path
+
+
+def kernel(series: str) -> Kernel:
+    """The newest kernel of @series, from the cache or from the machine's mirror."""
+    if series not in SERIES:
+        raise ValueError(f"no kernel series {series!r}; known: {', '.join(SERIES)}")
+    place = cached("kernels", series, lambda folder: _fetch(SERIES[series], folder))
+    modules = next((place / "modules").iterdir())
+    return Kernel(series, modules.name, place / "vmlinuz", modules)
+
+
+def mirror(suite: str) -> str:
+    """The address this machine's apt uses for Debian, or for its security updates."""
+    out = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"],
+        check=True, capture_output=True, text=True).stdout
+    known = [line.split(" ", 1) for line in out.splitlines() if " " in line]
+    security = [uri for release, uri in known if release.endswith("-security")]
+    plain = [uri for release, uri in known if not release.endswith("-security")]
+    if suite.endswith("-security"):
+        # the two lie side by side on every mirror that has both
+        security += [uri.rstrip("/") + "-security/" for uri in plain]
+        found = security
+    else:
+        found = plain
+    if not found:
+        raise RuntimeError("apt knows no Debian mirror here: is there a sources.list, "
+                           "and was `apt-get update` run?")
+    return found[0]
+
+
+def _fetch(source: Source, folder: Path) -> None:
+    """Fills @folder with vmlinuz and modules/RELEASE/."""
+    apt = _private_apt(source, folder / "apt")
+    subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
+    debs, tree = folder / "debs", folder / "tree"
+    debs.mkdir()
+    names = _kernel_parts(apt, source.meta)
+    subprocess.run(["apt-get", *apt, "-qq", "download", *names], check=True, cwd=debs,
+                   stdout=sys.stderr)
+    for deb in debs.iterdir():
+        subprocess.run(["dpkg", "-x", deb, tree], check=True)
+    release = _only(list(tree.glob("lib/modules/*")) + list(tree.glob("usr/lib/modules/*")))
+    image = _only(list(tree.glob("boot/vmlinuz-*"))
+                  or list(tree.glob("usr/lib/modules/*/vmlinuz")))
+    (folder / "modules").mkdir()
+    image.rename(folder / "vmlinuz")
+    release.rename(folder / "modules" / release.name)
+    for scrap in (folder / "apt", debs, tree):
+        shutil.rmtree(scrap)
+
+
+def _private_apt(source: Source, root: Path) -> list[str]:
+    """Options that make apt work below @root, with one suite in its sources."""
+    for sub in ("lists/partial", "archives/partial"):
+        (root / sub).mkdir(parents=True)
+    (root / "status").touch()
+    (root / "sources.list").write_text(
+        f"deb [arch=amd64 signed-by={KEYRING}] {mirror(source.suite)} {source.suite} main\n",
+        encoding="utf-8")
+    options = {
+        "Dir::Etc::sourcelist": root / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "Dir::State": root,
+        "Dir::State::lists": root / "lists",
+        "Dir::State::status": root / "status",
+        "Dir::Cache": root,
+        "Dir::Cache::archives": root / "archives",
+        "Acquire::Languages": "none",
+        "APT::Architecture": "amd64",
+        "APT::Sandbox::User": "root" if os.getuid() == 0 else "",
+    }
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def _kernel_parts(apt: list[str], meta: str) -> list[str]:
+    """The packages that hold the kernel itself: one, or the split ones of newer releases."""
+    todo, found = [meta], []
+    while todo:
+        shown = subprocess.run(["apt-cache", *apt, "show", "--no-all-versions", todo.pop()],
+                               check=True, capture_output=True, text=True).stdout
+        for line in re.findall(r"^(?:Pre-)?Depends: (.*)$", shown, re.MULTILINE):
+            for name in re.findall(r"[a-z0-9][a-z0-9+.-]+(?=[ ,]|$)", line):
+                if PARTS.match(name) and name not in found:
+                    found.append(name)
+                    todo.append(name)
+    if not found:
+        raise RuntimeError(f"{meta} depends on no kernel image")
+    return found
+
+
+def _only(paths: list[Path]) -> Path:
+    if len(paths) != 1:
+        raise RuntimeError(f"expected one kernel in the package, found {[p.name for p in paths]}")
+    return paths[0]
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or ("6.1", "6.12"):
+        print(kernel(wanted))

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * settings.h - what an operator may set for a VM, and the table of it
+ *
+ * Layer: model (pure).
+ * In:    daemon/config.c fills it in from YAML, by the table.
+ * Out:   policy/ obeys it; journal/ writes it down; documentation prints the table.
+ *
+ * The table is the only list of keys: name, unit, range, default and help.
+ */
+#ifndef BALLONET_MODEL_SETTINGS_H
+#define BALLONET_MODEL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum vm_mode {
+	MODE_OFF = 0, /* never touched, never asked */
+	MODE_OBSERVE, /* watched; said what would be done */
+	MODE_SQUEEZE,
+	MODE_COUNT,
+};
+
+struct settings {
+	uint64_t mode; /* enum vm_mode */
+	/* when it is worth it */
+	uint64_t interval_us;
+	uint64_t stats_max_age_us;
+	uint64_t min_yield_b;
+	uint64_t min_yield_ppm;
+	/* what is never taken */
+	uint64_t reserve_min_b;
+	uint64_t reserve_ppm;
+	uint64_t free_keep_min_b;
+	/* how it is done */
+	uint64_t step_b;
+	uint64_t fast_interval_us;
+	uint64_t inflate_max_us;
+	uint64_t stall_after_us;
+	uint64_t stall_rate_b;
+	/* signs of distress */
+	uint64_t faults_per_s;
+	uint64_t grow_max_b;
+	/* cold cache */
+	uint64_t press_cache;
+	uint64_t cold_first_ppm;
+	uint64_t calm_cpu_ppm;
+	/* afterwards */
+	uint64_t rest_min_us;
+	uint64_t rest_max_us;
+	/* the host */
+	uint64_t host_short_ppm;
+	uint64_t host_well_ppm;
+	uint64_t hold_max_us;
+};
+
+enum setting_unit {
+	UNIT_MODE,  /* off, observe, squeeze */
+	UNIT_BOOL,  /* true, false */
+	UNIT_BYTES, /* "64MiB", "1GiB", plain bytes */
+	UNIT_TIME,  /* microseconds; "10s", "20ms", "1h" */
+	UNIT_SHARE, /* millionths; "5%" */
+	UNIT_COUNT, /* a plain number */
+};
+
+/* One key of the configuration. */
+struct setting {
+	const char *key;
+	enum setting_unit unit;
+	size_t offset; /* of a uint64_t in struct settings */
+	uint64_t min, max, def;
+	const char *help;
+};
+
+/* All keys, in the order in which they are documented; *ret_n of them. */
+const struct setting *settings_table(size_t *ret_n);
+
+/* The key called @key, or NULL. */
+const struct setting *setting_find(const char *key);
+
+/* The value of @key's field in @s. */
+uint64_t setting_get(const struct settings *s, const struct setting *key);
+void setting_put(struct settings *s, const struct setting *key, uint64_t value);
+
+/* Every key at its default. */
+void settings_init(struct settings *s);
+
+/*
+ * Do the values go together? NULL where they do, else a sentence that names
+ * the keys. Ranges of single keys are the table's and are checked here too.
+ */
+const char *settings_conflict(const struct settings *s);
+
+/*
+ * Parses the text of one value by the key's unit: "64MiB", "10s", "5%",
+ * "true", "squeeze", or a plain number in the unit's own base (bytes,
+ * microseconds for UNIT_TIME are never plain: a time needs its unit).
+ * 0, -EINVAL where it is not such a value, or -ERANGE outside the key's range.
+ */
+int setting_parse(const struct setting *key, const char *text, uint64_t *ret_value);
+
+/* The word of a mode ("squeeze"); never NULL. */
+const char *mode_word(uint64_t mode);
+
+#endif

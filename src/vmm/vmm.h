@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vmm.h - the one interface to every hypervisor: facts out, targets in
+ *
+ * Layer: vmm (may include model, base).
+ * In:    addresses of VMs; decisions (refresh, target) from daemon/apply.
+ * Out:   events, and the vmm's share of struct vm_facts.
+ *
+ * All connections live in one nested epoll behind one fd: sd-event dispatches
+ * one source per wakeup, which at 1000 busy sockets costs 35 times as much
+ * (shared facts, section 8). Nothing here blocks, and nothing here reads a
+ * clock: the caller says what time it is.
+ */
+#ifndef BALLONET_VMM_VMM_H
+#define BALLONET_VMM_VMM_H
+
+#include "model/snapshot.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct vmm;      /* all connections */
+struct vmm_conn; /* one VM */
+
+enum vmm_kind {
+	VMM_QMP, /* a QEMU monitor socket that nobody else uses */
+};
+
+enum vmm_event {
+	VMM_EVENT_UP,       /* connected, device looked for, first facts known */
+	VMM_EVENT_DOWN,     /* connection lost; it is tried again with back-off */
+	VMM_EVENT_STATS,    /* fresh statistics that vmm_refresh() asked for have come */
+	VMM_EVENT_ACTUAL,   /* the balloon changed */
+	VMM_EVENT_STATE,    /* paused, resumed, reset */
+	VMM_EVENT_SHUTDOWN, /* the guest or QEMU is going away for good */
+};
+
+/* Called from vmm_dispatch() and vmm_timeout(); may call anything but vmm_free(). */
+typedef void (*vmm_event_fn)(void *userdata, struct vmm_conn *conn, enum vmm_event event);
+
+/* @poll_s: the statistics polling interval set on guests that have none, seconds, >= 1. */
+int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret);
+
+/*
+ * Puts back on every connected VM the polling interval found when it was
+ * connected to (as far as the socket takes it without blocking), closes all.
+ */
+void vmm_free(struct vmm *vmm);
+
+/* The nested epoll fd: readable when vmm_dispatch() has something to do. */
+int vmm_fd(const struct vmm *vmm);
+
+/* Handles what is readable, a bounded amount per call (the fd stays readable for the rest). */
+void vmm_dispatch(struct vmm *vmm, uint64_t now_us);
+
+/* The next instant at which vmm_timeout() has something to do; UINT64_MAX: none. */
+uint64_t vmm_deadline(const struct vmm *vmm);
+
+/* Handles what is due: commands past their deadline, reconnects, statistics to be asked again. */
+void vmm_timeout(struct vmm *vmm, uint64_t now_us);
+
+/*
+ * Starts to connect to @address (for VMM_QMP the path of a unix socket) and
+ * keeps trying until removed. @conn_userdata comes back from
+ * vmm_conn_userdata(). 0, -EINVAL (path too long) or -ENOMEM.
+ */
+int vmm_add(struct vmm *vmm, enum vmm_kind kind, const char *address, void *conn_userdata,
+	    uint64_t now_us, struct vmm_conn **ret);
+
+/* Puts the polling interval back as far as possible, and closes. Takes NULL. No event comes. */
+void vmm_remove(struct vmm_conn *conn);
+
+void *vmm_conn_userdata(const struct vmm_conn *conn);
+const char *vmm_conn_address(const struct vmm_conn *conn);
+
+/* The VM's own name as the hypervisor says ("query-name"); "" where it has none or is not up. */
+const char *vmm_conn_name(const struct vmm_conn *conn);
+
+/* The process at the other end (SO_PEERCRED); 0 while not connected. */
+pid_t vmm_conn_pid(const struct vmm_conn *conn);
+
+/* One sentence on the last trouble of the connection; "" where there is none. */
+const char *vmm_conn_trouble(const struct vmm_conn *conn);
+
+/*
+ * Writes the hypervisor's share of the facts: state, device, reporting, boots,
+ * target_error, ram_b, actual_b, stats. Leaves all other members alone.
+ */
+void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts);
+
+/*
+ * Reads the statistics that the hypervisor holds (one request), for a calm
+ * VM: they are as old as the polling interval allows. VMM_EVENT_STATS follows
+ * when the reply is there. 0 or -ENOTCONN.
+ */
+int vmm_poll(struct vmm_conn *conn, uint64_t now_us);
+
+/*
+ * Asks the guest for statistics now, and for the balloon's size: VMM_EVENT_STATS
+ * follows when statistics taken after this call are there. One refresh is
+ * under way at most; further calls join it. 0 or -ENOTCONN.
+ */
+int vmm_refresh(struct vmm_conn *conn, uint64_t now_us);
+
+/* The fast part is over: puts back the polling interval that was there before vmm_refresh(). */
+void vmm_calm(struct vmm_conn *conn, uint64_t now_us);
+
+/*
+ * Asks for @target_b bytes to remain to the guest. At or above its memory
+ * means balloon to 0. 0, -ENOTCONN, or -EINVAL for 0. A refusal by the
+ * hypervisor is told by vm_facts.target_error.
+ */
+int vmm_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us);
+
+#endif
