@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * settings.c - the table of settings, and how a value is read
+ *
+ * Layer: model (pure).
+ * In:    keys and texts from the configuration.
+ * Out:   struct settings, every value within its range.
+ *
+ * The defaults say where they come from, because an operator will ask.
+ */
+#include "model/settings.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct settings, field)
+#define SECONDS(n) ((n) * USEC_PER_SEC)
+#define PERCENT(n) ((n) * PPM / 100)
+
+static const struct setting table[] = {
+	{ "mode", UNIT_MODE, AT(mode), 0, MODE_COUNT - 1, MODE_SQUEEZE,
+	  "off: never touched; observe: watched, and said what would be done; squeeze: squeezed" },
+	{ "interval", UNIT_TIME, AT(interval_us), SECONDS(1), SECONDS(3600), SECONDS(10),
+	  "how often a calm VM is looked at" },
+	{ "stats_max_age", UNIT_TIME, AT(stats_max_age_us), 500 * USEC_PER_MSEC, SECONDS(60),
+	  SECONDS(2), "older statistics never begin or continue an inflate" },
+	{ "min_yield", UNIT_BYTES, AT(min_yield_b), MIB, 1024 * GIB, 64 * MIB,
+	  "a squeeze must be expected to free at least this much" },
+	{ "min_yield_share", UNIT_SHARE, AT(min_yield_ppm), 0, PPM, PERCENT(10),
+	  "and at least this share of what the VM has resident" },
+	{ "reserve_min", UNIT_BYTES, AT(reserve_min_b), 16 * MIB, 1024 * GIB, 96 * MIB,
+	  "guest available memory that is never taken" },
+	{ "reserve_share", UNIT_SHARE, AT(reserve_ppm), 0, PERCENT(90), PERCENT(5),
+	  "and at least this share of the guest's memory" },
+	{ "free_keep", UNIT_BYTES, AT(free_keep_min_b), 0, 1024 * GIB, 32 * MIB,
+	  "free guest memory left alone where only stale memory is wanted, so that the guest "
+	  "does not begin to reclaim" },
+	{ "step", UNIT_BYTES, AT(step_b), 4 * MIB, 64 * GIB, 128 * MIB,
+	  "how far a target may run ahead of the balloon" },
+	{ "fast_interval", UNIT_TIME, AT(fast_interval_us), 4 * USEC_PER_MSEC, SECONDS(1),
+	  20 * USEC_PER_MSEC, "pause between two requests for statistics during a squeeze" },
+	{ "inflate_max", UNIT_TIME, AT(inflate_max_us), SECONDS(1), SECONDS(3600), SECONDS(60),
+	  "an inflate that takes longer is ended" },
+	{ "stall_after", UNIT_TIME, AT(stall_after_us), SECONDS(1), SECONDS(60), SECONDS(4),
+	  "an inflate is judged slow over this time (ChromeOS: 4 s)" },
+	{ "stall_rate", UNIT_BYTES, AT(stall_rate_b), 0, GIB, 15 * MIB,
+	  "bytes per second below which it is slow, and ended (ChromeOS: 15 MiB/s)" },
+	{ "faults_per_s", UNIT_COUNT, AT(faults_per_s), 1, 1000000, 300,
+	  "major page faults per second that count as distress" },
+	{ "grow_max", UNIT_BYTES, AT(grow_max_b), 4 * MIB, 64 * GIB, 48 * MIB,
+	  "a guest that takes this much for itself during an inflate wants it more" },
+	{ "press_cache", UNIT_BOOL, AT(press_cache), 0, 1, 1,
+	  "press page cache of quiet guests, not only freed memory" },
+	{ "cold_first", UNIT_SHARE, AT(cold_first_ppm), 0, PPM, PERCENT(75),
+	  "share of a quiet guest's page cache taken for cold before anything was learned" },
+	{ "calm_cpu", UNIT_SHARE, AT(calm_cpu_ppm), 0, 64 * PPM, PERCENT(15),
+	  "a VM that uses more of one processor is busy: its page cache is left alone" },
+	{ "rest_min", UNIT_TIME, AT(rest_min_us), SECONDS(1), SECONDS(86400), SECONDS(60),
+	  "rest after a squeeze that was worth it" },
+	{ "rest_max", UNIT_TIME, AT(rest_max_us), SECONDS(1), SECONDS(86400), SECONDS(3600),
+	  "the rest doubles up to this while squeezes disappoint" },
+	{ "host_short", UNIT_SHARE, AT(host_short_ppm), 0, PERCENT(90), PERCENT(6),
+	  "the host is short below this share of available memory: balloons are held" },
+	{ "host_well", UNIT_SHARE, AT(host_well_ppm), 0, PERCENT(95), PERCENT(10),
+	  "and well again above this share: held balloons go to 0" },
+	{ "hold_max", UNIT_TIME, AT(hold_max_us), 0, SECONDS(86400), SECONDS(600),
+	  "a balloon is held no longer than this" },
+};
+
+static const char *const mode_words[MODE_COUNT] = {
+	[MODE_OFF] = "off",
+	[MODE_OBSERVE] = "observe",
+	[MODE_SQUEEZE] = "squeeze",
+};
+
+struct suffix {
+	const char *text;
+	uint64_t factor;
+};
+
+static const struct suffix byte_suffixes[] = {
+	{ "", 1 },      { "B", 1 },     { "KiB", KIB }, { "MiB", MIB },
+	{ "GiB", GIB }, { "K", KIB },   { "M", MIB },   { "G", GIB },
+};
+static const struct suffix time_suffixes[] = {
+	{ "us", 1 },
+	{ "ms", USEC_PER_MSEC },
+	{ "s", USEC_PER_SEC },
+	{ "min", 60 * USEC_PER_SEC },
+	{ "h", 3600 * USEC_PER_SEC },
+};
+static const struct suffix share_suffixes[] = { { "%", PPM / 100 }, { "ppm", 1 } };
+static const struct suffix count_suffixes[] = { { "", 1 } };
+
+const struct setting *settings_table(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(table);
+	return table;
+}
+
+const struct setting *setting_find(const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].key, key) == 0)
+			return &table[i];
+	return NULL;
+}
+
+uint64_t setting_get(const struct settings *s, const struct setting *key)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)s + key->offset, sizeof(value));
+	return value;
+}
+
+void setting_put(struct settings *s, const struct setting *key, uint64_t value)
+{
+	memcpy((char *)s + key->offset, &value, sizeof(value));
+}
+
+void settings_init(struct settings *s)
+{
+	size_t i;
+
+	memset(s, 0, sizeof(*s));
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		setting_put(s, &table[i], table[i].def);
+}
+
+const char *settings_conflict(const struct settings *s)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		uint64_t v = setting_get(s, &table[i]);
+
+		if (v < table[i].min || v > table[i].max)
+			return table[i].key;
+	}
+	if (s->rest_max_us < s->rest_min_us)
+		return "rest_max is shorter than rest_min";
+	if (s->host_well_ppm < s->host_short_ppm)
+		return "host_well is below host_short";
+	return NULL;
+}
+
+/* Reads digits into *ret; returns what follows them, or NULL for none or too many. */
+static const char *parse_digits(const char *text, uint64_t *ret)
+{
+	const char *p = text;
+	uint64_t v = 0;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (v > (UINT64_MAX - digit) / 10)
+			return NULL;
+		v = v * 10 + digit;
+	}
+	*ret = v;
+	return p == text ? NULL : p;
+}
+
+static int parse_scaled(const char *text, const struct suffix *suffixes, size_t n, uint64_t *ret)
+{
+	const char *rest;
+	uint64_t v;
+	size_t i;
+
+	rest = parse_digits(text, &v);
+	if (!rest)
+		return -EINVAL;
+	for (i = 0; i < n; i++)
+		if (strcmp(rest, suffixes[i].text) == 0) {
+			*ret = u64_mul_sat(v, suffixes[i].factor);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int parse_word(const char *text, const char *const *words, size_t n, uint64_t *ret)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(text, words[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int parse_unit(enum setting_unit unit, const char *text, uint64_t *ret)
+{
+	static const char *const bool_words[] = { "false", "true" };
+
+	switch (unit) {
+	case UNIT_MODE:
+		return parse_word(text, mode_words, ARRAY_SIZE(mode_words), ret);
+	case UNIT_BOOL:
+		return parse_word(text, bool_words, ARRAY_SIZE(bool_words), ret);
+	case UNIT_BYTES:
+		return parse_scaled(text, byte_suffixes, ARRAY_SIZE(byte_suffixes), ret);
+	case UNIT_TIME:
+		return parse_scaled(text, time_suffixes, ARRAY_SIZE(time_suffixes), ret);
+	case UNIT_SHARE:
+		return parse_scaled(text, share_suffixes, ARRAY_SIZE(share_suffixes), ret);
+	case UNIT_COUNT:
+	default:
+		return parse_scaled(text, count_suffixes, ARRAY_SIZE(count_suffixes), ret);
+	}
+}
+
+int setting_parse(const struct setting *key, const char *text, uint64_t *ret_value)
+{
+	uint64_t v;
+	int r;
+
+	r = parse_unit(key->unit, text, &v);
+	if (r < 0)
+		return r;
+	if (v < key->min || v > key->max)
+		return -ERANGE;
+	*ret_value = v;
+	return 0;
+}
+
+const char *mode_word(uint64_t mode)
+{
+	return mode < MODE_COUNT ? mode_words[mode] : "unknown";
+}

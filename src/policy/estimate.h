@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * estimate.h - what of a VM's memory could be freed, by the figures of now
+ *
+ * Layer: policy (pure).
+ * In:    facts of one VM, its settings, what was learned of it.
+ * Out:   stale memory, cold cache, the reserve, and how large a balloon may be.
+ *
+ * It is an estimate for deciding only. What was freed is always measured.
+ */
+#ifndef BALLONET_POLICY_ESTIMATE_H
+#define BALLONET_POLICY_ESTIMATE_H
+
+#include "model/history.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+/* Bytes. All are 0 where the statistics they need were never sent. */
+struct estimate {
+	uint64_t reserve_b;   /* available memory that must stay with the guest */
+	uint64_t available_b; /* as the guest says */
+	uint64_t free_b;      /* as the guest says */
+	uint64_t cache_b;     /* page cache that counts as available */
+	uint64_t stale_b;     /* resident, and not in use by the guest */
+	uint64_t cold_b;      /* page cache worth pressing; 0 for a busy guest */
+	uint64_t size_b;      /* the balloon that would get both, within the reserve */
+	bool busy;            /* its page cache is taken to be in use */
+};
+
+/* Statistics that the policy cannot do without: MEMFREE, MEMTOT, AVAIL. */
+bool estimate_possible(const struct guest_stats *stats);
+
+/* The guest's used memory (total less free), bytes; FIGURE_UNKNOWN without statistics. */
+uint64_t estimate_used(const struct guest_stats *stats);
+
+/* The reserve for a guest with these statistics: the larger of the two settings. */
+uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *stats);
+
+/*
+ * Estimates for a VM whose balloon is at 0, from statistics that are possible
+ * and a footprint that is known.
+ *
+ *   stale = resident - used - overhead
+ *   cold  = learned share of the page cache, where the guest is quiet
+ *
+ * overhead is what the last squeeze could not bring back; before one it is
+ * taken to be what the guest does not manage (ram - MEMTOT: its kernel image
+ * and page structures) and 64 MiB of the hypervisor's own.
+ */
+void estimate_vm(const struct settings *s, const struct vm_facts *vm, const struct history *h,
+		 struct estimate *ret);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * explain.h - a decision as one plain sentence with its numbers
+ *
+ * Layer: policy (pure).
+ * In:    a decision.
+ * Out:   a sentence for people.
+ *
+ * It says what is, not what to think of it; the same words wherever shown.
+ */
+#ifndef BALLONET_POLICY_EXPLAIN_H
+#define BALLONET_POLICY_EXPLAIN_H
+
+#include "model/plan.h"
+
+#include <stddef.h>
+
+/* Long enough for every sentence. */
+#define EXPLAIN_MAX 320
+
+/*
+ * Writes the sentence for @d, taken at @now_us, into @text of @size bytes
+ * (>= 1; cut where it does not fit). Returns its whole length.
+ */
+size_t explain(const struct decision *d, uint64_t now_us, char *text, size_t size);
+
+/* "612 MiB", "1.2 GiB", "unknown": @bytes as people read them. */
+void explain_bytes(uint64_t bytes, char *text, size_t size);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guard.h - the last word before the balloon grows
+ *
+ * Layer: policy (pure).
+ * In:    the facts of now and the target about to be set.
+ * Out:   REASON_NONE, or why the target must not be set.
+ *
+ * The squeeze asks it when it decides, and daemon/apply asks it again with the
+ * facts of the moment in which it acts. A balloon that shrinks is never refused.
+ */
+#ifndef BALLONET_POLICY_GUARD_H
+#define BALLONET_POLICY_GUARD_H
+
+#include "model/plan.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+/*
+ * May @target_b (bytes that remain to the guest) be set? It may where the
+ * balloon does not grow; else only where the guest runs, statistics and size
+ * are fresh, and the guest would keep its reserve even if all of it were
+ * taken at once.
+ */
+enum reason guard_target(const struct settings *s, const struct vm_facts *vm, uint64_t target_b,
+			 uint64_t now_us);
+
+/* Bytes by which the balloon may grow beyond what it holds now; 0 where it may not. */
+uint64_t guard_room(const struct settings *s, const struct vm_facts *vm, uint64_t now_us);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * opportunity.h - is a squeeze of this VM worth it and allowed, now?
+ *
+ * Layer: policy (pure).
+ * In:    the facts of a VM whose balloon is at 0, and what is remembered.
+ * Out:   REASON_NONE to begin, or why not, with the figures.
+ *
+ * An operator's request lifts what asks "is it worth it", never what asks
+ * "is it safe".
+ */
+#ifndef BALLONET_POLICY_OPPORTUNITY_H
+#define BALLONET_POLICY_OPPORTUNITY_H
+
+#include "policy/estimate.h"
+
+#include "model/plan.h"
+
+struct opportunity {
+	enum reason reason; /* REASON_NONE: begin */
+	struct estimate est;
+	uint64_t expected_b; /* stale + cold that a balloon of est.size_b would get */
+	uint64_t need_b;     /* what must be expected for it to be worth it */
+};
+
+/*
+ * REASON_NONE, or the first thing in the way. @requested: an operator asks.
+ * Every reason that is not about facts missing comes with est filled in.
+ * REASON_STATS_STALE says that all else is well and fresh statistics decide.
+ */
+void opportunity_find(const struct settings *s, const struct vm_facts *vm, const struct history *h,
+		      uint64_t now_us, bool requested, struct opportunity *ret);
+
+#endif
