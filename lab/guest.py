@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real guest: QEMU, a Debian kernel, and the agent at the other end of a virtio-serial port.
+
+In:  Spec, what the machine is like.
+Out: Guest: start, ask the agent, footprint, and the QMP socket that a manager may have for itself.
+
+The manager's QMP socket is never used by the lab: QEMU talks to one client at a time, so the lab
+has a second monitor of its own.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.cache import BUILD, locked
+from lab.disk import data_disk, swap_disk
+from lab.footprint import Footprint, footprint
+from lab.initramfs import BALLOON, initramfs
+from lab.kernels import kernel
+from lab.process import Process, wait_for
+
+QEMU = "qemu-system-x86_64"
+AGENT_PORT = "org.ballonet.lab"
+BOOT_DEADLINE_S = 180  # 8 to 16 s under TCG; another build may have both cores
+PROBE_DEADLINE_S = 20  # KVM that works boots in 2 s, KVM that does not may hang for ever
+TB_SIZE_MIB = 32  # TCG's translations count as the guest's resident memory: keep them small
+ANSWER_DEADLINE_S = 30
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A guest as its user would describe it."""
+
+    name: str = "guest"
+    series: str = "6.1"
+    memory_mib: int = 1024
+    vcpus: int = 1
+    balloon: bool = True  # the device
+    driver: str | Path | None = BALLOON  # the guest's driver for it: a module's name, a .ko, or none
+    deflate_on_oom: bool = False
+    free_page_reporting: bool = False
+    swap_mib: int = 0
+    memfd: bool = False
+    own_cgroup: bool = True
+    data: bool = True
+    accel: str | None = None  # None: what works on this machine
+    qemu: str = QEMU
+    qemu_args: tuple[str, ...] = ()
+
+
+class AgentError(Exception):
+    """The agent refused, or the guest is gone."""
+
+
+class Guest:
+    """One running guest, as a context manager; all its files are in a folder of its own."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.name = spec.name
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ballonet-lab-{spec.name}-"))
+        self.qmp = self.folder / "qmp"
+        self.console = self.folder / "console.log"
+        self.hello: dict[str, Any] = {}
+        self.process: Process | None = None
+        self._agent: socket.socket | None = None
+        self._rest = b""
+        self._last_id = 0
+
+    def __enter__(self) -> "Guest":
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Starts QEMU and returns at once, so that several can boot side by side."""
+        argv = qemu_command(self.spec, self.folder, self.spec.accel or accelerator())
+        self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup)
+
+    def wait_ready(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
+        """Returns when the agent has said hello."""
+        try:
+            self._agent = wait_for(f"agent socket of {self.name}", self._connect, deadline_s)
+            self.hello = self._read_answer(0, deadline_s)
+        except (TimeoutError, AgentError) as error:
+            raise AgentError(f"{error}\n{self._tails()}") from error
+
+    def close(self) -> None:
+        if self._agent:
+            self._agent.close()
+        if self.process:
+            self.process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Ends QEMU as a crash would; the guest's files stay until close()."""
+        self.process.stop(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stops the whole QEMU process, its monitors too."""
+        self.process.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send(signal.SIGCONT)
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    def footprint(self) -> Footprint:
+        found = footprint(self.process.pid, self.process.cgroup)
+        if not found:
+            raise AgentError(f"{self.name}: no footprint, QEMU is gone")
+        return found
+
+    # ------------------------------------------------------------- the agent
+
+    def ask(self, *words: object, deadline_s: float = ANSWER_DEADLINE_S) -> dict[str, Any]:
+        """Sends one request, returns its answer."""
+        self._last_id += 1
+        line = " ".join(map(str, (self._last_id, *words))) + "\n"
+        self._agent.sendall(line.encode("ascii"))
+        answer = self._read_answer(self._last_id, deadline_s)
+        if "error" in answer:
+            raise AgentError(f"{self.name}: {line.strip()}: {answer['error']}")
+        return answer
+
+    def report(self) -> dict[str, Any]:
+        """Everything: "release", "now_us", "works", "meminfo_kib", "vmstat"."""
+        return self.ask("report")
+
+    def start_work(self, kind: str, mib: int, *arguments: int) -> int:
+        """Starts touch, burst, hot or read; returns its number."""
+        return self.ask("start", kind, mib, *arguments)["work"]
+
+    def work(self, number: int) -> dict[str, Any]:
+        return next(work for work in self.ask("works")["works"] if work["work"] == number)
+
+    def finish(self, number: int, deadline_s: float = 120) -> dict[str, Any]:
+        """Waits until a workload has ended, in whatever way."""
+        def ended() -> dict[str, Any] | None:
+            work = self.work(number)
+            return work if work["state"] != "running" else None
+        return wait_for(f"end of work {number} in {self.name}", ended, deadline_s)
+
+    def run(self, kind: str, mib: int, *arguments: int, deadline_s: float = 120) -> dict[str, Any]:
+        """Runs a workload to its end, which must be a good one."""
+        work = self.finish(self.start_work(kind, mib, *arguments), deadline_s)
+        if work["state"] != "done":
+            raise AgentError(f"{self.name}: {kind} ended as {work['state']}: {work}")
+        return work
+
+    def stop_works(self) -> None:
+        self.ask("stop")
+
+    def _connect(self) -> socket.socket | None:
+        if not self.alive:
+            raise AgentError(f"QEMU of {self.name} ended with {self.process.returncode}")
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(str(self.folder / "agent"))
+        except OSError:
+            sock.close()
+            return None
+        return sock
+
+    def _read_answer(self, wanted: int, deadline_s: float) -> dict[str, Any]:
+        end = time.monotonic() + deadline_s
+        while True:
+            while b"\n" in self._rest:
+                line, self._rest = self._rest.split(b"\n", 1)
+                answer = json.loads(line)
+                if answer["id"] == wanted:
+                    return answer
+            left = end - time.monotonic()
+            if left <= 0:
+                raise AgentError(f"{self.name}: the agent did not answer in {deadline_s:g} s")
+            self._agent.settimeout(left)
+            try:
+                data = self._agent.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise AgentError(f"{self.name}: {error}") from error
+            if not data:
+                raise AgentError(f"{self.name}: QEMU closed the agent's port")
+            self._rest += data
+
+    def _tails(self) -> str:
+        """The ends of the guest's console and of QEMU's own words, for whoever has to find out."""
+        return "\n".join(f"--- {path.name}\n" + path.read_text(errors="replace")[-2000:]
+                         for path in (self.console, self.folder / "qemu.log") if path.exists())
+
+    # ----------------------------------------------------------- the monitor
+
+    def monitor(self, command: str, **arguments: Any) -> Any:
+        """One command on the lab's own monitor; each call is a connection of its own."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(ANSWER_DEADLINE_S)
+            sock.connect(str(self.folder / "monitor"))
+            with sock.makefile("rw", encoding="utf-8") as lines:
+                json.loads(lines.readline())
+                for name, args in (("qmp_capabilities", {}), (command, arguments)):
+                    lines.write(json.dumps({"execute": name, "arguments": args}) + "\n")
+                    lines.flush()
+                    answer = self._monitor_answer(lines)
+        return answer
+
+    @staticmethod
+    def _monitor_answer(lines: Any) -> Any:
+        while True:
+            answer = json.loads(lines.readline())
+            if "error" in answer:
+                raise AgentError(f"monitor: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def balloon_actual_b(self) -> int:
+        """What QEMU says the guest has left of its memory."""
+        return self.monitor("query-balloon")["actual"]
+
+    def pause(self) -> None:
+        self.monitor("stop")
+
+    def resume(self) -> None:
+        self.monitor("cont")
+
+
+def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
+    """The command line; @folder takes the sockets, the console log and the swap disk."""
+    boot = kernel(spec.series)
+    argv = [
+        spec.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-name", f"guest={spec.name},debug-threads=on",
+        "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if spec.memfd else ""),
+        "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),
+        "-kernel", str(boot.vmlinuz), "-initrd", str(initramfs(boot, spec.driver)),
+        "-append", "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check",
+        "-chardev", f"file,id=console,path={folder / 'console.log'}", "-serial", "chardev:console",
+        "-device", "virtio-serial-pci",
+        "-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off",
+        "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
+        "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
+        "-chardev", f"socket,id=monitor,path={folder / 'monitor'},server=on,wait=off",
+        "-mon", "chardev=monitor,mode=control",
+    ]
+    if accel == "kvm":
+        argv += ["-accel", "kvm", "-cpu", "host"]
+    else:
+        argv += ["-accel", f"tcg,tb-size={TB_SIZE_MIB}", "-cpu", "qemu64"]
+    if spec.memfd:
+        argv += ["-object", f"memory-backend-memfd,id=ram,size={spec.memory_mib}M,share=on"]
+    if spec.data:
+        argv += _drive("data", data_disk(), readonly=True)
+    if spec.swap_mib:
+        argv += _drive("swap", swap_disk(folder, spec.swap_mib))
+    if spec.balloon:
+        argv += ["-device", "virtio-balloon-pci,id=balloon0"
+                 f",deflate-on-oom={_on(spec.deflate_on_oom)}"
+                 f",free-page-reporting={_on(spec.free_page_reporting)}"]
+    return argv + list(spec.qemu_args)
+
+
+def _drive(name: str, image: Path, readonly: bool = False) -> list[str]:
+    cache = "none" if _direct_io(image) else "writeback"
+    return ["-drive", f"if=none,id={name},file={image},format=raw,cache={cache},"
+                      f"readonly={_on(readonly)}",
+            "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
+
+def _direct_io(path: Path) -> bool:
+    """Whether reads of @path can go past the host's page cache."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT))
+    except OSError:
+        return False
+    return True
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def accelerator() -> str:
+    """ "kvm" if a guest really boots on it here, else "tcg"; found out once per boot of the host."""
+    forced = os.environ.get("BALLONET_ACCEL")
+    if forced:
+        return forced
+    note = BUILD / "lab" / "accel.json"
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    with locked(BUILD / "lab" / ".accel.lock"):
+        try:
+            known = json.loads(note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        if known.get("boot_id") != boot_id:
+            known = {"boot_id": boot_id, "accel": "kvm" if _kvm_boots() else "tcg"}
+            draft = note.with_suffix(".new")
+            draft.write_text(json.dumps(known) + "\n", encoding="utf-8")
+            draft.rename(note)
+    return known["accel"]
+
+
+def _kvm_boots() -> bool:
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    guest = Guest(Spec(name="kvm-probe", memory_mib=256, data=False, accel="kvm"))
+    try:
+        guest.start()
+        guest.wait_ready(PROBE_DEADLINE_S)
+    except AgentError:
+        return False
+    finally:
+        guest.close()
+    return True
