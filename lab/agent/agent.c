@@ -128,7 +128,9 @@ static void sleep_ms(uint64_t ms)
 
 static uint64_t *map_fresh(uint64_t size_b)
 {
-	void *mem = mmap(NULL, size_b, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* no reservation: whether there is enough is what a burst wants to find out */
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *mem = mmap(NULL, size_b, PROT_READ | PROT_WRITE, flags, -1, 0);
 
 	return mem == MAP_FAILED ? NULL : mem;
 }

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lets the tests import the lab, and gives them guests that end with the test."""
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from lab.guest import Guest, Spec  # noqa: E402  (needs the path above)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-kernels", action="store_true",
+                     help="besides 6.1 and 6.12, run on 5.10 and 7.x")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "series" in metafunc.fixturenames:
+        more = ["5.10", "7"] if metafunc.config.getoption("--all-kernels") else []
+        metafunc.parametrize("series", ["6.1", "6.12", *more])
+
+
+@pytest.fixture
+def boot() -> Iterator[Callable[..., Guest]]:
+    """boot(name="a", memory_mib=512, ...) gives a guest that is up; it is ended with the test."""
+    with ExitStack() as stack:
+        def boot_one(**wishes: Any) -> Guest:
+            return stack.enter_context(Guest(Spec(**wishes)))
+        yield boot_one
