@@ -13,20 +13,20 @@
 
 /* Statistics tags (virtio specification, "Memory Statistics Tags"). Sizes are bytes. */
 enum balloon_stat {
-	BALLOON_STAT_SWAP_IN = 0,         /* bytes swapped in since boot */
-	BALLOON_STAT_SWAP_OUT = 1,        /* bytes swapped out since boot */
-	BALLOON_STAT_MAJFLT = 2,          /* major page faults since boot */
-	BALLOON_STAT_MINFLT = 3,          /* minor page faults since boot */
-	BALLOON_STAT_MEMFREE = 4,         /* bytes free */
-	BALLOON_STAT_MEMTOT = 5,          /* bytes the guest manages */
-	BALLOON_STAT_AVAIL = 6,           /* bytes available without swapping */
-	BALLOON_STAT_CACHES = 7,          /* bytes of page cache */
-	BALLOON_STAT_HTLB_PGALLOC = 8,    /* huge page allocations that succeeded */
-	BALLOON_STAT_HTLB_PGFAIL = 9,     /* huge page allocations that failed */
-	BALLOON_STAT_OOM_KILL = 10,       /* OOM kills since boot */
-	BALLOON_STAT_ALLOC_STALL = 11,    /* allocations that entered direct reclaim */
-	BALLOON_STAT_ASYNC_SCAN = 12,     /* pages scanned by kswapd */
-	BALLOON_STAT_DIRECT_SCAN = 13,    /* pages scanned by direct reclaim */
+	BALLOON_STAT_SWAP_IN = 0,	  /* bytes swapped in since boot */
+	BALLOON_STAT_SWAP_OUT = 1,	  /* bytes swapped out since boot */
+	BALLOON_STAT_MAJFLT = 2,	  /* major page faults since boot */
+	BALLOON_STAT_MINFLT = 3,	  /* minor page faults since boot */
+	BALLOON_STAT_MEMFREE = 4,	  /* bytes free */
+	BALLOON_STAT_MEMTOT = 5,	  /* bytes the guest manages */
+	BALLOON_STAT_AVAIL = 6,		  /* bytes available without swapping */
+	BALLOON_STAT_CACHES = 7,	  /* bytes of page cache */
+	BALLOON_STAT_HTLB_PGALLOC = 8,	  /* huge page allocations that succeeded */
+	BALLOON_STAT_HTLB_PGFAIL = 9,	  /* huge page allocations that failed */
+	BALLOON_STAT_OOM_KILL = 10,	  /* OOM kills since boot */
+	BALLOON_STAT_ALLOC_STALL = 11,	  /* allocations that entered direct reclaim */
+	BALLOON_STAT_ASYNC_SCAN = 12,	  /* pages scanned by kswapd */
+	BALLOON_STAT_DIRECT_SCAN = 13,	  /* pages scanned by direct reclaim */
 	BALLOON_STAT_ASYNC_RECLAIM = 14,  /* pages reclaimed by kswapd */
 	BALLOON_STAT_DIRECT_RECLAIM = 15, /* pages reclaimed by direct reclaim */
 	BALLOON_STAT_COUNT = 16,

@@ -50,12 +50,12 @@ static inline void cleanup_closedirp(DIR **d)
 #define cleanup_closedir __attribute__((cleanup(cleanup_closedirp)))
 
 /* Moves a pointer out of a cleanup variable, leaving NULL behind. */
-#define take_ptr(p)                      \
-	({                               \
+#define take_ptr(p)                        \
+	({                                 \
 		__typeof__(p) *pp_ = &(p); \
-		__typeof__(p) v_ = *pp_; \
-		*pp_ = NULL;             \
-		v_;                      \
+		__typeof__(p) v_ = *pp_;   \
+		*pp_ = NULL;               \
+		v_;                        \
 	})
 
 /* Moves a file descriptor out of a cleanup variable, leaving -EBADF behind. */

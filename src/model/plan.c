@@ -13,8 +13,8 @@
 #include "base/num.h"
 
 static const char *const phase_words[PHASE_COUNT] = {
-	[PHASE_WATCH] = "watch",         [PHASE_INFLATING] = "inflating",
-	[PHASE_HOLDING] = "holding",     [PHASE_DEFLATING] = "deflating",
+	[PHASE_WATCH] = "watch",	 [PHASE_INFLATING] = "inflating",
+	[PHASE_HOLDING] = "holding",	 [PHASE_DEFLATING] = "deflating",
 	[PHASE_VERIFYING] = "verifying", [PHASE_RESTING] = "resting",
 	[PHASE_GAVE_UP] = "gave-up",
 };

@@ -87,9 +87,10 @@ enum reason {
 /* What to do: a set of bits. */
 enum action {
 	ACT_SET_TARGET = 1 << 0, /* set the balloon target to target_b */
-	ACT_REFRESH = 1 << 1,    /* ask the guest for statistics now, and tick when they arrive */
-	ACT_MEASURE = 1 << 2,    /* measure the footprint at the next tick, whatever it costs */
-	ACT_POLLING = 1 << 3,    /* the fast part is over: put the polling interval back */
+	ACT_REFRESH =
+		1 << 1, /* ask the guest for statistics at refresh_us, and tick when they arrive */
+	ACT_MEASURE = 1 << 2, /* measure the footprint at the next tick, whatever it costs */
+	ACT_POLLING = 1 << 3, /* the fast part is over: put the polling interval back */
 };
 
 #define FIGURE_UNKNOWN UINT64_MAX
@@ -113,8 +114,9 @@ struct decision {
 	uint32_t actions; /* enum action */
 	enum phase phase; /* after this step */
 	enum reason reason;
-	uint64_t target_b; /* bytes that remain to the guest; where ACT_SET_TARGET */
-	uint64_t wake_us;  /* tick this VM again then, or when asked-for statistics arrive */
+	uint64_t target_b;   /* bytes that remain to the guest; where ACT_SET_TARGET */
+	uint64_t refresh_us; /* where ACT_REFRESH */
+	uint64_t wake_us;    /* tick this VM again then, or when asked-for statistics arrive */
 	struct figures fig;
 };
 

@@ -16,8 +16,8 @@
 #include <string.h>
 
 #define AT(field) offsetof(struct settings, field)
-#define SECONDS(n) ((n) * USEC_PER_SEC)
-#define PERCENT(n) ((n) * PPM / 100)
+#define SECONDS(n) ((n)*USEC_PER_SEC)
+#define PERCENT(n) ((n)*PPM / 100)
 
 static const struct setting table[] = {
 	{ "mode", UNIT_MODE, AT(mode), 0, MODE_COUNT - 1, MODE_SQUEEZE,
@@ -81,8 +81,8 @@ struct suffix {
 };
 
 static const struct suffix byte_suffixes[] = {
-	{ "", 1 },      { "B", 1 },     { "KiB", KIB }, { "MiB", MIB },
-	{ "GiB", GIB }, { "K", KIB },   { "M", MIB },   { "G", GIB },
+	{ "", 1 },	{ "B", 1 },   { "KiB", KIB }, { "MiB", MIB },
+	{ "GiB", GIB }, { "K", KIB }, { "M", MIB },   { "G", GIB },
 };
 static const struct suffix time_suffixes[] = {
 	{ "us", 1 },

@@ -59,7 +59,7 @@ enum footprint_source {
 
 /* Why host pages of a VM might not be freeable: a set of bits. */
 enum obstacle {
-	OBSTACLE_VFIO = 1 << 0,    /* a device is assigned: its memory is pinned */
+	OBSTACLE_VFIO = 1 << 0,	   /* a device is assigned: its memory is pinned */
 	OBSTACLE_MLOCK = 1 << 1,   /* memory is locked */
 	OBSTACLE_HUGETLB = 1 << 2, /* memory is hugetlb: only whole huge pages can go */
 };
@@ -75,7 +75,7 @@ enum vm_request {
 /* The statistics that a guest sent; sizes are bytes. */
 struct guest_stats {
 	uint64_t taken_us; /* they are no older than this; means nothing where known is 0 */
-	uint32_t known;    /* bit N: tag[N] was sent */
+	uint32_t known;	   /* bit N: tag[N] was sent */
 	uint64_t tag[BALLOON_STAT_COUNT];
 };
 
@@ -85,26 +85,26 @@ static inline bool stats_has(const struct guest_stats *s, enum balloon_stat tag)
 }
 
 struct host_facts {
-	struct fact total_b;             /* MemTotal */
-	struct fact available_b;         /* MemAvailable */
-	struct fact psi_some_avg10_ppm;  /* share of the last 10 s in which some task stalled */
-	struct fact psi_full_avg10_ppm;  /* the same, all tasks at once */
+	struct fact total_b;		/* MemTotal */
+	struct fact available_b;	/* MemAvailable */
+	struct fact psi_some_avg10_ppm; /* share of the last 10 s in which some task stalled */
+	struct fact psi_full_avg10_ppm; /* the same, all tasks at once */
 };
 
 struct vm_facts {
 	uint64_t id; /* unique in the daemon's life; 0 is never used */
 	enum vm_state state;
-	enum tri device;    /* is there a balloon device? */
-	enum tri reporting; /* is free page reporting offered by the device? */
-	uint32_t obstacles; /* enum obstacle */
-	uint32_t boots;     /* times the guest was reset while connected */
-	int32_t target_error;       /* errno of the last target that was refused; 0: accepted */
+	enum tri device;      /* is there a balloon device? */
+	enum tri reporting;   /* is free page reporting offered by the device? */
+	uint32_t obstacles;   /* enum obstacle */
+	uint32_t boots;	      /* times the guest was reset while connected */
+	int32_t target_error; /* errno of the last target that was refused; 0: accepted */
 	enum vm_request request;
 	enum footprint_source resident_source;
-	struct fact ram_b;      /* memory of the machine, with the balloon at 0 */
-	struct fact actual_b;   /* ram_b less the balloon, as the guest says */
+	struct fact ram_b;	/* memory of the machine, with the balloon at 0 */
+	struct fact actual_b;	/* ram_b less the balloon, as the guest says */
 	struct fact resident_b; /* host bytes that back it */
-	struct fact cpu_us;     /* processor time it has used since it started */
+	struct fact cpu_us;	/* processor time it has used since it started */
 	struct guest_stats stats;
 };
 

@@ -24,7 +24,7 @@ struct estimate {
 	uint64_t stale_b;     /* resident, and not in use by the guest */
 	uint64_t cold_b;      /* page cache worth pressing; 0 for a busy guest */
 	uint64_t size_b;      /* the balloon that would get both, within the reserve */
-	bool busy;            /* its page cache is taken to be in use */
+	bool busy;	      /* its page cache is taken to be in use */
 };
 
 /* Statistics that the policy cannot do without: MEMFREE, MEMTOT, AVAIL. */

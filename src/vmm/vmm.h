@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct vmm;      /* all connections */
+struct vmm;	 /* all connections */
 struct vmm_conn; /* one VM */
 
 enum vmm_kind {
@@ -28,8 +28,8 @@ enum vmm_kind {
 };
 
 enum vmm_event {
-	VMM_EVENT_UP,       /* connected, device looked for, first facts known */
-	VMM_EVENT_DOWN,     /* connection lost; it is tried again with back-off */
+	VMM_EVENT_UP,	    /* connected, device looked for, first facts known */
+	VMM_EVENT_DOWN,	    /* connection lost; it is tried again with back-off */
 	VMM_EVENT_STATS,    /* fresh statistics that vmm_refresh() asked for have come */
 	VMM_EVENT_ACTUAL,   /* the balloon changed */
 	VMM_EVENT_STATE,    /* paused, resumed, reset */
