@@ -41,6 +41,8 @@ static const struct setting table[] = {
 	  "how far a target may run ahead of the balloon" },
 	{ "fast_interval", UNIT_TIME, AT(fast_interval_us), 4 * USEC_PER_MSEC, SECONDS(1),
 	  20 * USEC_PER_MSEC, "pause between two requests for statistics during a squeeze" },
+	{ "answer_max", UNIT_TIME, AT(answer_max_us), 100 * USEC_PER_MSEC, SECONDS(10), SECONDS(1),
+	  "a guest that is silent this long during an inflate ends it (answers take 4 to 9 ms)" },
 	{ "inflate_max", UNIT_TIME, AT(inflate_max_us), SECONDS(1), SECONDS(3600), SECONDS(60),
 	  "an inflate that takes longer is ended" },
 	{ "stall_after", UNIT_TIME, AT(stall_after_us), SECONDS(1), SECONDS(60), SECONDS(4),

@@ -36,6 +36,7 @@ struct settings {
 	/* how it is done */
 	uint64_t step_b;
 	uint64_t fast_interval_us;
+	uint64_t answer_max_us;
 	uint64_t inflate_max_us;
 	uint64_t stall_after_us;
 	uint64_t stall_rate_b;

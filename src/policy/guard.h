@@ -17,6 +17,12 @@
 #include "model/snapshot.h"
 
 /*
+ * May anything be taken from this VM at all? REASON_NONE where it runs, its
+ * mode allows it, and statistics and size are known and fresh.
+ */
+enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uint64_t now_us);
+
+/*
  * May @target_b (bytes that remain to the guest) be set? It may where the
  * balloon does not grow; else only where the guest runs, statistics and size
  * are fresh, and the guest would keep its reserve even if all of it were

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * explain.c - a decision as one plain sentence with its numbers
+ *
+ * Layer: policy (pure).
+ * In:    a decision.
+ * Out:   a sentence for people.
+ *
+ * Sentences are rows of a table, and figures stand in them by name in braces,
+ * so that a writer needs no C and no sentence can name a figure that is not there.
+ */
+#include "policy/explain.h"
+
+#include "base/num.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const sentences[REASON_COUNT] = {
+	[REASON_NONE] = "Nothing was decided yet.",
+	[REASON_MODE_OFF] = "Its mode is off: it is not touched.",
+	[REASON_DISCONNECTED] = "There is no connection to its hypervisor.",
+	[REASON_PAUSED] = "It is paused, so its guest can neither give nor answer.",
+	[REASON_NO_DEVICE] = "It has no virtio-balloon device: start it with one.",
+	[REASON_NO_DRIVER] =
+		"Its guest has sent no statistics: no balloon driver is loaded in it (yet).",
+	[REASON_STATS_STALE] =
+		"It looks worth a squeeze ({expected} expected), but its guest sends no fresh "
+		"statistics.",
+	[REASON_RESIDENT_UNKNOWN] = "Its footprint on this host could not be measured.",
+	[REASON_FOREIGN_BALLOON] =
+		"Somebody else holds its balloon at {balloon}, so it is left alone; 'release' "
+		"brings it to 0.",
+	[REASON_PINNED_VFIO] = "A device is assigned to it (VFIO), which pins all of its memory.",
+	[REASON_PINNED_MLOCK] = "Its memory is locked (mlock), so nothing of it can be freed.",
+	[REASON_NOT_CALM] =
+		"Its guest is not calm (swapping, faulting, growing, or not watched long enough).",
+	[REASON_LITTLE_TO_GAIN] =
+		"A squeeze would free about {expected} ({stale} stale, {cold} cold cache), less "
+		"than the {need} that make it worth it.",
+	[REASON_LEFT_TO_REPORTING] =
+		"Its {stale} of stale memory are left to free page reporting, and {cold} of cold "
+		"cache are less than the {need} that make a squeeze worth it.",
+	[REASON_AT_RESERVE] = "Its guest has {available} available and its reserve is {reserve}: "
+			      "nothing is to be "
+			      "taken.",
+	[REASON_MODE_OBSERVE] =
+		"A squeeze would free about {expected} ({stale} stale, {cold} cold cache); it is "
+		"only observed.",
+	[REASON_LOOKING] = "It looks worth a squeeze ({expected} expected); fresh statistics are "
+			   "on their way.",
+	[REASON_BEGIN] =
+		"A squeeze begins: {expected} of {resident} resident are expected ({stale} stale, "
+		"{cold} cold cache); {available} are available in the guest.",
+	[REASON_BEGIN_REQUESTED] =
+		"A squeeze begins because an operator asked: {expected} of {resident} resident are "
+		"expected.",
+	[REASON_STEP] =
+		"Inflating: the balloon holds {balloon}, {freed} freed so far; the target falls to "
+		"{target} for the guest, which has {available} available.",
+	[REASON_INFLATE_WAIT] = "Inflating: the balloon holds {balloon}, {freed} freed so far, "
+				"{available} available "
+				"in the guest.",
+	[REASON_HOLD_HOST_SHORT] = "The host is short of memory: the balloon is held at {balloon} "
+				   "for {until} at most; "
+				   "the guest has {available} available.",
+	[REASON_STOP_SIZE] =
+		"Inflated as far as meant ({balloon}), {freed} freed; the balloon goes to 0.",
+	[REASON_STOP_YIELD] =
+		"The {expected} that were expected are freed ({freed}); the balloon goes to 0.",
+	[REASON_STOP_RESERVE] = "The guest has {available} available and its reserve is {reserve}; "
+				"the balloon goes "
+				"to 0, {freed} freed.",
+	[REASON_STOP_SWAP] = "The guest began to swap; the balloon goes to 0, {freed} freed.",
+	[REASON_STOP_OOM] =
+		"The guest ran out of memory and killed a process; the balloon goes to 0.",
+	[REASON_STOP_FAULTS] = "The guest reads pages back from disk (major faults); the balloon "
+			       "goes to 0, {freed} "
+			       "freed.",
+	[REASON_STOP_GROWS] =
+		"The guest wants memory for itself ({available} available); the balloon goes to 0, "
+		"{freed} freed.",
+	[REASON_STOP_STALL] =
+		"The guest gives too slowly; the balloon goes to 0 at {balloon}, {freed} freed.",
+	[REASON_STOP_GIVES_BACK] =
+		"The guest takes pages back while it inflates (a shrinker guest); from now on only "
+		"its free memory is pressed.",
+	[REASON_STOP_STATS] =
+		"The guest stopped sending statistics; the balloon goes to 0, {freed} freed.",
+	[REASON_STOP_TIME] = "It took too long; the balloon goes to 0, {freed} freed.",
+	[REASON_STOP_PAUSED] = "It was paused during the squeeze; the balloon goes to 0.",
+	[REASON_STOP_DISCONNECTED] =
+		"The connection was lost during the squeeze; the balloon goes to 0.",
+	[REASON_STOP_RESET] = "The guest was reset during the squeeze; the balloon goes to 0.",
+	[REASON_STOP_REFUSED] = "The hypervisor refused a target; the balloon goes to 0.",
+	[REASON_STOP_MODE] = "Its mode was changed during the squeeze; the balloon goes to 0.",
+	[REASON_STOP_RELEASED] = "An operator asked for it: the balloon of {balloon} goes to 0.",
+	[REASON_STOP_HOST_WELL] = "The host is well again: the balloon of {balloon} goes to 0.",
+	[REASON_DEFLATE_WAIT] = "Deflating: {balloon} are still in the balloon.",
+	[REASON_DEFLATE_STUCK] =
+		"The balloon does not move: {balloon} are still in it. Is the guest running, with "
+		"its balloon driver?",
+	[REASON_VERIFY] = "The balloon is at 0 and {freed} are freed; what stays freed is measured "
+			  "for {until} "
+			  "more.",
+	[REASON_REST] = "The last squeeze kept {freed} freed; it rests for {until} more.",
+	[REASON_REST_DISAPPOINTED] =
+		"The last squeeze kept only {freed} freed; it rests for {until} more.",
+	[REASON_GAVE_UP] = "Two squeezes in a row freed nothing: its memory is pinned, or its huge "
+			   "pages do not "
+			   "split. 'squeeze' tries again.",
+	[REASON_GAVE_UP_HUGETLB] =
+		"Two squeezes in a row freed nothing: its memory is hugetlb, which goes only in "
+		"whole huge pages. 'squeeze' tries again.",
+};
+
+enum figure_kind { FIGURE_BYTES, FIGURE_TARGET, FIGURE_TIME };
+
+struct figure {
+	const char *name;
+	enum figure_kind kind;
+	size_t offset; /* in struct figures */
+};
+
+static const struct figure figures[] = {
+	{ "resident", FIGURE_BYTES, offsetof(struct figures, resident_b) },
+	{ "available", FIGURE_BYTES, offsetof(struct figures, available_b) },
+	{ "reserve", FIGURE_BYTES, offsetof(struct figures, reserve_b) },
+	{ "stale", FIGURE_BYTES, offsetof(struct figures, stale_b) },
+	{ "cold", FIGURE_BYTES, offsetof(struct figures, cold_b) },
+	{ "expected", FIGURE_BYTES, offsetof(struct figures, expected_b) },
+	{ "need", FIGURE_BYTES, offsetof(struct figures, need_b) },
+	{ "balloon", FIGURE_BYTES, offsetof(struct figures, balloon_b) },
+	{ "freed", FIGURE_BYTES, offsetof(struct figures, freed_b) },
+	{ "until", FIGURE_TIME, offsetof(struct figures, until_us) },
+	{ "target", FIGURE_TARGET, 0 },
+};
+
+/* Room for the largest figure, "17179869183.9 GiB" or "18446744073709 s". */
+#define FIGURE_TEXT_MAX 32
+
+void explain_bytes(uint64_t bytes, char *text, size_t size)
+{
+	uint64_t tenths;
+
+	if (bytes == FIGURE_UNKNOWN) {
+		(void)snprintf(text, size, "an unknown amount");
+		return;
+	}
+	if (bytes < GIB) {
+		(void)snprintf(text, size, "%llu MiB",
+			       (unsigned long long)(u64_add_sat(bytes, MIB / 2) / MIB));
+		return;
+	}
+	tenths = bytes / (GIB / 10);
+	(void)snprintf(text, size, "%llu.%llu GiB", (unsigned long long)(tenths / 10),
+		       (unsigned long long)(tenths % 10));
+}
+
+static void figure_text(const struct decision *d, const struct figure *f, uint64_t now_us,
+			char *text)
+{
+	uint64_t v = d->target_b;
+
+	if (f->kind != FIGURE_TARGET)
+		memcpy(&v, (const char *)&d->fig + f->offset, sizeof(v));
+	if (f->kind != FIGURE_TIME)
+		explain_bytes(v, text, FIGURE_TEXT_MAX);
+	else if (v == FIGURE_UNKNOWN)
+		(void)snprintf(text, FIGURE_TEXT_MAX, "an unknown time");
+	else
+		(void)snprintf(text, FIGURE_TEXT_MAX, "%llu s",
+			       (unsigned long long)(u64_sub_sat(v, now_us) / USEC_PER_SEC));
+}
+
+/* The figure whose name stands at @p, followed by '}'. The sentences name no other. */
+static const struct figure *figure_at(const char *p)
+{
+	const struct figure *f = figures;
+
+	while (strncmp(p, f->name, strlen(f->name)) != 0 || p[strlen(f->name)] != '}')
+		f++;
+	return f;
+}
+
+/* Appends @text to the @len bytes there are, as far as it fits; returns the whole length. */
+static size_t append(char *to, size_t size, size_t len, const char *text, size_t n)
+{
+	if (len < size - 1)
+		memcpy(to + len, text, u64_min(n, size - 1 - len));
+	return len + n;
+}
+
+size_t explain(const struct decision *d, uint64_t now_us, char *text, size_t size)
+{
+	const char *p = d->reason < REASON_COUNT ? sentences[d->reason] : sentences[REASON_NONE];
+	char number[FIGURE_TEXT_MAX];
+	const struct figure *f;
+	size_t len = 0;
+
+	while (*p) {
+		if (*p != '{') {
+			len = append(text, size, len, p++, 1);
+			continue;
+		}
+		f = figure_at(p + 1);
+		figure_text(d, f, now_us, number);
+		len = append(text, size, len, number, strlen(number));
+		p += strlen(f->name) + 2;
+	}
+	text[u64_min(len, size - 1)] = '\0';
+	return len;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * judge.c - how a guest is doing: calm, busy, in distress
+ *
+ * Layer: policy (pure).
+ * In:    statistics of two instants.
+ * Out:   what is remembered (calm, busy, stale since), and signs of distress.
+ *
+ * Counters come from the guest and may run backwards or jump: a difference
+ * saturates at 0 and a jump at worst postpones a squeeze.
+ */
+#include "policy/judge.h"
+
+#include "policy/estimate.h"
+
+#include "base/num.h"
+
+/* Swap traffic in one interval that is no sign of need: a page now and then is touched again. */
+#define SWAP_CALM_B MIB
+/* A cache that grew by more in one interval is being filled: files are read. */
+#define CACHE_GROWS_B (16 * MIB)
+/* A guest that took an eighth of its memory in one interval is growing. */
+#define GROWING_DIVISOR 8
+/* Allocation stalls in one interval that are no sign of need. */
+#define STALLS_CALM 50
+/* A squeeze that freed less than this freed nothing; a guest's own noise is about as large. */
+#define ZERO_YIELD_B (4 * MIB)
+/* Two squeezes in a row that free nothing are enough (shared design, "verifying"). */
+#define ZERO_YIELDS_MAX 2
+/* Cache that was hardly pressed teaches nothing about being cold. */
+#define PRESSED_MIN_B (16 * MIB)
+/* However cold a cache was so far, a tenth is left alone. */
+#define COLD_MAX_PPM (900 * UINT64_C(1000))
+
+static uint64_t grown(const struct guest_stats *from, const struct guest_stats *to,
+		      enum balloon_stat tag)
+{
+	if (!stats_has(from, tag) || !stats_has(to, tag))
+		return 0;
+	return u64_sub_sat(to->tag[tag], from->tag[tag]);
+}
+
+static uint64_t per_second(uint64_t count, uint64_t span_us)
+{
+	return u64_mul_sat(count, USEC_PER_SEC) / u64_max(span_us, USEC_PER_SEC);
+}
+
+static bool is_calm(const struct settings *s, const struct guest_stats *from,
+		    const struct guest_stats *to)
+{
+	uint64_t span_us = to->taken_us - from->taken_us;
+	uint64_t growing = u64_max(s->grow_max_b, to->tag[BALLOON_STAT_MEMTOT] / GROWING_DIVISOR);
+
+	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > SWAP_CALM_B)
+		return false;
+	if (grown(from, to, BALLOON_STAT_SWAP_IN) > SWAP_CALM_B)
+		return false;
+	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
+		return false;
+	if (grown(from, to, BALLOON_STAT_ALLOC_STALL) > STALLS_CALM)
+		return false;
+	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT), span_us) > s->faults_per_s)
+		return false;
+	return grown(to, from, BALLOON_STAT_AVAIL) <= growing;
+}
+
+static enum tri is_busy(const struct settings *s, const struct vm_facts *vm,
+			const struct history *h)
+{
+	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->base_cpu_us.taken_us);
+	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->base_cpu_us.value);
+
+	if (grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B)
+		return TRI_YES;
+	if (!vm->cpu_us.known || !h->base_cpu_us.known || span_us == 0)
+		return TRI_UNKNOWN;
+	return used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+}
+
+/* A guest that was started anew is another guest: only what is true of the VM is kept. */
+static void forget(struct history *h)
+{
+	h->base.known = 0;
+	h->calm = TRI_UNKNOWN;
+	h->busy = TRI_UNKNOWN;
+	h->stale_since_us = 0;
+	h->overhead_b = FIGURE_UNKNOWN;
+	h->gives_back = 0;
+	h->zero_yields = 0;
+}
+
+/* Calm and busy, over a span of about one interval. */
+static void judge_rates(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	bool first = h->base.known == 0;
+
+	if (!first && vm->stats.taken_us < u64_add_sat(h->base.taken_us, s->interval_us / 2))
+		return;
+	if (!first) {
+		h->calm = is_calm(s, &h->base, &vm->stats) ? TRI_YES : TRI_NO;
+		h->busy = is_busy(s, vm, h);
+	}
+	h->base = vm->stats;
+	h->base_cpu_us = vm->cpu_us;
+}
+
+/* How long stale memory has been there, and the overhead, which only ever was smaller. */
+static void judge_footprint(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
+			    struct history *h)
+{
+	struct estimate est;
+
+	if (!vm->resident_b.known)
+		return;
+	if (now_us <= u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) &&
+	    fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) &&
+	    h->overhead_b != FIGURE_UNKNOWN)
+		h->overhead_b = u64_min(h->overhead_b, u64_sub_sat(vm->resident_b.value,
+								   estimate_used(&vm->stats)));
+	estimate_vm(s, vm, h, &est);
+	if (est.stale_b < s->min_yield_b)
+		h->stale_since_us = 0;
+	else if (h->stale_since_us == 0)
+		h->stale_since_us = now_us;
+}
+
+void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
+		struct history *h)
+{
+	if (vm->request != REQUEST_NONE)
+		h->request = vm->request;
+	if (vm->boots != h->boots)
+		forget(h);
+	if (!estimate_possible(&vm->stats))
+		return;
+	switch ((enum phase)h->phase) {
+	case PHASE_INFLATING:
+	case PHASE_HOLDING:
+	case PHASE_DEFLATING:
+		h->base.known = 0; /* rates across a squeeze would be our own doing */
+		break;
+	default:
+		judge_rates(s, vm, h);
+		judge_footprint(s, vm, now_us, h);
+		break;
+	}
+}
+
+enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
+			   const struct history *h)
+{
+	const struct guest_stats *from = &h->start, *to = &vm->stats;
+	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+	uint64_t taken_b = grown(to, from, BALLOON_STAT_AVAIL);
+
+	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
+		return REASON_STOP_OOM;
+	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > 0)
+		return REASON_STOP_SWAP;
+	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT),
+		       u64_sub_sat(to->taken_us, from->taken_us)) > s->faults_per_s)
+		return REASON_STOP_FAULTS;
+	if (u64_sub_sat(taken_b, balloon_b) > s->grow_max_b)
+		return REASON_STOP_GROWS;
+	return REASON_NONE;
+}
+
+/* How much of the cache that was pressed stayed away teaches how cold caches are here. */
+static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, struct history *h)
+{
+	uint64_t pressed_b, back_b, kept_ppm;
+
+	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES) || sq->cache_before_b == FIGURE_UNKNOWN)
+		return;
+	pressed_b = u64_sub_sat(sq->cache_before_b, sq->cache_low_b);
+	if (pressed_b < PRESSED_MIN_B)
+		return;
+	back_b = u64_sub_sat(vm->stats.tag[BALLOON_STAT_CACHES], sq->cache_low_b);
+	kept_ppm = PPM - u64_share_ppm(back_b, pressed_b);
+	h->cold_ppm = (h->cold_ppm + u64_min(kept_ppm, COLD_MAX_PPM)) / 2;
+}
+
+/* Bytes of the yield that count as kept: what the guest came to use since is its good right. */
+static uint64_t kept(const struct vm_facts *vm, const struct squeeze *sq)
+{
+	uint64_t at_once = sq->freed_b[VERIFY_AT_ONCE], late = sq->freed_b[VERIFY_60S];
+	uint64_t used_b = estimate_used(&vm->stats), returned_b;
+
+	if (late == FIGURE_UNKNOWN)
+		return at_once;
+	returned_b = u64_sub_sat(at_once, late);
+	if (used_b == FIGURE_UNKNOWN || sq->used_after_b == FIGURE_UNKNOWN)
+		return at_once - returned_b;
+	return at_once - u64_sub_sat(returned_b, u64_sub_sat(used_b, sq->used_after_b));
+}
+
+void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	const struct squeeze *sq = &h->done;
+	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
+	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
+
+	learn_cold(vm, sq, h);
+	h->ending = REASON_REST_DISAPPOINTED;
+	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN) {
+		h->rest_us = u64_min(u64_mul_sat(h->rest_us, 2), s->rest_max_us);
+		return;
+	}
+	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)
+		h->zero_yields = 0;
+	else if (u64_min(sq->balloon_b, expected_b) >= s->min_yield_b)
+		h->zero_yields++;
+	if (h->zero_yields >= ZERO_YIELDS_MAX) {
+		h->ending =
+			vm->obstacles & OBSTACLE_HUGETLB ? REASON_GAVE_UP_HUGETLB : REASON_GAVE_UP;
+		return;
+	}
+	if (kept(vm, sq) >= hoped_b) {
+		h->ending = REASON_REST;
+		h->rest_us = s->rest_min_us;
+		return;
+	}
+	h->rest_us = u64_min(u64_mul_sat(h->rest_us, 2), s->rest_max_us);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * judge.h - how a guest is doing: calm, busy, in distress
+ *
+ * Layer: policy (pure).
+ * In:    statistics of two instants.
+ * Out:   what is remembered (calm, busy, stale since), and signs of distress.
+ *
+ * Rates need a span: statistics 10 ms apart say nothing of a guest, so calm is
+ * judged over about one interval and remembered in between.
+ */
+#ifndef BALLONET_POLICY_JUDGE_H
+#define BALLONET_POLICY_JUDGE_H
+
+#include "model/history.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+/* Folds new facts into what is remembered. A guest that was reset is judged anew. */
+void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
+		struct history *h);
+
+/*
+ * Signs of distress since h->start, while a balloon is held or grows:
+ * REASON_STOP_SWAP, _OOM, _FAULTS, _GROWS, or REASON_NONE.
+ */
+enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
+			   const struct history *h);
+
+/* What a squeeze that was verified whole taught: cold_ppm, rest_us, zero_yields, ending. */
+void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h);
+
+#endif
