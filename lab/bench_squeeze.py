@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tools/bench squeeze: what a squeeze wins and what it costs, each beside the same guest unmanaged.
+
+In:  a built ballonetd.
+Out: a row per figure, build/bench/squeeze.json; exit status 1 when a goal was not reached.
+"""
+import signal
+import statistics
+import sys
+from functools import partial
+
+from lab.figures import Figures
+from lab.guest import AgentError, Guest, Spec, accelerator
+from lab.scenarios import burst_during_inflate, busy_guest, daemon_lost, reclaim
+from lab.workloads import MIB, archive, spike
+
+WORK_MIB = 600
+HOT_MIB = 300
+PAIRS = 3
+BURST_MIB = 780  # of about 850 that a 1 GiB guest has available
+WATCHDOG_S = 10
+
+
+def stale(figures: Figures, series: str) -> None:
+    managed, alone = reclaim(Spec(name="stale", series=series), spike, (10, 70))
+    share = 100 / (WORK_MIB * MIB)
+    figures.at_least(f"stale {series}: back within 10 s", managed.freed_b[10] * share, 90, "%")
+    figures.at_least(f"stale {series}: still back 60 s later", managed.freed_b[70] * share, 85, "%")
+    figures.told(f"stale {series}: the same unmanaged, after 10 s", alone.freed_b[10] * share, "%")
+    figures.at_most(f"stale {series}: OOM kills", managed.harm.oom_kills, 0, "")
+
+
+def cold(figures: Figures, series: str) -> None:
+    managed, alone = reclaim(Spec(name="cold", series=series, swap_mib=512), archive, (20,))
+    share = 100 / (WORK_MIB * MIB)
+    figures.at_least(f"cold cache {series}: back within 20 s", managed.freed_b[20] * share, 50, "%")
+    figures.told(f"cold cache {series}: the same unmanaged", alone.freed_b[20] * share, "%")
+    figures.at_most(f"cold cache {series}: pages swapped out", managed.harm.swapped_out_pages, 0,
+                    "")
+    figures.at_most(f"cold cache {series}: OOM kills", managed.harm.oom_kills, 0, "")
+
+
+def busy(figures: Figures) -> None:
+    spec = Spec(name="busy", swap_mib=512)
+    ratios, managed_runs, slowest = [], [], {True: 0.0, False: 0.0}
+    for pair in range(PAIRS):
+        rates = {}
+        for managed in ((True, False) if pair % 2 else (False, True)):
+            run = busy_guest(spec, HOT_MIB, HOT_MIB, 40, managed)
+            rates[managed] = run.mib_per_s
+            slowest[managed] = max(slowest[managed], run.slowest_pass_ms)
+            if managed:
+                managed_runs.append(run)
+        ratios.append(100 * rates[True] / rates[False])
+        figures.told(f"busy guest, pair {pair + 1}: work rate, share of unmanaged", ratios[-1], "%")
+    figures.at_least(f"busy guest: work rate, median of {PAIRS} pairs", statistics.median(ratios),
+                     97, "%")
+    figures.told("busy guest: slowest pass, managed", slowest[True], "ms")
+    figures.told("busy guest: slowest pass, unmanaged", slowest[False], "ms")
+    figures.told("busy guest: squeezes in a run", managed_runs[-1].squeezes, "")
+    figures.told("busy guest: won of 300 MiB it did not use", statistics.median(
+        (run.resident_before_b - run.resident_low_b) / MIB for run in managed_runs), "MiB")
+    figures.at_least("busy guest: lowest resident above its hot set", min(
+        run.resident_low_b / MIB - HOT_MIB for run in managed_runs), 0, "MiB")
+    figures.at_most("busy guest: OOM kills, swapped pages, lost pages", sum(
+        run.harm.oom_kills + run.harm.swapped_out_pages + run.harm.bad_pages
+        for run in managed_runs), 0, "")
+
+
+def burst(figures: Figures, series: str) -> None:
+    with Guest(Spec(name="burst", series=series)) as guest:
+        spike(guest)
+        alone_ms = guest.run("burst", BURST_MIB, 500)["filled_us"] / 1000
+    for deflate_on_oom in (False, True):
+        word = "on" if deflate_on_oom else "off"
+        run = burst_during_inflate(
+            Spec(name="burst", series=series, deflate_on_oom=deflate_on_oom), BURST_MIB)
+        title = f"burst in an inflate {series}, deflate-on-oom {word}"
+        figures.at_most(f"{title}: OOM kills", run.harm.oom_kills + (run.state != "done"), 0, "")
+        figures.told(f"{title}: filled in", run.filled_ms, "ms")
+    figures.told(f"burst {series}, unmanaged: filled in", alone_ms, "ms")
+
+
+def lost(figures: Figures) -> None:
+    spec = Spec(name="lost")
+    figures.at_most("SIGKILL of the daemon mid-inflate: balloon at 0 after",
+                    daemon_lost(spec, signal.SIGKILL, 30), 3, "s")
+    figures.at_most("SIGSTOP of the daemon mid-inflate: balloon at 0 after",
+                    daemon_lost(spec, signal.SIGSTOP, 60), WATCHDOG_S + 3, "s")
+
+
+def main() -> int:
+    figures = Figures("squeeze", accelerator())
+    stories = [partial(story, series=series) for story in (stale, cold, burst)
+               for series in ("6.1", "6.12")] + [partial(busy), partial(lost)]
+    for story in stories:
+        try:
+            story(figures)
+        except (TimeoutError, AgentError, RuntimeError) as error:
+            figures.failed(story.func.__name__, error)
+    print(f"written to {figures.write()}")
+    return 0 if figures.reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole stories with a beginning and an end: a guest, a workload, the daemon, and what came of it.
+
+In:  what kind of guest.
+Out: measured figures, which tests and benchmarks judge.
+
+A story that is told managed and unmanaged is told of twins: two guests of one kind, the same
+workload in both, one of them under the daemon's eyes. Idle twins live side by side, so that both
+see the same host; busy ones live one after the other, so that they do not share its processors.
+"""
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lab.daemon import Daemon, Watch
+from lab.footprint import Sampler, now_us
+from lab.guest import Guest, Spec
+from lab.process import wait_for
+from lab.workloads import MIB, Harm, RateMeter, busy, harm, spike
+
+S = 1_000_000
+DECISION_DEADLINE_S = 90  # the default interval is 10 s, and a guest must be seen calm first
+# slow enough to do something to the daemon or the guest in the middle of an inflate
+SLOW = {"interval": "1s", "step": "4MiB", "fast_interval": "100ms"}
+BRISK = {"interval": "1s"}
+
+
+@dataclass(frozen=True)
+class Reclaim:
+    """What one squeeze won, from the first decision on; all measured at the host by the lab."""
+
+    resident_before_b: int
+    freed_b: dict[int, int]  # seconds after the decision -> bytes less than before it
+    harm: Harm
+
+
+def reclaim(spec: Spec, work: Callable[[Guest], None],
+            after_s: tuple[int, ...]) -> tuple[Reclaim, Reclaim]:
+    """(managed, unmanaged) twins do @work; then the daemon is started with its defaults."""
+    managed = Guest(replace(spec, name=f"{spec.name}-managed"))
+    alone = Guest(replace(spec, name=f"{spec.name}-alone"))
+    with managed, alone, Sampler() as sampler:
+        reports = {}
+        for guest in (managed, alone):
+            work(guest)
+            reports[guest.name] = guest.report()
+            sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
+            series = sampler.series[guest.name]
+            wait_for("sample", lambda series=series: series.values_b, 10)
+        with Daemon([managed]) as daemon, Watch(daemon) as watch:
+            start_us = watch.wait_first(managed.name, "inflating", DECISION_DEADLINE_S).time_us
+            last_us = start_us + max(after_s) * S
+            wait_for("verdict", lambda: now_us() > last_us + S // 2, max(after_s) + 10, 0.25)
+            return tuple(
+                Reclaim(sampler.series[guest.name].at(start_us),
+                        {s: sampler.series[guest.name].at(start_us)
+                            - sampler.series[guest.name].at(start_us + s * S) for s in after_s},
+                        harm(reports[guest.name], guest.report()))
+                for guest in (managed, alone))
+
+
+@dataclass(frozen=True)
+class Busy:
+    """How a working guest fared."""
+
+    mib_per_s: float
+    slowest_pass_ms: float
+    resident_before_b: int
+    resident_low_b: int
+    squeezes: int
+    harm: Harm
+
+
+def busy_guest(spec: Spec, hot_mib: int, stale_mib: int, seconds: float, managed: bool) -> Busy:
+    """A hot working set beside stale memory: the one is to be left alone, the other is not."""
+    with Guest(spec) as guest, Sampler() as sampler:
+        spike(guest, hot_mib + stale_mib)  # the hot set takes its part of it again
+        work = busy(guest, hot_mib)
+        before, resident_b, start_us = guest.report(), guest.footprint().resident_b, now_us()
+        sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
+        squeezes = 0
+        if managed:
+            with Daemon([guest]) as daemon:
+                rate = RateMeter(guest, work).wait(seconds)
+                squeezes = daemon.vm(guest.name)["squeezes"]
+        else:
+            rate = RateMeter(guest, work).wait(seconds)
+        low_b = sampler.series[guest.name].lowest(start_us, now_us())
+        return Busy(rate, guest.work(work)["slowest_pass_us"] / 1000, resident_b, low_b, squeezes,
+                    harm(before, guest.report()))
+
+
+def wait_mid_inflate(guest: Guest, mib: int = 64, deadline_s: float = DECISION_DEADLINE_S) -> None:
+    """Returns when the balloon of @guest holds @mib MiB, by QEMU's own word."""
+    wait_for(f"{mib} MiB in the balloon of {guest.name}",
+             lambda: guest.balloon_actual_b() <= (guest.spec.memory_mib - mib) * MIB,
+             deadline_s, 0.005)
+
+
+def wait_balloon_empty(guest: Guest, deadline_s: float) -> float:
+    """Seconds until the balloon of @guest is at 0."""
+    start = time.monotonic()
+    wait_for(f"empty balloon of {guest.name}",
+             lambda: guest.balloon_actual_b() == guest.spec.memory_mib * MIB, deadline_s, 0.01)
+    return time.monotonic() - start
+
+
+@dataclass(frozen=True)
+class Burst:
+    state: str  # of the workload: done or killed
+    filled_ms: float
+    balloon_at_start_b: int
+    harm: Harm
+
+
+def burst_during_inflate(spec: Spec, mib: int) -> Burst:
+    """All the guest has left is asked for at the very moment its balloon grows."""
+    with Guest(spec) as guest:
+        spike(guest)
+        before = guest.report()
+        with Daemon([guest], BRISK):
+            wait_mid_inflate(guest, 128)
+            balloon_b = spec.memory_mib * MIB - guest.balloon_actual_b()
+            work = guest.finish(guest.start_work("burst", mib, 500))
+            wait_balloon_empty(guest, 60)
+        return Burst(work["state"], work["filled_us"] / 1000, balloon_b,
+                     harm(before, guest.report()))
+
+
+def daemon_lost(spec: Spec, number: int, deadline_s: float) -> float:
+    """Seconds from signal @number to ballonetd in the middle of an inflate to an empty balloon."""
+    with Guest(spec) as guest:
+        spike(guest)
+        with Daemon([guest], SLOW) as daemon:
+            wait_mid_inflate(guest)
+            daemon.process.send(number)
+            return wait_balloon_empty(guest, deadline_s)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What guests do, and how to tell that it hurt.
+
+In:  a running guest.
+Out: work done in it; rates by the guest's own clock; Harm between two reports.
+
+The same functions serve managed and unmanaged guests: the comparison is the point.
+"""
+from dataclasses import dataclass
+from typing import Any
+
+from lab.guest import Guest
+from lab.process import wait_for
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What the guest suffered between two reports. Pages are 4 KiB."""
+
+    oom_kills: int
+    swapped_out_pages: int
+    major_faults: int
+    bad_pages: int
+    lost_works: int
+
+    def __bool__(self) -> bool:
+        """Major faults alone are no harm: any program that starts has some."""
+        return bool(self.oom_kills or self.swapped_out_pages or self.bad_pages or self.lost_works)
+
+
+def harm(before: dict[str, Any], after: dict[str, Any]) -> Harm:
+    """Compares two reports of one guest."""
+    def grown(key: str) -> int:
+        return after["vmstat"][key] - before["vmstat"][key]
+    return Harm(grown("oom_kill"), grown("pswpout"), grown("pgmajfault"),
+                sum(work["errors"] for work in after["works"]),
+                sum(work["state"] in ("killed", "failed") for work in after["works"]))
+
+
+def spike(guest: Guest, mib: int = 600) -> None:
+    """Needs memory once, and frees it: what is left is stale."""
+    guest.run("touch", mib, 0)
+
+
+def archive(guest: Guest, mib: int = 600) -> None:
+    """Reads files once and never again: what is left is cold cache."""
+    guest.run("read", mib, 1)
+
+
+def busy(guest: Guest, mib: int) -> int:
+    """Starts walking a hot working set; returns when the first passes are done."""
+    work = guest.start_work("hot", mib)
+    wait_for(f"first passes of {guest.name}", lambda: guest.work(work)["passes"] >= 3, 60)
+    return work
+
+
+class RateMeter:
+    """Work done per second of the guest's own clock, from here on."""
+
+    def __init__(self, guest: Guest, work: int) -> None:
+        self._guest = guest
+        self._work = work
+        self._from = self._look()
+
+    def _look(self) -> tuple[int, int]:
+        answer = self._guest.ask("works")
+        work = next(work for work in answer["works"] if work["work"] == self._work)
+        return answer["now_us"], work["bytes"]
+
+    def mib_per_s(self) -> float:
+        now_us, done = self._look()
+        return (done - self._from[1]) / MIB / ((now_us - self._from[0]) / 1e6)
+
+    def wait(self, seconds: float) -> float:
+        """The rate over at least @seconds of the guest's time."""
+        wait_for(f"{seconds:g} s of {self._guest.name}",
+                 lambda: self._look()[0] - self._from[0] >= seconds * 1e6, seconds * 4 + 30, 0.25)
+        return self.mib_per_s()
