@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.h - the configuration: YAML in, struct config out
+ *
+ * Layer: daemon.
+ * In:    /etc/ballonet/ballonet.yaml and the *.yaml files of ballonet.d/, in order of name.
+ * Out:   the whole configuration, checked, or one error that names file, line and key.
+ *
+ * Parsed whole, validated whole, then handed over whole: a reload that fails
+ * leaves what there is as it was.
+ */
+#ifndef BALLONET_DAEMON_CONFIG_H
+#define BALLONET_DAEMON_CONFIG_H
+
+#include "model/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Settings for the VMs whose name matches. */
+struct config_rule {
+	char *match;   /* glob, as fnmatch(3) */
+	uint64_t mask; /* bit N: settings_table()[N] is given */
+	struct settings settings;
+};
+
+/* A VM that is named by the operator. */
+struct config_vm {
+	char *name; /* "" : as the hypervisor says */
+	char *qmp;  /* path of its socket */
+};
+
+struct config {
+	char *control;              /* path of the control socket */
+	char *journal;              /* path of the journal; "": none */
+	uint64_t journal_max_b;     /* a file is rotated at this size */
+	uint64_t journal_files;     /* rotated files kept, >= 1 */
+	uint64_t guardian_after_us; /* a daemon silent for this long is taken to hang */
+	bool discover;              /* find QEMU processes in /proc */
+	uint64_t discover_every_us;
+	char **sockets; /* globs of QMP sockets */
+	size_t nsockets;
+	struct config_vm *vms;
+	size_t nvms;
+	struct settings defaults;
+	struct config_rule *rules; /* all that match apply, later ones over earlier ones */
+	size_t nrules;
+};
+
+/* No file at all: discovery on, everything at its default. 0 or -ENOMEM. */
+int config_init(struct config *c);
+void config_fini(struct config *c);
+
+/*
+ * Loads @file (NULL: none) and the *.yaml files of folder @dir (NULL or
+ * missing: none) over the defaults. On failure *ret is untouched and @error
+ * holds one line, "FILE:LINE: KEY: what is wrong". A @file that is not there
+ * is -ENOENT. 0, -ENOENT, -EINVAL or another -errno.
+ */
+int config_load(const char *file, const char *dir, struct config *ret, char *error, size_t size);
+
+/* The settings of a VM called @name: defaults, then every rule that matches, in order. */
+void config_settings(const struct config *c, const char *name, struct settings *ret);
+
+#endif

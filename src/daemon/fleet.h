@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fleet.h - the VMs that the daemon knows, by name
+ *
+ * Layer: daemon.
+ * In:    discovery, configuration and connections add and remove VMs.
+ * Out:   one struct vm each, for the tick to work on and the control API to show.
+ *
+ * Names are unique here though they are not in the world: the second VM of a
+ * name is called NAME@PID (or NAME@ID before its process is known).
+ */
+#ifndef BALLONET_DAEMON_FLEET_H
+#define BALLONET_DAEMON_FLEET_H
+
+#include "model/history.h"
+#include "model/plan.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct footprint;
+struct vmm_conn;
+
+/* Longest name kept; QEMU allows any, a longer one is cut. */
+#define VM_NAME_MAX 128
+
+/* Decisions remembered for "why"; one is kept only when its reason or phase is a new one. */
+#define VM_RECENT_MAX 16
+
+struct vm_recent {
+	uint64_t time_us;
+	struct decision decision;
+};
+
+/* One VM as the daemon knows it. */
+struct vm {
+	uint64_t id; /* > 0, never used again */
+	char name[VM_NAME_MAX];
+	char *address; /* path of its QMP socket */
+	bool configured; /* listed or globbed in the configuration; else it was discovered */
+	pid_t pid;       /* 0: not known */
+
+	struct settings settings;  /* as they apply to it */
+	struct history history;    /* what the policy remembers */
+	struct vm_facts facts;     /* of its last tick */
+	struct decision decision;  /* of its last tick */
+	uint64_t decided_us;       /* when; 0: never */
+	enum vm_request request;   /* waits for its next tick */
+
+	struct vm_recent recent[VM_RECENT_MAX]; /* a ring: the newest is at (recent_n - 1) % MAX */
+	uint64_t recent_n;                      /* ever added */
+
+	struct vmm_conn *conn;
+	struct footprint *footprint; /* NULL while the process is not known */
+
+	/* for tick.c alone */
+	uint64_t wake_us;       /* tick then */
+	uint64_t refresh_us;    /* ask for statistics then; UINT64_MAX: no */
+	bool due;               /* tick at once: something came */
+	bool measure;           /* measure the footprint whatever it costs */
+	bool held;              /* the guardian was told of its balloon */
+	bool announced;         /* the journal knows it */
+	uint64_t ticks;         /* ever */
+};
+
+struct fleet {
+	struct vm **vm;
+	size_t n;
+	uint64_t last_id;
+};
+
+void fleet_init(struct fleet *f);
+
+/* Frees all VMs (not their connections and footprints: the owner closes those first). */
+void fleet_fini(struct fleet *f);
+
+/* A VM of unique name. @name "" is replaced by the file name of @address. 0 or -ENOMEM. */
+int fleet_add(struct fleet *f, const char *name, const char *address, struct vm **ret);
+
+/* Forgets and frees it. */
+void fleet_remove(struct fleet *f, struct vm *vm);
+
+/* Gives it another name, made unique. True where the name is not the one asked for. */
+bool fleet_rename(struct fleet *f, struct vm *vm, const char *name);
+
+/* By name or by address; NULL where there is none. */
+struct vm *fleet_find(const struct fleet *f, const char *name);
+struct vm *fleet_find_address(const struct fleet *f, const char *address);
+
+#endif
