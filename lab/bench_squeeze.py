@@ -11,14 +11,13 @@ from functools import partial
 
 from lab.figures import Figures
 from lab.guest import AgentError, Guest, Spec, accelerator
-from lab.scenarios import burst_during_inflate, busy_guest, daemon_lost, reclaim
+from lab.scenarios import WATCHDOG_S, burst_during_inflate, busy_guest, daemon_lost, reclaim
 from lab.workloads import MIB, archive, spike
 
 WORK_MIB = 600
 HOT_MIB = 300
 PAIRS = 3
 BURST_MIB = 780  # of about 850 that a 1 GiB guest has available
-WATCHDOG_S = 10
 
 
 def stale(figures: Figures, series: str) -> None:

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ballonetd on real guests: it wins memory back, and whatever happens no guest is hurt by it.
+
+What was won is measured by the lab; goals in per cent and seconds belong to `tools/bench squeeze`,
+the thresholds here are wide enough for a machine that is busy with something else.
+"""
+import signal
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from lab.daemon import Daemon, Watch
+from lab.guest import Spec
+from lab.process import wait_for
+from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, WATCHDOG_S, burst_during_inflate,
+                           daemon_lost, wait_balloon_empty, wait_mid_inflate)
+from lab.workloads import MIB, archive, busy, harm, spike
+
+pytestmark = pytest.mark.skipif(not Daemon.binary().exists(), reason="ballonetd is not built")
+
+
+def squeezed(vm):
+    """Its first squeeze is over."""
+    return vm["phase"] in ("verifying", "resting") and vm["squeezes"] >= 1
+
+
+def wait_squeezed(daemon, guest):
+    return daemon.wait_vm(guest.name, "squeeze", squeezed, DECISION_DEADLINE_S)
+
+
+@pytest.fixture
+def manage():
+    """manage(guest, ..., defaults=...) gives a daemon that manages these guests."""
+    with ExitStack() as stack:
+        def start(*guests, defaults=None, per_guest=None):
+            return stack.enter_context(Daemon(guests, defaults or BRISK, per_guest))
+        yield start
+
+
+def test_stale_memory_comes_back_to_the_host(boot, manage, series):
+    guest = boot(series=series, swap_mib=256)
+    spike(guest)
+    before, report = guest.footprint().resident_b, guest.report()
+    daemon = manage(guest)
+    wait_squeezed(daemon, guest)
+    assert guest.balloon_actual_b() == 1024 * MIB
+    assert before - guest.footprint().resident_b > 500 * MIB
+    assert not harm(report, guest.report())
+
+
+def test_cold_cache_comes_back_without_swapping(boot, manage, series):
+    guest = boot(series=series, swap_mib=256)
+    archive(guest)
+    before, report = guest.footprint().resident_b, guest.report()
+    daemon = manage(guest)
+    wait_squeezed(daemon, guest)
+    assert before - guest.footprint().resident_b > 300 * MIB
+    assert not harm(report, guest.report())
+
+
+def test_a_won_figure_of_the_daemon_agrees_with_the_labs_own(boot, manage):
+    guest = boot()
+    spike(guest)
+    before = guest.footprint().resident_b
+    daemon = manage(guest)
+    vm = wait_squeezed(daemon, guest)
+    own = before - guest.footprint().resident_b
+    assert abs(vm["yield_total_b"] - own) < 48 * MIB
+    assert vm["resident_source"] == guest.footprint().source
+    assert abs(vm["resident_b"] - guest.footprint().resident_b) < 48 * MIB
+
+
+def test_shared_memory_is_squeezed_too(boot, manage):
+    guest = boot(memfd=True, own_cgroup=False)
+    spike(guest)
+    before = guest.footprint()
+    assert before.source == "memfd"
+    daemon = manage(guest)
+    assert wait_squeezed(daemon, guest)["resident_source"] == "memfd"
+    assert before.resident_b - guest.footprint().resident_b > 500 * MIB
+
+
+def test_busy_guest_loses_only_what_it_does_not_use(boot, manage):
+    guest = boot(swap_mib=256)
+    spike(guest, 600)
+    work = busy(guest, 300)
+    before, report = guest.footprint().resident_b, guest.report()
+    daemon = manage(guest)
+    wait_squeezed(daemon, guest)
+    passes = guest.work(work)["passes"]
+    wait_for("further passes", lambda: guest.work(work)["passes"] > passes + 3, 30)
+    after = guest.footprint().resident_b
+    assert before - after > 150 * MIB and after > 300 * MIB
+    assert not harm(report, guest.report())
+
+
+@pytest.mark.parametrize("deflate_on_oom", [False, True])
+def test_burst_during_an_inflate_is_served(deflate_on_oom, series):
+    run = burst_during_inflate(
+        Spec(name="burst", series=series, deflate_on_oom=deflate_on_oom), 700)
+    assert run.balloon_at_start_b >= 128 * MIB
+    assert run.state == "done" and run.harm.oom_kills == 0 and run.harm.bad_pages == 0
+
+
+def test_killed_daemon_leaves_no_balloon():
+    assert daemon_lost(Spec(), signal.SIGKILL, 10) <= 3
+
+
+def test_stopped_daemon_leaves_no_balloon():
+    assert daemon_lost(Spec(), signal.SIGSTOP, 60) <= WATCHDOG_S + 3
+
+
+def test_ended_daemon_leaves_no_balloon():
+    assert daemon_lost(Spec(), signal.SIGTERM, 10) <= 3
+
+
+def test_guest_without_a_driver_is_told_and_left_alone(boot, manage):
+    guest = boot(driver=None, memory_mib=512)
+    spike(guest, 300)
+    daemon = manage(guest)
+    vm = daemon.wait_vm(guest.name, "verdict", lambda vm: vm["reason"] == "no-driver", 30)
+    assert "driver" in vm["why"] and vm["squeezes"] == 0
+
+
+def test_guest_without_a_balloon_device_is_told_and_left_alone(boot, manage):
+    guest = boot(balloon=False, memory_mib=256)
+    vm = manage(guest).wait_vm(guest.name, "verdict", lambda vm: vm["reason"] == "no-device", 30)
+    assert vm["squeezes"] == 0
+
+
+def test_paused_guest_is_left_alone_until_it_runs(boot, manage):
+    guest = boot()
+    spike(guest)
+    guest.pause()
+    daemon = manage(guest)
+    vm = daemon.wait_vm(guest.name, "pause", lambda vm: vm["reason"] == "paused", 30)
+    assert vm["state"] == "paused" and guest.balloon_actual_b() == 1024 * MIB
+    guest.resume()
+    wait_squeezed(daemon, guest)
+
+
+def test_guest_paused_in_an_inflate_gets_its_memory_back(boot, manage):
+    guest = boot()
+    spike(guest)
+    daemon = manage(guest, defaults=SLOW)
+    wait_mid_inflate(guest)
+    guest.pause()
+    daemon.wait_vm(guest.name, "end of the inflate", lambda vm: vm["phase"] != "inflating", 10)
+    guest.resume()
+    wait_balloon_empty(guest, 10)
+
+
+def test_killed_guest_costs_only_its_own_connection(boot, manage):
+    doomed, other = boot(name="doomed"), boot(name="other")
+    for guest in (doomed, other):
+        spike(guest)
+    before = other.footprint().resident_b
+    daemon = manage(doomed, other, defaults=SLOW, per_guest={"other": {"step": "128MiB"}})
+    wait_mid_inflate(doomed)
+    doomed.kill()
+    daemon.wait_vm("doomed", "loss", lambda vm: vm["state"] == "down", 10)
+    wait_squeezed(daemon, other)
+    assert before - other.footprint().resident_b > 500 * MIB
+
+
+def test_frozen_guest_does_not_delay_another(boot, manage):
+    frozen, other = boot(name="frozen"), boot(name="other")
+    for guest in (frozen, other):
+        spike(guest)
+    before = other.footprint().resident_b
+    frozen.freeze()
+    daemon = manage(frozen, other)
+    wait_squeezed(daemon, other)
+    assert before - other.footprint().resident_b > 500 * MIB
+    frozen.thaw()
+    wait_squeezed(daemon, frozen)
+
+
+def test_guest_frozen_in_an_inflate_is_deflated_when_it_thaws(boot, manage):
+    guest = boot()
+    spike(guest)
+    manage(guest, defaults=SLOW)
+    wait_mid_inflate(guest)
+    guest.freeze()
+    timer = threading.Timer(8, guest.thaw)  # the daemon's own deadlines pass meanwhile
+    timer.start()
+    timer.join()
+    wait_balloon_empty(guest, 60)
+
+
+def test_free_page_reporting_is_left_to_do_its_work(boot, manage):
+    guest = boot(free_page_reporting=True)
+    daemon = manage(guest)
+    before = guest.footprint().resident_b
+    spike(guest)
+    wait_for("reported pages", lambda: guest.footprint().resident_b - before < 150 * MIB, 30)
+    assert daemon.vm(guest.name)["squeezes"] == 0
+
+
+def test_operator_squeezes_and_releases(boot, manage):
+    guest = boot()
+    daemon = manage(guest, defaults={**SLOW, "min_yield": "900GiB"})
+    daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+    spike(guest)
+    daemon.squeeze(guest.name)
+    wait_mid_inflate(guest)
+    daemon.release(guest.name)
+    assert wait_balloon_empty(guest, 10) < 5
+
+
+def test_observed_guest_is_never_touched(boot, manage):
+    guest = boot()
+    spike(guest)
+    daemon = manage(guest, defaults={**BRISK, "mode": "observe"})
+    with Watch(daemon) as watch:
+        vm = daemon.wait_vm(guest.name, "verdict", lambda vm: vm["reason"] == "mode-observe",
+                            DECISION_DEADLINE_S)
+    assert vm["squeezes"] == 0 and guest.balloon_actual_b() == 1024 * MIB
+    assert not watch.squeezes(guest.name)
+
+
+def test_why_tells_the_squeeze_step_by_step(boot, manage):
+    guest = boot()
+    spike(guest)
+    daemon = manage(guest)
+    wait_squeezed(daemon, guest)
+    why = daemon.why(guest.name)
+    reasons = [entry["reason"] for entry in why["recent"]]
+    assert "begin" in reasons and all(entry["sentence"] for entry in why["recent"])
+    times = [entry["time_us"] for entry in why["recent"]]
+    assert times == sorted(times) or times == sorted(times, reverse=True)
+
+
+def test_metrics_tell_each_vm(boot, manage):
+    guest = boot(name="measured", memory_mib=256)
+    daemon = manage(guest)
+    daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+    text = daemon.metrics()
+    assert 'measured' in text and "# HELP" in text and "# TYPE" in text
