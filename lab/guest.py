@@ -43,7 +43,7 @@ class Spec:
     memory_mib: int = 1024
     vcpus: int = 1
     balloon: bool = True  # the device
-    driver: str | Path | None = BALLOON  # the guest's driver for it: a module's name, a .ko, or none
+    driver: str | Path | None = BALLOON  # the guest's: a module's name, a .ko, or none
     deflate_on_oom: bool = False
     free_page_reporting: bool = False
     swap_mib: int = 0
@@ -296,7 +296,7 @@ def _on(value: bool) -> str:
 
 
 def accelerator() -> str:
-    """ "kvm" if a guest really boots on it here, else "tcg"; found out once per boot of the host."""
+    """Returns kvm if a guest really boots on it, else tcg; found out once per boot of the host."""
     forced = os.environ.get("BALLONET_ACCEL")
     if forced:
         return forced

@@ -23,7 +23,7 @@ PARTS = re.compile(r"linux-(image|binary|modules|base)-\d\S*$")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a series comes from: a suite, and the package that always depends on its newest kernel."""
+    """A suite, and the package of it that always depends on the newest kernel of the series."""
 
     suite: str
     meta: str = "linux-image-cloud-amd64"

@@ -24,7 +24,8 @@ STYLE = """
 body { background: var(--bg); color: var(--ink); font: 16px/1.5 system-ui, sans-serif;
   max-width: 900px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem }
-p { margin: .3rem 0 } .soft { color: var(--soft) } .ok { color: var(--ok) } .bad { color: var(--bad) }
+p { margin: .3rem 0 } .soft { color: var(--soft) }
+.ok { color: var(--ok) } .bad { color: var(--bad) }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .25rem .7rem; border-bottom: 1px solid var(--rule) }
 th { color: var(--soft); font-weight: 500 } tr > :first-child, td.text { text-align: left }
@@ -48,7 +49,8 @@ class GuestStory:
 
 
 def page(verdict: str, good: bool, machine: str, header: Sequence[str],
-         rows: Iterable[Sequence[str]], stories: Sequence[GuestStory], marks: dict[int, str]) -> str:
+         rows: Iterable[Sequence[str]], stories: Sequence[GuestStory],
+         marks: dict[int, str]) -> str:
     """The whole page. @marks are moments that concern all guests, by CLOCK_MONOTONIC us."""
     start_us = min(story.series.times_us[0] for story in stories)
     end_us = max(story.series.times_us[-1] for story in stories)
@@ -64,7 +66,8 @@ def page(verdict: str, good: bool, machine: str, header: Sequence[str],
     return ("<!doctype html><html lang='en'><meta charset='utf-8'>"
             "<meta name='viewport' content='width=device-width'>"
             "<meta name='color-scheme' content='light dark'>"
-            f"<title>ballonet demo</title><style>{STYLE}</style><body>{''.join(body)}</body></html>")
+            f"<title>ballonet demo</title><style>{STYLE}</style>"
+            f"<body>{''.join(body)}</body></html>")
 
 
 def _text(text: str) -> str:
