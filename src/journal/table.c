@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table.c - how each struct of a record is written: key, place and type
+ *
+ * Layer: journal (may include model, base).
+ * In:    nothing.
+ * Out:   one table per kind of record, for the encoder and the decoder.
+ *
+ * The assertions on sizes are there so that a member added to the model is
+ * not forgotten here: a replay would then differ and nobody would know why.
+ */
+#include "journal/table.h"
+
+#include "base/num.h"
+
+/* clang-format off */
+#define ROW(s, k, m, t, ...) \
+	{ .key = k, .key_len = sizeof(k) - 1, .type = t, .offset = offsetof(struct s, m), __VA_ARGS__ }
+#define U64(s, m)            ROW(s, #m, m, FIELD_U64)
+#define U64_MAX(s, m, max)   ROW(s, #m, m, FIELD_U64, .limit = max)
+#define U32(s, m)            ROW(s, #m, m, FIELD_U32)
+#define I32(s, m)            ROW(s, #m, m, FIELD_I32)
+#define WORD32(s, m, n, fn)  ROW(s, #m, m, FIELD_WORD32, .limit = n, .word = fn)
+#define WORD64(s, m, n, fn)  ROW(s, #m, m, FIELD_WORD64, .limit = n, .word = fn)
+#define FACT(s, m)           ROW(s, #m, m, FIELD_FACT)
+#define STATS(s, m)          ROW(s, #m, m, FIELD_STATS)
+#define ARRAY(s, m, n)       ROW(s, #m, m, FIELD_ARRAY, .limit = n)
+#define STRING(s, m)         ROW(s, #m, m, FIELD_STRING)
+#define STRUCT(s, m, t)      ROW(s, #m, m, FIELD_STRUCT, .sub = &t)
+#define SETTINGS(s, m)       ROW(s, #m, m, FIELD_SETTINGS)
+#define LIST(s, m, c, t)     ROW(s, #m, m, FIELD_LIST, .count = offsetof(struct s, c), .sub = &t)
+#define TABLE(s, rows)       { .field = rows, .n = ARRAY_SIZE(rows), .size = sizeof(struct s) }
+/* clang-format on */
+
+const char *const stats_keys[BALLOON_STAT_COUNT] = {
+	[BALLOON_STAT_SWAP_IN] = "swap_in",
+	[BALLOON_STAT_SWAP_OUT] = "swap_out",
+	[BALLOON_STAT_MAJFLT] = "major_faults",
+	[BALLOON_STAT_MINFLT] = "minor_faults",
+	[BALLOON_STAT_MEMFREE] = "free",
+	[BALLOON_STAT_MEMTOT] = "total",
+	[BALLOON_STAT_AVAIL] = "available",
+	[BALLOON_STAT_CACHES] = "caches",
+	[BALLOON_STAT_HTLB_PGALLOC] = "hugetlb_allocated",
+	[BALLOON_STAT_HTLB_PGFAIL] = "hugetlb_failed",
+	[BALLOON_STAT_OOM_KILL] = "oom_kills",
+	[BALLOON_STAT_ALLOC_STALL] = "alloc_stalls",
+	[BALLOON_STAT_ASYNC_SCAN] = "async_scan",
+	[BALLOON_STAT_DIRECT_SCAN] = "direct_scan",
+	[BALLOON_STAT_ASYNC_RECLAIM] = "async_reclaim",
+	[BALLOON_STAT_DIRECT_RECLAIM] = "direct_reclaim",
+};
+
+static const char *word_phase(uint64_t v)
+{
+	return phase_word((enum phase)v);
+}
+
+static const char *word_reason(uint64_t v)
+{
+	return reason_word((enum reason)v);
+}
+
+static const char *word_state(uint64_t v)
+{
+	static const char *const words[VM_STATE_COUNT] = { "down", "running", "paused" };
+
+	return words[v];
+}
+
+static const char *word_tri(uint64_t v)
+{
+	static const char *const words[TRI_COUNT] = { "unknown", "no", "yes" };
+
+	return words[v];
+}
+
+static const char *word_source(uint64_t v)
+{
+	static const char *const words[FOOTPRINT_COUNT] = { "none", "cgroup", "memfd", "smaps" };
+
+	return words[v];
+}
+
+static const char *word_request(uint64_t v)
+{
+	static const char *const words[REQUEST_COUNT] = { "none", "squeeze", "release" };
+
+	return words[v];
+}
+
+static const struct field figures_rows[] = {
+	U64(figures, resident_b), U64(figures, available_b), U64(figures, reserve_b),
+	U64(figures, stale_b),	  U64(figures, cold_b),	     U64(figures, expected_b),
+	U64(figures, need_b),	  U64(figures, balloon_b),   U64(figures, freed_b),
+	U64(figures, until_us),
+};
+static const struct table figures_table = TABLE(figures, figures_rows);
+_Static_assert(sizeof(struct figures) == 10 * 8, "a row per member");
+
+static const struct field decision_rows[] = {
+	U64(decision, vm_id),
+	U32(decision, actions),
+	WORD32(decision, phase, PHASE_COUNT, word_phase),
+	WORD32(decision, reason, REASON_COUNT, word_reason),
+	U64(decision, target_b),
+	U64(decision, refresh_us),
+	U64(decision, wake_us),
+	STRUCT(decision, fig, figures_table),
+};
+const struct table decision_table = TABLE(decision, decision_rows);
+_Static_assert(sizeof(struct decision) == 8 + 3 * 4 + 4 + 3 * 8 + sizeof(struct figures),
+	       "a row per member");
+
+static const struct field plan_rows[] = {
+	U64(plan, now_us),
+	LIST(plan, vm, nvm, decision_table),
+};
+static const struct table plan_table = TABLE(plan, plan_rows);
+
+static const struct field host_rows[] = {
+	FACT(host_facts, total_b),
+	FACT(host_facts, available_b),
+	FACT(host_facts, psi_some_avg10_ppm),
+	FACT(host_facts, psi_full_avg10_ppm),
+};
+static const struct table host_table = TABLE(host_facts, host_rows);
+_Static_assert(sizeof(struct host_facts) == 4 * sizeof(struct fact), "a row per member");
+
+static const struct field vm_facts_rows[] = {
+	U64(vm_facts, id),
+	WORD32(vm_facts, state, VM_STATE_COUNT, word_state),
+	WORD32(vm_facts, device, TRI_COUNT, word_tri),
+	WORD32(vm_facts, reporting, TRI_COUNT, word_tri),
+	U32(vm_facts, obstacles),
+	U32(vm_facts, boots),
+	I32(vm_facts, target_error),
+	WORD32(vm_facts, request, REQUEST_COUNT, word_request),
+	WORD32(vm_facts, resident_source, FOOTPRINT_COUNT, word_source),
+	FACT(vm_facts, ram_b),
+	FACT(vm_facts, actual_b),
+	FACT(vm_facts, resident_b),
+	FACT(vm_facts, cpu_us),
+	STATS(vm_facts, stats),
+};
+static const struct table vm_facts_table = TABLE(vm_facts, vm_facts_rows);
+_Static_assert(sizeof(struct vm_facts) ==
+		       8 + 8 * 4 + 4 * sizeof(struct fact) + sizeof(struct guest_stats),
+	       "a row per member");
+
+static const struct field snapshot_rows[] = {
+	U64(snapshot, now_us),
+	STRUCT(snapshot, host, host_table),
+	LIST(snapshot, vm, nvm, vm_facts_table),
+};
+static const struct table snapshot_table = TABLE(snapshot, snapshot_rows);
+_Static_assert(sizeof(struct snapshot) == 8 + sizeof(struct host_facts) + 16, "a row per member");
+
+static const struct field squeeze_rows[] = {
+	U64(squeeze, start_us),
+	U64(squeeze, end_us),
+	WORD64(squeeze, stop, REASON_COUNT, word_reason),
+	U64_MAX(squeeze, requested, 1),
+	U64(squeeze, size_b),
+	U64(squeeze, balloon_b),
+	U64(squeeze, stale_b),
+	U64(squeeze, cold_b),
+	U64(squeeze, resident_before_b),
+	U64(squeeze, resident_low_b),
+	U64(squeeze, available_before_b),
+	U64(squeeze, cache_before_b),
+	U64(squeeze, cache_low_b),
+	U64(squeeze, used_after_b),
+	ARRAY(squeeze, freed_b, VERIFY_COUNT),
+};
+static const struct table squeeze_table = TABLE(squeeze, squeeze_rows);
+_Static_assert(sizeof(struct squeeze) == (14 + VERIFY_COUNT) * 8, "a row per member");
+
+static const struct field history_rows[] = {
+	WORD64(history, phase, PHASE_COUNT, word_phase),
+	U64(history, phase_since_us),
+	U64(history, target_b),
+	U64(history, target_us),
+	U64(history, mark_us),
+	U64(history, mark_b),
+	U64(history, rest_until_us),
+	U64(history, boots),
+	U64_MAX(history, verify_next, VERIFY_COUNT),
+	WORD64(history, request, REQUEST_COUNT, word_request),
+	STATS(history, base),
+	FACT(history, base_cpu_us),
+	WORD64(history, calm, TRI_COUNT, word_tri),
+	WORD64(history, busy, TRI_COUNT, word_tri),
+	U64(history, stale_since_us),
+	U64(history, looking_us),
+	STATS(history, start),
+	U64(history, overhead_b),
+	U64(history, cold_ppm),
+	U64_MAX(history, gives_back, 1),
+	U64(history, rest_us),
+	U64(history, zero_yields),
+	U64(history, squeezes),
+	U64(history, yield_total_b),
+	U64(history, return_total_b),
+	WORD64(history, ending, REASON_COUNT, word_reason),
+	STRUCT(history, now, squeeze_table),
+	STRUCT(history, done, squeeze_table),
+};
+static const struct table history_table = TABLE(history, history_rows);
+_Static_assert(sizeof(struct history) == 23 * 8 + sizeof(struct fact) +
+						 2 * sizeof(struct guest_stats) +
+						 2 * sizeof(struct squeeze),
+	       "a row per member");
+
+static const struct field journal_rows[] = {
+	U64(record_journal, version),
+	U64(record_journal, wall_us),
+	U64(record_journal, mono_us),
+	STRING(record_journal, program),
+};
+static const struct table journal_table = TABLE(record_journal, journal_rows);
+
+static const struct field vm_rows[] = {
+	U64(record_vm, id),
+	STRING(record_vm, name),
+	SETTINGS(record_vm, settings),
+	STRUCT(record_vm, history, history_table),
+};
+static const struct table vm_table = TABLE(record_vm, vm_rows);
+
+static const struct field gone_rows[] = {
+	U64(record_gone, id),
+};
+static const struct table gone_table = TABLE(record_gone, gone_rows);
+
+const struct record_type record_types[RECORD_KIND_COUNT] = {
+	[RECORD_JOURNAL] = { "journal", &journal_table },
+	[RECORD_VM] = { "vm", &vm_table },
+	[RECORD_GONE] = { "gone", &gone_table },
+	[RECORD_SNAPSHOT] = { "snapshot", &snapshot_table },
+	[RECORD_PLAN] = { "plan", &plan_table },
+};
