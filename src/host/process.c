@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * process.c - one process of /proc, held so that its pid cannot be mistaken
+ *
+ * Layer: host.
+ * In:    a /proc root and a pid.
+ * Out:   processor time, and what keeps its memory from being freed.
+ *
+ * A memory file of the process is looked at through fd/N and never kept open:
+ * an fd of ours would keep a dead VM's whole memory alive.
+ */
+#include "host/process.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/num.h"
+#include "host/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#define STAT_TEXT_MAX 2048   /* 52 numbers of 20 digits and a name of 64 bytes at most */
+#define STATUS_TEXT_MAX 8192 /* about 1.5 KiB; the list of groups may be longer */
+
+/* Fields of stat behind the name, counted from the state, which is 0; proc(5). */
+enum { STAT_UTIME = 11, STAT_STIME = 12, STAT_STARTTIME = 19 };
+
+int process_stat_parse(const char *text, struct process_stat *ret)
+{
+	const char *p = strrchr(text, ')'); /* no field behind the name has one */
+	struct process_stat st = { 0 };
+	uint64_t v;
+	int i;
+
+	if (!p || p[1] != ' ' || p[2] < 'A' || p[2] > 'z')
+		return -EBADMSG;
+	st.state = p[2];
+	p += 3;
+	for (i = 1; i <= STAT_STARTTIME; i++) {
+		if (!text_skip(&p, " "))
+			return -EBADMSG;
+		(void)text_skip(&p, "-"); /* tpgid and priorities; none of the wanted */
+		if (text_u64(&p, &v) < 0)
+			return -EBADMSG;
+		if (i == STAT_UTIME)
+			st.user_ticks = v;
+		else if (i == STAT_STIME)
+			st.system_ticks = v;
+		else if (i == STAT_STARTTIME)
+			st.start_ticks = v;
+	}
+	*ret = st;
+	return 0;
+}
+
+int process_status_parse(const char *text, uint64_t now_us, struct process_status *ret)
+{
+	struct process_status st = { 0 };
+	const struct text_field field[] = {
+		{ "VmLck:", KIB, &st.locked_b },
+		{ "VmRSS:", KIB, &st.rss_b },
+		{ "RssAnon:", KIB, &st.anon_b },
+		{ "HugetlbPages:", KIB, &st.hugetlb_b },
+	};
+	int r;
+
+	r = text_fields(text, now_us, field, ARRAY_SIZE(field));
+	if (r < 0)
+		return r;
+	*ret = st;
+	return 0;
+}
+
+/* A process that is gone shows as a missing file as well. */
+static int gone(int r)
+{
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+static int read_stat(int fd, struct process_stat *ret)
+{
+	char text[STAT_TEXT_MAX];
+	int r;
+
+	r = file_read_fd(fd, text, sizeof(text), NULL);
+	if (r < 0)
+		return gone(r);
+	r = process_stat_parse(text, ret);
+	if (r < 0)
+		return r;
+	return ret->state == 'Z' || ret->state == 'X' ? -ESRCH : 0;
+}
+
+int process_init(int proc, pid_t pid, struct process *ret)
+{
+	cleanup_close int dir = -EBADF;
+	cleanup_close int stat = -EBADF;
+	struct process_stat st;
+	char name[16];
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	(void)snprintf(name, sizeof(name), "%d", (int)pid);
+	dir = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return gone(-errno);
+	stat = openat(dir, "stat", O_RDONLY | O_CLOEXEC);
+	if (stat < 0)
+		return gone(-errno);
+	r = read_stat(stat, &st);
+	if (r < 0)
+		return r;
+	*ret = (struct process){ .pid = pid,
+				 .dir = take_fd(&dir),
+				 .stat = take_fd(&stat),
+				 .start_ticks = st.start_ticks };
+	return 0;
+}
+
+void process_fini(struct process *p)
+{
+	cleanup_closep(&p->dir);
+	cleanup_closep(&p->stat);
+	*p = (struct process){ .dir = -EBADF, .stat = -EBADF };
+}
+
+/* Its stat, if it still is the process that was held. */
+static int same_stat(const struct process *p, struct process_stat *ret)
+{
+	int r = read_stat(p->stat, ret);
+
+	if (r < 0)
+		return r;
+	return ret->start_ticks == p->start_ticks ? 0 : -ESRCH;
+}
+
+int process_alive(const struct process *p)
+{
+	struct process_stat st;
+
+	return same_stat(p, &st);
+}
+
+int process_cpu(const struct process *p, uint64_t now_us, struct fact *ret_cpu_us)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct process_stat st;
+	uint64_t ticks;
+	int r;
+
+	r = same_stat(p, &st);
+	if (r < 0)
+		return r;
+	ticks = u64_add_sat(st.user_ticks, st.system_ticks);
+	*ret_cpu_us = fact_of(u64_mul_sat(ticks, USEC_PER_SEC / hz), now_us);
+	return 0;
+}
+
+int process_status(const struct process *p, uint64_t now_us, struct process_status *ret)
+{
+	char text[STATUS_TEXT_MAX];
+	int r;
+
+	r = file_read_at(p->dir, "status", text, sizeof(text), NULL);
+	if (r < 0)
+		return gone(r);
+	return process_status_parse(text, now_us, ret);
+}
+
+int process_files(const struct process *p, process_file_fn fn, void *userdata)
+{
+	cleanup_closedir DIR *dir = NULL;
+	cleanup_close int fd = -EBADF;
+	unsigned int n = 0;
+	struct dirent *e;
+	int r = 0;
+
+	fd = openat(p->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return gone(-errno);
+	dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	fd = -EBADF; /* closedir() closes it */
+	while (r == 0 && n++ < PROCESS_FILES_MAX && (e = readdir(dir))) {
+		char name[sizeof("fd/") + NAME_MAX], link[PATH_MAX];
+		ssize_t len;
+
+		if (e->d_name[0] == '.')
+			continue;
+		len = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+		if (len < 0)
+			continue; /* closed meanwhile */
+		link[len] = '\0';
+		(void)snprintf(name, sizeof(name), "fd/%s", e->d_name);
+		r = fn(userdata, name, link);
+	}
+	return r;
+}
+
+static bool starts_with(const char *text, const char *word)
+{
+	return text_skip(&text, word);
+}
+
+bool process_memory_file(const struct process *p, const char *name, const char *link,
+			 struct stat *ret_st, bool *ret_hugetlb)
+{
+	cleanup_close int fd = -EBADF;
+	struct statfs fs;
+
+	if (!starts_with(link, "/memfd:") && !starts_with(link, "/dev/shm/") &&
+	    !starts_with(link, "/dev/hugepages/"))
+		return false;
+	fd = openat(p->dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, ret_st) < 0 || !S_ISREG(ret_st->st_mode) || fstatfs(fd, &fs) < 0)
+		return false;
+	/* not st_blksize: shmem with huge pages says 2 MiB too, and frees in 4 KiB */
+	*ret_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
+	return true;
+}
+
+struct obstacle_scan {
+	const struct process *p;
+	uint32_t found;
+};
+
+static int look_for_obstacle(void *userdata, const char *name, const char *link)
+{
+	struct obstacle_scan *scan = userdata;
+	struct stat st;
+	bool hugetlb;
+
+	if (starts_with(link, "/dev/vfio/") || starts_with(link, "anon_inode:[vfio") ||
+	    starts_with(link, "/dev/vhost-vdpa")) /* vDPA pins all guest memory just the same */
+		scan->found |= OBSTACLE_VFIO;
+	else if (process_memory_file(scan->p, name, link, &st, &hugetlb) && hugetlb)
+		scan->found |= OBSTACLE_HUGETLB;
+	return 0;
+}
+
+int process_obstacles(const struct process *p, uint32_t *ret)
+{
+	struct obstacle_scan scan = { .p = p };
+	struct process_status st;
+	int r;
+
+	r = process_status(p, 0, &st);
+	if (r < 0)
+		return r;
+	r = process_files(p, look_for_obstacle, &scan);
+	if (r < 0)
+		return r;
+	if (st.hugetlb_b.known && st.hugetlb_b.value > 0)
+		scan.found |= OBSTACLE_HUGETLB;
+	if (st.locked_b.known && st.rss_b.known && st.locked_b.value > 0 &&
+	    st.locked_b.value >= st.rss_b.value / 2)
+		scan.found |= OBSTACLE_MLOCK;
+	*ret = scan.found;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * roots.h - where this host's facts are read from
+ *
+ * Layer: host.
+ * In:    /proc and /sys/fs/cgroup, or a test's own trees.
+ * Out:   two directory fds that everything in host/ is read below.
+ *
+ * No module of host/ holds an absolute path, so that every one of them can be
+ * tested on a tree that no kernel would show.
+ */
+#ifndef BALLONET_HOST_ROOTS_H
+#define BALLONET_HOST_ROOTS_H
+
+struct host_roots {
+	int proc;   /* /proc */
+	int cgroup; /* /sys/fs/cgroup: v1, v2 or both; -EBADF: there is none */
+};
+
+/*
+ * Opens the real ones. A host without /sys/fs/cgroup is fine (-EBADF stands
+ * for it); without /proc it is not: -errno.
+ */
+int host_roots_init(struct host_roots *ret);
+
+/* Closes both; may be called again. */
+void host_roots_fini(struct host_roots *roots);
+
+#endif
