@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The documents speak of what is there: every path and link in them exists."""
+import re
+
+import pytest
+
+from house import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+FOLDERS = "src|include|tests|tools|lab|man|docs|packaging|\\.ci"
+PATH = re.compile(rf"`((?:{FOLDERS})/[A-Za-z0-9_./-]*)`")
+PLACEHOLDER = re.compile(r"[A-Z]{4,}")  # tests/unit/LAYER/ stands for many
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_that_is_named_exists(document):
+    text = document.read_text(encoding="utf-8")
+    named = set(PATH.findall(text))
+    assert [name for name in sorted(named) if not PLACEHOLDER.search(name) and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document):
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_layer_of_the_map_is_there_and_every_folder_is_on_the_map():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    on_map = set(re.findall(r"^\| `src/(\w+)/` \|", text, re.MULTILINE))
+    assert on_map == {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
+
+
+def test_every_source_file_says_what_it_is():
+    """SPDX and a role: a file without them is a riddle."""
+    riddles = []
+    for path in [*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("include/**/*.h")]:
+        head = path.read_text(encoding="utf-8")[:400]
+        if "SPDX-License-Identifier: GPL-2.0-or-later" not in head or f" * {path.name} - " not in head:
+            riddles.append(str(path.relative_to(ROOT)))
+    assert riddles == []
