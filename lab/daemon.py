@@ -9,11 +9,10 @@ by the lab itself (footprint.py).
 """
 import http.client
 import json
+import shutil
 import signal
 import socket
-import subprocess
 import tempfile
-import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -91,13 +90,6 @@ class Daemon:
             self.process.stop(signal.SIGTERM)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def cpu_s(self) -> float:
-        """Processor time it has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks = int(subprocess.run(["getconf", "CLK_TCK"], check=True, capture_output=True,
-                                   text=True).stdout)
-        return (int(fields[11]) + int(fields[12])) / ticks
-
     # --------------------------------------------------------------- the API
 
     def vms(self) -> list[dict[str, Any]]:
@@ -171,8 +163,11 @@ class Daemon:
         lines.append("vms:")
         for guest in guests:
             lines += [f"  - name: {guest.name}", f"    qmp: {guest.qmp}"]
-            lines += [f"    {key}: {value}"
-                      for key, value in per_guest.get(guest.name, {}).items()]
+        if per_guest:
+            lines.append("rules:")
+        for name, settings in per_guest.items():
+            lines += [f"  - match: {name}",
+                      *(f"    {key}: {value}" for key, value in settings.items())]
         return "\n".join(lines) + "\n"
 
 

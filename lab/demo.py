@@ -135,7 +135,7 @@ def _show(tell: Teller, accel: str, guests: list[Guest], sampler: Sampler) -> in
         tell.say("lab", "ballonetd started, with its defaults")
         meter = RateMeter(worker, work)
         ends = _await_squeezes(watch, guests, tell)
-        managed_rate = meter.mib_per_s()
+        managed_rate = meter.rate()
         told = {vm["name"]: vm for vm in daemon.vms()}
     marks[now_us()] = "and ends"
     tell.say("lab", f"ballonetd ended; the busy guest unmanaged again for {UNMANAGED_S} s")
@@ -143,7 +143,8 @@ def _show(tell: Teller, accel: str, guests: list[Guest], sampler: Sampler) -> in
 
     outcomes = [_outcome(guest, sampler, min(marks), ends[guest.name], before[guest.name],
                          told[guest.name]) for guest in guests]
-    outcomes[guests.index(worker)].rate = managed_rate / ((first_rate + last_rate) / 2)
+    outcomes[guests.index(worker)].rate = (
+        managed_rate.mib_per_s / ((first_rate.mib_per_s + last_rate.mib_per_s) / 2))
     return _conclude(accel, guests, sampler, watch, marks, outcomes)
 
 

@@ -71,6 +71,11 @@ class Process:
         """None while it runs."""
         return self._popen.poll()
 
+    def cpu_s(self) -> float:
+        """Processor time it has used so far, all threads together."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def send(self, number: int) -> None:
         self._popen.send_signal(number)
 

@@ -16,7 +16,7 @@ from lab.daemon import Daemon, Watch
 from lab.footprint import Sampler, now_us
 from lab.guest import Guest, Spec
 from lab.process import wait_for
-from lab.workloads import MIB, Harm, RateMeter, busy, harm, spike
+from lab.workloads import MIB, Harm, Rate, RateMeter, busy, harm, spike
 
 S = 1_000_000
 DECISION_DEADLINE_S = 90  # the default interval is 10 s, and a guest must be seen calm first
@@ -64,7 +64,7 @@ def reclaim(spec: Spec, work: Callable[[Guest], None],
 class Busy:
     """How a working guest fared."""
 
-    mib_per_s: float
+    rate: Rate
     slowest_pass_ms: float
     resident_before_b: int
     resident_low_b: int

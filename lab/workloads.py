@@ -56,25 +56,37 @@ def busy(guest: Guest, mib: int) -> int:
     return work
 
 
+@dataclass(frozen=True)
+class Rate:
+    """Work by the guest's clock, and by the processor time it cost the host.
+
+    The first is what the guest's user sees. The second leaves out what other programs on this
+    machine took, and so says what of a difference was not the daemon's doing.
+    """
+
+    mib_per_s: float
+    mib_per_cpu_s: float
+
+
 class RateMeter:
-    """Work done per second of the guest's own clock, from here on."""
+    """Work done from here on."""
 
     def __init__(self, guest: Guest, work: int) -> None:
         self._guest = guest
         self._work = work
         self._from = self._look()
 
-    def _look(self) -> tuple[int, int]:
+    def _look(self) -> tuple[int, int, float]:
         answer = self._guest.ask("works")
         work = next(work for work in answer["works"] if work["work"] == self._work)
-        return answer["now_us"], work["bytes"]
+        return answer["now_us"], work["bytes"], self._guest.process.cpu_s()
 
-    def mib_per_s(self) -> float:
-        now_us, done = self._look()
-        return (done - self._from[1]) / MIB / ((now_us - self._from[0]) / 1e6)
+    def rate(self) -> Rate:
+        now_us, done, cpu_s = (now - was for now, was in zip(self._look(), self._from))
+        return Rate(done / MIB / (now_us / 1e6), done / MIB / cpu_s)
 
-    def wait(self, seconds: float) -> float:
+    def wait(self, seconds: float) -> Rate:
         """The rate over at least @seconds of the guest's time."""
         wait_for(f"{seconds:g} s of {self._guest.name}",
                  lambda: self._look()[0] - self._from[0] >= seconds * 1e6, seconds * 4 + 30, 0.25)
-        return self.mib_per_s()
+        return self.rate()
