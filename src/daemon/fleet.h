@@ -39,30 +39,32 @@ struct vm {
 	uint64_t id; /* > 0, never used again */
 	char name[VM_NAME_MAX];
 	char *address; /* path of its QMP socket */
-	bool configured; /* listed or globbed in the configuration; else it was discovered */
-	pid_t pid;       /* 0: not known */
+	bool named;    /* the configuration gave its name */
+	uint64_t seen; /* the roster's round that last saw it */
+	pid_t pid;     /* 0: not known */
 
-	struct settings settings;  /* as they apply to it */
-	struct history history;    /* what the policy remembers */
-	struct vm_facts facts;     /* of its last tick */
-	struct decision decision;  /* of its last tick */
-	uint64_t decided_us;       /* when; 0: never */
-	enum vm_request request;   /* waits for its next tick */
+	struct settings settings; /* as they apply to it */
+	struct history history;	  /* what the policy remembers */
+	struct vm_facts facts;	  /* of its last tick */
+	struct decision decision; /* of its last tick */
+	uint64_t decided_us;	  /* when; 0: never */
+	enum vm_request request;  /* waits for its next tick */
 
 	struct vm_recent recent[VM_RECENT_MAX]; /* a ring: the newest is at (recent_n - 1) % MAX */
-	uint64_t recent_n;                      /* ever added */
+	uint64_t recent_n;			/* ever added */
 
 	struct vmm_conn *conn;
 	struct footprint *footprint; /* NULL while the process is not known */
 
 	/* for tick.c alone */
-	uint64_t wake_us;       /* tick then */
-	uint64_t refresh_us;    /* ask for statistics then; UINT64_MAX: no */
-	bool due;               /* tick at once: something came */
-	bool measure;           /* measure the footprint whatever it costs */
-	bool held;              /* the guardian was told of its balloon */
-	bool announced;         /* the journal knows it */
-	uint64_t ticks;         /* ever */
+	uint64_t wake_us;    /* tick then */
+	uint64_t refresh_us; /* ask for statistics then; UINT64_MAX: no */
+	bool due;	     /* tick at once: something came */
+	bool polling;	     /* calm, and asked; the answer makes it due */
+	bool measure;	     /* measure the footprint whatever it costs */
+	bool held;	     /* the guardian was told of its balloon */
+	bool announced;	     /* the journal knows it */
+	uint64_t ticks;	     /* ever */
 };
 
 struct fleet {

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * apply.c - decisions become deeds, here and nowhere else
+ *
+ * Layer: daemon.
+ * In:    one decision of a plan.
+ * Out:   requests to the hypervisor, the guardian's ledger, a line in the log.
+ *
+ * The guardian hears of a balloon before the hypervisor does: whenever the
+ * daemon dies, everything that may be inflated is on the guardian's list.
+ */
+#include "daemon/apply.h"
+
+#include "base/log.h"
+#include "policy/explain.h"
+#include "policy/guard.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The guardian's word for @vm, before its balloon grows. */
+static bool hold(struct vm *vm, struct guardian *guardian)
+{
+	int r = guardian ? guardian_hold(guardian, vm->id, vm->address, vm->facts.ram_b.value)
+			 : -ENOTCONN;
+
+	if (r < 0) {
+		log_warning("not-inflated vm=%s cause=guardian error=%s", vm->name, strerror(-r));
+		return false;
+	}
+	vm->held = true;
+	return true;
+}
+
+static void apply_target(struct vm *vm, const struct decision *d, struct guardian *guardian,
+			 struct daemon_figures *figures, uint64_t now_us)
+{
+	struct vm_facts facts = vm->facts;
+	enum reason why;
+	int r;
+
+	vmm_facts(vm->conn, &facts);
+	why = guard_target(&vm->settings, &facts, d->target_b, now_us);
+	if (why != REASON_NONE) {
+		figures->targets_refused++;
+		log_debug("target-refused vm=%s why=%s", vm->name, reason_word(why));
+		return;
+	}
+	if (d->target_b < vm->facts.ram_b.value && !hold(vm, guardian))
+		return;
+	r = vmm_set_target(vm->conn, d->target_b, now_us);
+	if (r < 0)
+		log_debug("target-not-sent vm=%s error=%s", vm->name, strerror(-r));
+	else
+		figures->targets++;
+}
+
+/* One line for every turn a VM takes, none for the many small steps in between. */
+static void tell(const struct vm *vm, const struct decision *d, uint64_t now_us)
+{
+	char sentence[EXPLAIN_MAX];
+
+	if (d->reason == vm->decision.reason && d->phase == vm->decision.phase)
+		return;
+	if (d->reason == REASON_STEP || d->reason == REASON_INFLATE_WAIT)
+		return;
+	(void)explain(d, now_us, sentence, sizeof(sentence));
+	log_event(d->phase == PHASE_WATCH ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+		  "vm vm=%s phase=%s reason=%s why=\"%s\"", vm->name, phase_word(d->phase),
+		  reason_word(d->reason), sentence);
+}
+
+/* Keeps what "why" tells of the past. */
+static void remember(struct vm *vm, const struct decision *d, uint64_t now_us)
+{
+	const struct vm_recent *last =
+		&vm->recent[(vm->recent_n + VM_RECENT_MAX - 1) % VM_RECENT_MAX];
+	bool small = d->reason == REASON_STEP || d->reason == REASON_INFLATE_WAIT ||
+		     d->reason == REASON_LOOKING || d->reason == REASON_DEFLATE_WAIT;
+
+	if (small || (vm->recent_n && last->decision.reason == d->reason &&
+		      last->decision.phase == d->phase))
+		return;
+	vm->recent[vm->recent_n % VM_RECENT_MAX] =
+		(struct vm_recent){ .time_us = now_us, .decision = *d };
+	vm->recent_n++;
+}
+
+void apply_decision(struct vm *vm, const struct decision *d, struct guardian *guardian,
+		    struct daemon_figures *figures, uint64_t now_us)
+{
+	tell(vm, d, now_us);
+	remember(vm, d, now_us);
+	if (d->actions & ACT_SET_TARGET)
+		apply_target(vm, d, guardian, figures, now_us);
+	if (d->actions & ACT_POLLING)
+		vmm_calm(vm->conn, now_us);
+	vm->refresh_us = d->actions & ACT_REFRESH ? d->refresh_us : UINT64_MAX;
+	vm->measure = d->actions & ACT_MEASURE;
+	vm->wake_us = d->wake_us;
+	if (vm->held && vm->history.target_b == 0 && guardian) { /* the balloon is at 0 again */
+		guardian_clear(guardian, vm->id);
+		vm->held = false;
+	}
+	vm->decision = *d;
+	vm->decided_us = now_us;
+	vm->ticks++;
+}

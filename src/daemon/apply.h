@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * apply.h - decisions become deeds, here and nowhere else
+ *
+ * Layer: daemon.
+ * In:    one decision of a plan.
+ * Out:   requests to the hypervisor, the guardian's ledger, a line in the log.
+ *
+ * A decision may be a moment old: whatever would grow a balloon is put to the
+ * guard again, with the facts of now.
+ */
+#ifndef BALLONET_DAEMON_APPLY_H
+#define BALLONET_DAEMON_APPLY_H
+
+#include "daemon/control.h"
+#include "daemon/fleet.h"
+#include "daemon/guardian.h"
+
+/* Performs @d, and remembers it in @vm. @guardian NULL: nothing may inflate. */
+void apply_decision(struct vm *vm, const struct decision *d, struct guardian *guardian,
+		    struct daemon_figures *figures, uint64_t now_us);
+
+#endif

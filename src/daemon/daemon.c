@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon.c - the running daemon: one loop and everything that hangs on it
+ *
+ * Layer: daemon.
+ * In:    options of the command line; signals; fds that become ready.
+ * Out:   an exit status.
+ *
+ * sd-event tells of fds and signals; what is due by time is asked for once per
+ * round. A thousand timers would cost more than looking at a thousand numbers.
+ */
+#include "daemon/daemon.h"
+
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/fleet.h"
+#include "daemon/guardian.h"
+#include "daemon/roster.h"
+#include "daemon/tick.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "host/facts.h"
+#include "host/footprint.h"
+#include "host/psi.h"
+#include "journal/writer.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+/* The guardian and systemd hear from us this often. */
+#define BEAT_US (500 * USEC_PER_MSEC)
+/* A guardian that does not start is tried again after this. */
+#define GUARDIAN_AGAIN_US (5 * USEC_PER_SEC)
+/* The host is under pressure when some task stalled for 100 ms within 2 s. */
+#define PSI_STALL_US (100 * USEC_PER_MSEC)
+#define PSI_WINDOW_US (2 * USEC_PER_SEC)
+/* Balloons get this long to come down when the daemon is stopped; then it is the guardian's turn.
+ */
+#define STOP_MAX_US (10 * USEC_PER_SEC)
+#define PROGRAM "ballonetd " BALLONET_VERSION
+
+struct daemon {
+	const struct daemon_options *options;
+	struct config config;
+	struct fleet fleet;
+	struct host_roots roots;
+	struct roster roster;
+	struct tick tick;
+	struct daemon_figures figures;
+	struct control_view view;
+	struct vmm *vmm;
+	struct journal *journal;
+	struct control *control;
+	struct guardian *guardian;
+	int psi;
+
+	sd_event *loop;
+	sd_event_source *guardian_source;
+	uint64_t beat_us;     /* next heartbeat */
+	uint64_t roster_us;   /* next look around */
+	uint64_t guardian_us; /* next attempt to start the guardian; UINT64_MAX: it runs */
+	uint64_t stop_us;     /* when to leave at the latest; 0: not stopping */
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* ---- the guardian ---- */
+
+static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+/* The guardian's program lies beside this one, or where it was installed to. */
+static void guardian_path(char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		*slash = '\0';
+		if ((size_t)snprintf(path, size, "%s/ballonet-guardian", self) < size &&
+		    access(path, X_OK) == 0)
+			return;
+	}
+	(void)snprintf(path, size, "%s/ballonet-guardian", BALLONET_LIBEXECDIR);
+}
+
+/* Tells a new guardian of every balloon that the old one may have known of. */
+static void guardian_retell(struct daemon *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->fleet.n; i++) {
+		struct vm *vm = d->fleet.vm[i];
+
+		if (vm->held)
+			(void)guardian_hold(d->guardian, vm->id, vm->address,
+					    vm->facts.ram_b.value);
+	}
+}
+
+static void guardian_begin(struct daemon *d, uint64_t now)
+{
+	char path[PATH_MAX];
+	int r;
+
+	guardian_path(path, sizeof(path));
+	r = guardian_start(path, d->config.guardian_after_us, &d->guardian);
+	if (r >= 0)
+		r = sd_event_add_io(d->loop, &d->guardian_source, guardian_fd(d->guardian), EPOLLIN,
+				    on_guardian, d);
+	if (r < 0) {
+		log_error("guardian path=%s error=%s effect=\"nothing is inflated\"", path,
+			  strerror(-r));
+		guardian_stop(take_ptr(d->guardian));
+		d->guardian_us = now + GUARDIAN_AGAIN_US;
+	} else {
+		d->guardian_us = UINT64_MAX;
+		guardian_retell(d);
+	}
+	d->tick.guardian = d->guardian;
+	d->figures.guardian = d->guardian != NULL;
+}
+
+static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events; /* it never speaks: readable means that it is gone */
+	log_warning("guardian-died effect=\"it is started again\"");
+	d->guardian_source = sd_event_source_disable_unref(d->guardian_source);
+	guardian_stop(take_ptr(d->guardian));
+	d->tick.guardian = NULL;
+	guardian_begin(d, now_us());
+	return 0;
+}
+
+/* ---- VMs ---- */
+
+static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
+{
+	struct vm *vm = vmm_conn_userdata(conn);
+	struct daemon *d = userdata;
+
+	switch (event) {
+	case VMM_EVENT_UP:
+		tick_attach(&d->tick, vm, now_us());
+		if (!vm->named && *vmm_conn_name(conn) &&
+		    fleet_rename(&d->fleet, vm, vmm_conn_name(conn)))
+			log_warning("two-vms-of-one-name name=%s this=%s", vmm_conn_name(conn),
+				    vm->name);
+		roster_settings(&d->roster, vm);
+		log_info("vm-up vm=%s pid=%d", vm->name, (int)vm->pid);
+		break;
+	case VMM_EVENT_DOWN:
+		log_info("vm-down vm=%s why=\"%s\"", vm->name, vmm_conn_trouble(conn));
+		d->roster_us = 0;
+		break;
+	case VMM_EVENT_ACTUAL:
+		if (vm->history.phase != PHASE_DEFLATING)
+			return; /* the next statistics tell it in good time */
+		break;
+	case VMM_EVENT_STATS:
+	case VMM_EVENT_STATE:
+	case VMM_EVENT_SHUTDOWN:
+		break;
+	}
+	vm->due = true;
+}
+
+static void on_gone(void *userdata, struct vm *vm)
+{
+	struct daemon *d = userdata;
+
+	if (d->guardian && vm->held)
+		guardian_clear(d->guardian, vm->id);
+	if (d->journal && vm->announced)
+		journal_gone(d->journal, vm->id);
+}
+
+static int on_vmm(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	vmm_dispatch(d->vmm, now_us());
+	return 0;
+}
+
+/* ---- operators ---- */
+
+static int op_request(void *userdata, struct vm *vm, enum vm_request request)
+{
+	(void)userdata;
+	vm->request = request;
+	vm->due = true;
+	return 0;
+}
+
+static uint64_t op_now(void *userdata)
+{
+	(void)userdata;
+	return now_us();
+}
+
+static const struct control_ops control_ops = { .request = op_request, .now = op_now };
+
+static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	control_dispatch(d->control);
+	return 0;
+}
+
+static void reload(struct daemon *d)
+{
+	struct config fresh;
+	size_t i;
+
+	if (daemon_configure(d->options, &fresh) < 0) {
+		d->figures.reload_errors++;
+		log_warning("reload-failed effect=\"the settings stay as they were\"");
+		return;
+	}
+	if (strcmp(fresh.control, d->config.control) != 0 ||
+	    strcmp(fresh.journal, d->config.journal) != 0)
+		log_warning("reload effect=\"another control socket or journal is used only after "
+			    "a restart\"");
+	config_fini(&d->config);
+	d->config = fresh;
+	for (i = 0; i < d->fleet.n; i++)
+		roster_settings(&d->roster, d->fleet.vm[i]);
+	d->roster_us = 0;
+	d->figures.reloads++;
+	log_info("reloaded");
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct daemon *d = userdata;
+	size_t i;
+
+	(void)source;
+	if (si->ssi_signo == SIGHUP) {
+		(void)sd_notify(0, "RELOADING=1");
+		reload(d);
+		(void)sd_notify(0, "READY=1");
+		return 0;
+	}
+	if (d->stop_us) /* asked twice: leave the rest to the guardian */
+		d->stop_us = 1;
+	else
+		d->stop_us = now_us() + STOP_MAX_US;
+	(void)sd_notify(0, "STOPPING=1\nSTATUS=Bringing balloons to 0");
+	for (i = 0; i < d->fleet.n; i++) {
+		struct vm *vm = d->fleet.vm[i];
+
+		vm->settings.mode = MODE_OFF; /* nothing new begins, and what is under way ends */
+		vm->announced = false;
+		if (vm->held)
+			(void)op_request(d, vm, REQUEST_RELEASE);
+	}
+	return 0;
+}
+
+static int on_psi(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct daemon *d = userdata;
+
+	(void)fd;
+	if (events & EPOLLERR) {
+		log_warning("psi-trigger-lost");
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	}
+	log_debug("host-pressure");
+	tick_hurry(&d->tick);
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static void beat(struct daemon *d, uint64_t now)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+	if (d->guardian)
+		(void)guardian_alive(d->guardian);
+	else if (d->guardian_us <= now)
+		guardian_begin(d, now);
+	d->beat_us = now + BEAT_US;
+}
+
+static void work(struct daemon *d, uint64_t now)
+{
+	if (d->beat_us <= now)
+		beat(d, now);
+	if (d->roster_us <= now && !d->stop_us) {
+		roster_update(&d->roster, now);
+		d->roster_us = now + d->config.discover_every_us;
+	}
+	if (vmm_deadline(d->vmm) <= now)
+		vmm_timeout(d->vmm, now);
+	if (tick_next(&d->tick) <= now)
+		tick_run(&d->tick, now);
+	if (control_timeout_us(d->control) == 0)
+		control_dispatch(d->control);
+}
+
+static uint64_t until_next(const struct daemon *d, uint64_t now)
+{
+	uint64_t next = u64_min(u64_min(d->beat_us, tick_next(&d->tick)), vmm_deadline(d->vmm));
+
+	if (!d->stop_us)
+		next = u64_min(next, d->roster_us);
+	return u64_min(u64_sub_sat(next, now), control_timeout_us(d->control));
+}
+
+/* Stopping is over when no balloon is out, or the time for it is. */
+static bool is_over(const struct daemon *d, uint64_t now)
+{
+	size_t i;
+
+	if (!d->stop_us)
+		return false;
+	if (now >= d->stop_us)
+		return true;
+	for (i = 0; i < d->fleet.n; i++)
+		if (d->fleet.vm[i]->held)
+			return false;
+	return true;
+}
+
+static int loop(struct daemon *d)
+{
+	int r;
+
+	(void)sd_notifyf(0, "READY=1\nSTATUS=Watching\nMAINPID=%d", (int)getpid());
+	for (;;) {
+		work(d, now_us());
+		if (is_over(d, now_us()))
+			return 0;
+		r = sd_event_run(d->loop, until_next(d, now_us()));
+		if (r < 0)
+			return r;
+	}
+}
+
+/* ---- birth and death ---- */
+
+int daemon_configure(const struct daemon_options *o, struct config *ret)
+{
+	const char *file = o->config_file ? o->config_file : DAEMON_CONFIG_FILE;
+	const char *dir = o->config_dir ? o->config_dir : DAEMON_CONFIG_DIR;
+	char error[512];
+	int r;
+
+	/* a file that was asked for must be there; the default one need not */
+	if (!o->config_file && access(file, F_OK) != 0)
+		file = NULL;
+	/* whoever names a file means that file, and no others behind their back */
+	if (o->config_file && !o->config_dir)
+		dir = NULL;
+	r = config_load(file, dir, ret, error, sizeof(error));
+	if (r < 0)
+		log_error("configuration %s", error);
+	return r;
+}
+
+static void begin_journal_part(struct journal *j, void *userdata)
+{
+	const struct daemon *d = userdata;
+	size_t i;
+
+	for (i = 0; i < d->fleet.n; i++) {
+		struct vm *vm = d->fleet.vm[i];
+
+		journal_vm(j, vm->id, vm->name, &vm->settings, &vm->history);
+		vm->announced = true;
+	}
+}
+
+static int open_journal(struct daemon *d)
+{
+	if (!*d->config.journal)
+		return 0;
+	return journal_open(d->config.journal, d->config.journal_max_b,
+			    (unsigned int)d->config.journal_files, PROGRAM, begin_journal_part, d,
+			    now_us(), &d->journal);
+}
+
+static int open_control(struct daemon *d)
+{
+	const char *path = d->options->control ? d->options->control : d->config.control;
+	int r;
+
+	d->view = (struct control_view){
+		.fleet = &d->fleet,
+		.host = &d->tick.host,
+		.figures = &d->figures,
+	};
+	r = control_new(path, &d->view, &control_ops, d, &d->control);
+	if (r < 0)
+		log_error("control path=%s error=%s", path, strerror(-r));
+	return r;
+}
+
+/* The host's pressure, where its kernel tells of it. */
+static int watch_pressure(struct daemon *d)
+{
+	int r = psi_trigger_open(d->roots.proc, HOST_PSI_PATH, PSI_STALL_US, PSI_WINDOW_US,
+				 &d->psi);
+
+	if (r < 0) {
+		log_info("no-pressure-triggers error=%s", strerror(-r));
+		return 0;
+	}
+	return sd_event_add_io(d->loop, NULL, d->psi, EPOLLPRI, on_psi, d);
+}
+
+static int watch_signals(struct daemon *d)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+	size_t i;
+	int r;
+
+	(void)sigemptyset(&set);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	(void)signal(SIGPIPE, SIG_IGN); /* a peer that left is told by write() */
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		r = sd_event_add_signal(d->loop, NULL, signals[i], on_signal, d);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start(struct daemon *d)
+{
+	uint64_t poll_s;
+	int r;
+
+	r = daemon_configure(d->options, &d->config);
+	if (r < 0)
+		return r;
+	r = host_roots_init(&d->roots);
+	if (r < 0)
+		return r;
+	r = sd_event_new(&d->loop);
+	if (r < 0)
+		return r;
+	r = watch_signals(d);
+	if (r < 0)
+		return r;
+	poll_s = u64_max(d->config.defaults.interval_us / USEC_PER_SEC / 2, 1);
+	r = vmm_new(poll_s, on_vm, d, &d->vmm);
+	if (r < 0)
+		return r;
+	d->roster = (struct roster){
+		.fleet = &d->fleet,
+		.vmm = d->vmm,
+		.config = &d->config,
+		.roots = &d->roots,
+		.dry_run = d->options->dry_run,
+		.gone = on_gone,
+		.userdata = d,
+	};
+	r = open_control(d);
+	if (r < 0)
+		return r;
+	r = open_journal(d);
+	if (r < 0)
+		return r;
+	d->tick.journal = d->journal;
+	r = sd_event_add_io(d->loop, NULL, vmm_fd(d->vmm), EPOLLIN, on_vmm, d);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->loop, NULL, control_fd(d->control), EPOLLIN, on_control, d);
+	if (r < 0)
+		return r;
+	guardian_begin(d, now_us());
+	return watch_pressure(d);
+}
+
+static void finish(struct daemon *d)
+{
+	bool held = false;
+	size_t i;
+
+	for (i = 0; i < d->fleet.n; i++)
+		held |= d->fleet.vm[i]->held;
+	if (held)
+		log_warning("balloons-left effect=\"the guardian brings them to 0\"");
+	control_free(d->control);
+	if (d->vmm) {
+		roster_close(&d->roster);
+		vmm_free(d->vmm);
+	}
+	/* with balloons out, our end is what tells the guardian to act */
+	if (!held)
+		guardian_stop(d->guardian);
+	journal_close(d->journal);
+	tick_fini(&d->tick);
+	fleet_fini(&d->fleet);
+	if (d->psi >= 0)
+		(void)close(d->psi);
+	sd_event_source_unref(d->guardian_source);
+	sd_event_unref(d->loop);
+	host_roots_fini(&d->roots);
+	config_fini(&d->config);
+}
+
+int daemon_run(const struct daemon_options *o)
+{
+	struct daemon d = {
+		.options = o,
+		.roots = { .proc = -EBADF, .cgroup = -EBADF },
+		.psi = -EBADF,
+	};
+	int r;
+
+	fleet_init(&d.fleet);
+	tick_init(&d.tick, &d.fleet, &d.roots, &d.figures);
+	d.figures.start_us = now_us();
+	d.figures.dry_run = o->dry_run;
+	r = start(&d);
+	if (r >= 0)
+		r = loop(&d);
+	finish(&d);
+	return r;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * main.c - ballonetd's command line
+ *
+ * Layer: daemon.
+ * In:    argv.
+ * Out:   an exit status: 0 well, 1 it could not start or go on, 2 bad usage or configuration.
+ *
+ * Options are rows of one table, which getopt_long() and the help both read.
+ */
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+#include "base/num.h"
+#include "model/settings.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct option_row {
+	const char *name;
+	int letter;
+	const char *argument; /* NULL: takes none */
+	const char *help;
+};
+
+static const struct option_row rows[] = {
+	{ "config", 'c', "FILE", "read FILE and not " DAEMON_CONFIG_FILE },
+	{ "config-dir", 'd', "DIR", "read DIR/*.yaml and not " DAEMON_CONFIG_DIR },
+	{ "control", 's', "PATH", "listen on PATH and not where the configuration says" },
+	{ "dry-run", 'n', NULL, "watch, decide and say what would be done, but set no target" },
+	{ "check-config", 't', NULL, "check the configuration, and exit" },
+	{ "print-settings", 'p', NULL, "print the table of settings as Markdown, and exit" },
+	{ "verbose", 'v', NULL, "log more" },
+	{ "version", 'V', NULL, "print the version, and exit" },
+	{ "help", 'h', NULL, "print this, and exit" },
+};
+
+static void print_help(void)
+{
+	size_t i;
+
+	puts("Usage: ballonetd [OPTION]...\n"
+	     "Gives this host back the memory that its virtual machines are not using.\n");
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "-%c, --%s%s%s", rows[i].letter, rows[i].name,
+			       rows[i].argument ? " " : "",
+			       rows[i].argument ? rows[i].argument : "");
+		printf("  %-26s %s\n", left, rows[i].help);
+	}
+	puts("\nWith no configuration at all it finds the QEMU virtual machines of this host by "
+	     "itself.\nSee ballonetd(8) and ballonet.yaml(5).");
+}
+
+/* A value as the configuration would have it. */
+static void print_value(const struct setting *key, uint64_t v)
+{
+	unsigned long long n = v;
+
+	switch (key->unit) {
+	case UNIT_MODE:
+		printf("%s", mode_word(v));
+		break;
+	case UNIT_BOOL:
+		printf("%s", v ? "true" : "false");
+		break;
+	case UNIT_BYTES:
+		printf(v % MIB ? "%llu" : "%lluMiB", v % MIB ? n : n / MIB);
+		break;
+	case UNIT_TIME:
+		printf(v % USEC_PER_SEC ? "%llums" : "%llus",
+		       n / (v % USEC_PER_SEC ? USEC_PER_MSEC : USEC_PER_SEC));
+		break;
+	case UNIT_SHARE:
+		printf("%llu%%", n / (PPM / 100));
+		break;
+	case UNIT_COUNT:
+		printf("%llu", n);
+		break;
+	}
+}
+
+static void print_settings(void)
+{
+	const struct setting *table;
+	size_t i, n;
+
+	table = settings_table(&n);
+	puts("| key | default | from | to | what it is |\n| --- | --- | --- | --- | --- |");
+	for (i = 0; i < n; i++) {
+		printf("| `%s` | ", table[i].key);
+		print_value(&table[i], table[i].def);
+		printf(" | ");
+		print_value(&table[i], table[i].min);
+		printf(" | ");
+		print_value(&table[i], table[i].max);
+		printf(" | %s |\n", table[i].help);
+	}
+}
+
+static int check_config(const struct daemon_options *o)
+{
+	struct config config;
+
+	if (daemon_configure(o, &config) < 0)
+		return EXIT_USAGE;
+	config_fini(&config);
+	puts("configuration is good");
+	return EXIT_WELL;
+}
+
+static int run(const struct daemon_options *o)
+{
+	struct config config;
+	int r;
+
+	/* a bad configuration is the operator's, everything later is ours */
+	if (daemon_configure(o, &config) < 0)
+		return EXIT_USAGE;
+	config_fini(&config);
+	r = daemon_run(o);
+	if (r < 0) {
+		log_error("ballonetd-failed error=%s", strerror(-r));
+		return EXIT_FAILED;
+	}
+	return EXIT_WELL;
+}
+
+int main(int argc, char **argv)
+{
+	struct option longs[ARRAY_SIZE(rows) + 1] = { 0 };
+	char shorts[2 * ARRAY_SIZE(rows) + 1] = "";
+	struct daemon_options o = { 0 };
+	bool check = false;
+	size_t i;
+	int c;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t at = strlen(shorts);
+
+		longs[i] = (struct option){ rows[i].name,
+					    rows[i].argument ? required_argument : no_argument,
+					    NULL, rows[i].letter };
+		shorts[at] = (char)rows[i].letter;
+		shorts[at + 1] = rows[i].argument ? ':' : '\0';
+	}
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o.config_file = optarg;
+			break;
+		case 'd':
+			o.config_dir = optarg;
+			break;
+		case 's':
+			o.control = optarg;
+			break;
+		case 'n':
+			o.dry_run = true;
+			break;
+		case 't':
+			check = true;
+			break;
+		case 'p':
+			print_settings();
+			return EXIT_WELL;
+		case 'v':
+			log_set_level(LOG_LEVEL_DEBUG);
+			break;
+		case 'V':
+			puts("ballonetd " BALLONET_VERSION);
+			return EXIT_WELL;
+		case 'h':
+			print_help();
+			return EXIT_WELL;
+		default:
+			fputs("Try 'ballonetd --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "ballonetd: it takes no '%s'\nTry 'ballonetd --help'.\n",
+			argv[optind]);
+		return EXIT_USAGE;
+	}
+	return check ? check_config(&o) : run(&o);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * roster.c - which VMs there are: configured, globbed, discovered
+ *
+ * Layer: daemon.
+ * In:    the configuration, the file system, the processes of this host.
+ * Out:   VMs added to and removed from the fleet, with their connections.
+ *
+ * libvirt's own monitor sockets are never connected to: a connection that waits
+ * there would be served before libvirt's own when libvirtd is restarted.
+ */
+#include "daemon/roster.h"
+
+#include "base/log.h"
+#include "host/discover.h"
+#include "host/footprint.h"
+#include "policy/policy.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <string.h>
+
+void roster_settings(const struct roster *r, struct vm *vm)
+{
+	config_settings(r->config, vm->name, &vm->settings);
+	if (r->dry_run && vm->settings.mode == MODE_SQUEEZE)
+		vm->settings.mode = MODE_OBSERVE;
+	vm->announced = false; /* the journal is to say so */
+}
+
+/* Marks the VM at @address as there; adds it where it is new. */
+static void saw(struct roster *r, const char *name, bool named, const char *address,
+		uint64_t now_us)
+{
+	struct vm *vm = fleet_find_address(r->fleet, address);
+	int err;
+
+	if (vm) {
+		vm->seen = r->round;
+		return;
+	}
+	err = fleet_add(r->fleet, name, address, &vm);
+	if (err < 0) {
+		log_warning("vm-not-added address=%s error=%s", address, strerror(-err));
+		return;
+	}
+	err = vmm_add(r->vmm, VMM_QMP, vm->address, vm, now_us, &vm->conn);
+	if (err < 0) {
+		log_warning("vm-not-added vm=%s address=%s error=%s", vm->name, address,
+			    strerror(-err));
+		fleet_remove(r->fleet, vm);
+		return;
+	}
+	vm->named = named;
+	vm->seen = r->round;
+	roster_settings(r, vm);
+	policy_vm_init(&vm->history, &vm->settings);
+	vm->wake_us = now_us;
+	log_info("vm-added vm=%s address=%s", vm->name, vm->address);
+}
+
+static void see_configured(struct roster *r, uint64_t now_us)
+{
+	size_t i;
+
+	for (i = 0; i < r->config->nvms; i++) {
+		const struct config_vm *vm = &r->config->vms[i];
+
+		saw(r, vm->name, *vm->name != '\0', vm->qmp, now_us);
+	}
+}
+
+static void see_globbed(struct roster *r, uint64_t now_us)
+{
+	size_t i, k;
+
+	for (i = 0; i < r->config->nsockets; i++) {
+		glob_t found;
+
+		if (glob(r->config->sockets[i], 0, NULL, &found) == 0)
+			for (k = 0; k < found.gl_pathc; k++)
+				saw(r, "", false, found.gl_pathv[k], now_us);
+		globfree(&found);
+	}
+}
+
+/* Is one of its sockets connected to already? Then that one stays. */
+static bool see_known(struct roster *r, const struct discover_vm *found)
+{
+	bool known = false;
+	size_t i;
+
+	for (i = 0; i < found->nsocket; i++) {
+		struct vm *vm = fleet_find_address(r->fleet, found->socket[i].path);
+
+		/* one that somebody else holds is given up for the next one */
+		if (vm && (found->nsocket == 1 || !*vmm_conn_trouble(vm->conn))) {
+			vm->seen = r->round;
+			known = true;
+		}
+	}
+	return known;
+}
+
+/* The socket of @found to try: another one in each round that none is connected. */
+static const char *pick(const struct roster *r, const struct discover_vm *found)
+{
+	const char *ours[DISCOVER_SOCKETS_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < found->nsocket; i++)
+		if (!found->socket[i].taken_by_libvirt &&
+		    !fleet_find_address(r->fleet, found->socket[i].path))
+			ours[n++] = found->socket[i].path;
+	return n ? ours[0] : NULL;
+}
+
+static void see_discovered(struct roster *r, uint64_t now_us)
+{
+	struct discover_list list;
+	size_t i, without = 0;
+	int err;
+
+	err = discover(r->roots->proc, &list);
+	if (err < 0) {
+		log_warning("discovery error=%s", strerror(-err));
+		return;
+	}
+	for (i = 0; i < list.n; i++) {
+		const struct discover_vm *found = &list.vm[i];
+		const char *path;
+
+		if (see_known(r, found))
+			continue;
+		path = pick(r, found);
+		if (path) {
+			saw(r, found->name, false, path, now_us);
+			continue;
+		}
+		without++;
+		if (!r->warned)
+			log_warning("vm-without-socket vm=%s pid=%d why=\"it has no QMP socket of "
+				    "ours: start it with -qmp unix:PATH,server=on,wait=off\"",
+				    found->name, (int)found->pid);
+	}
+	r->warned = without > 0;
+	discover_list_fini(&list);
+}
+
+static void drop(struct roster *r, struct vm *vm)
+{
+	log_info("vm-removed vm=%s address=%s", vm->name, vm->address);
+	r->gone(r->userdata, vm);
+	vmm_remove(vm->conn);
+	footprint_free(vm->footprint);
+	fleet_remove(r->fleet, vm);
+}
+
+void roster_update(struct roster *r, uint64_t now_us)
+{
+	size_t i;
+
+	r->round++;
+	see_configured(r, now_us);
+	see_globbed(r, now_us);
+	if (r->config->discover)
+		see_discovered(r, now_us);
+	for (i = r->fleet->n; i-- > 0;) {
+		struct vm *vm = r->fleet->vm[i];
+
+		/* whoever still answers is there, whatever the lists say */
+		if (vm->seen != r->round && vm->facts.state == VM_STATE_DOWN)
+			drop(r, vm);
+	}
+}
+
+void roster_close(struct roster *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->fleet->n; i++) {
+		vmm_remove(r->fleet->vm[i]->conn);
+		footprint_free(r->fleet->vm[i]->footprint);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * roster.h - which VMs there are: configured, globbed, discovered
+ *
+ * Layer: daemon.
+ * In:    the configuration, the file system, the processes of this host.
+ * Out:   VMs added to and removed from the fleet, with their connections.
+ *
+ * A VM is known by the path of its socket: two ways to find it are one VM.
+ */
+#ifndef BALLONET_DAEMON_ROSTER_H
+#define BALLONET_DAEMON_ROSTER_H
+
+#include "daemon/config.h"
+#include "daemon/fleet.h"
+
+#include "host/roots.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vmm;
+
+struct roster {
+	/* borrowed */
+	struct fleet *fleet;
+	struct vmm *vmm;
+	const struct config *config;
+	const struct host_roots *roots;
+	bool dry_run;
+	/* called before a VM is taken from the fleet */
+	void (*gone)(void *userdata, struct vm *vm);
+	void *userdata;
+
+	uint64_t round;
+	bool warned; /* VMs without a socket for us were told of in the last round */
+};
+
+/* One look around: adds who is new, removes who is gone. */
+void roster_update(struct roster *r, uint64_t now_us);
+
+/* The settings of @vm by its name, as they apply now. */
+void roster_settings(const struct roster *r, struct vm *vm);
+
+/* Closes all connections and footprints; the fleet is left to its owner. */
+void roster_close(struct roster *r);
+
+#endif

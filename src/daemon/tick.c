@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tick.c - observe, fold, decide, apply: what the daemon does when a VM is due
+ *
+ * Layer: daemon.
+ * In:    the fleet; the time.
+ * Out:   requests to hypervisors, records in the journal.
+ *
+ * Facts enter in observe() and leave as decisions in apply(): between the two
+ * nothing of the world is looked at.
+ */
+#include "daemon/tick.h"
+
+#include "daemon/apply.h"
+
+#include "base/log.h"
+#include "base/num.h"
+#include "host/facts.h"
+#include "host/footprint.h"
+#include "host/obstacles.h"
+#include "policy/policy.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The host's memory is read at most this often: a squeeze ticks 50 times a second. */
+#define HOST_EVERY_US (200 * USEC_PER_MSEC)
+/* A calm VM that does not answer a poll is ticked all the same; vmm/ gives up by then. */
+#define POLL_MAX_US (6 * USEC_PER_SEC)
+
+void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roots,
+	       struct daemon_figures *figures)
+{
+	*t = (struct tick){ .fleet = fleet, .roots = roots, .figures = figures };
+}
+
+void tick_fini(struct tick *t)
+{
+	free(t->due);
+	free(t->facts);
+	free(t->decision);
+	free(t->settings);
+	free(t->history);
+}
+
+static bool grow_one(void *array, size_t n, size_t size)
+{
+	void *p = reallocarray(*(void **)array, n, size);
+
+	if (!p)
+		return false;
+	*(void **)array = p;
+	return true;
+}
+
+/* Room for @n VMs in one tick. */
+static bool tick_reserve(struct tick *t, size_t n)
+{
+	if (n <= t->cap)
+		return true;
+	n += n / 2;
+	if (!grow_one(&t->due, n, sizeof(*t->due)) || !grow_one(&t->facts, n, sizeof(*t->facts)) ||
+	    !grow_one(&t->decision, n, sizeof(*t->decision)) ||
+	    !grow_one(&t->settings, n, sizeof(*t->settings)) ||
+	    !grow_one(&t->history, n, sizeof(*t->history)))
+		return false;
+	t->cap = n;
+	return true;
+}
+
+uint64_t tick_next(const struct tick *t)
+{
+	uint64_t next_us = UINT64_MAX;
+	size_t i;
+
+	for (i = 0; i < t->fleet->n; i++) {
+		const struct vm *vm = t->fleet->vm[i];
+
+		if (vm->due)
+			return 0;
+		next_us = u64_min(next_us, u64_min(vm->wake_us, vm->refresh_us));
+	}
+	return next_us;
+}
+
+void tick_hurry(struct tick *t)
+{
+	size_t i;
+
+	t->host_us = 0;
+	for (i = 0; i < t->fleet->n; i++)
+		if (!t->fleet->vm[i]->polling)
+			t->fleet->vm[i]->wake_us = 0;
+}
+
+void tick_attach(struct tick *t, struct vm *vm, uint64_t now_us)
+{
+	int r;
+
+	footprint_free(vm->footprint);
+	vm->footprint = NULL;
+	vm->pid = vmm_conn_pid(vm->conn);
+	vm->facts.obstacles = 0;
+	if (!vm->pid)
+		return;
+	r = footprint_new(t->roots, vm->pid, &vm->footprint);
+	if (r < 0) {
+		log_warning("footprint vm=%s pid=%d error=%s", vm->name, (int)vm->pid,
+			    strerror(-r));
+		return;
+	}
+	(void)process_obstacles(footprint_process(vm->footprint), now_us, &vm->facts.obstacles);
+}
+
+/* Phases in which a VM is left to its own pace, and asked only what its hypervisor holds. */
+static bool is_calm(const struct vm *vm)
+{
+	switch ((enum phase)vm->history.phase) {
+	case PHASE_INFLATING:
+	case PHASE_HOLDING:
+	case PHASE_DEFLATING:
+		return false;
+	default:
+		return !vm->history.looking_us;
+	}
+}
+
+/* The time of this VM has come: a calm one is asked first, any other is due. */
+static void wake(struct vm *vm, uint64_t now_us)
+{
+	if (is_calm(vm) && !vm->polling && vm->settings.mode != MODE_OFF &&
+	    vmm_poll(vm->conn, now_us) == 0) {
+		vm->polling = true;
+		vm->wake_us = now_us + POLL_MAX_US;
+		return;
+	}
+	vm->due = true;
+}
+
+/* Starts what has to be asked now; gathers what is due. */
+static size_t gather(struct tick *t, uint64_t now_us)
+{
+	size_t i, n = 0;
+
+	if (!tick_reserve(t, t->fleet->n))
+		return 0; /* out of memory: the next wakeup tries again */
+	for (i = 0; i < t->fleet->n; i++) {
+		struct vm *vm = t->fleet->vm[i];
+
+		if (vm->refresh_us <= now_us) {
+			vm->refresh_us = UINT64_MAX;
+			(void)vmm_refresh(vm->conn, now_us); /* silence is due at wake_us */
+		}
+		if (!vm->due && vm->wake_us <= now_us)
+			wake(vm, now_us);
+		if (vm->due)
+			t->due[n++] = vm;
+	}
+	return n;
+}
+
+static void observe_host(struct tick *t, uint64_t now_us)
+{
+	int r;
+
+	if (t->host_us && now_us - t->host_us < HOST_EVERY_US)
+		return;
+	r = host_facts_update(t->roots, now_us, &t->host);
+	if (r < 0)
+		log_warning("host-facts error=%s", strerror(-r));
+	t->host_us = now_us;
+}
+
+static void observe_vm(struct vm *vm, uint64_t now_us)
+{
+	struct vm_facts *facts = &vm->facts;
+	int r;
+
+	vmm_facts(vm->conn, facts);
+	facts->request = vm->request;
+	vm->request = REQUEST_NONE;
+	vm->due = false;
+	vm->polling = false;
+	if (!vm->footprint)
+		return;
+	r = footprint_read(vm->footprint, now_us, vm->measure, &facts->resident_b,
+			   &facts->resident_source);
+	vm->measure = false;
+	if (r == 0)
+		r = process_cpu(footprint_process(vm->footprint), now_us, &facts->cpu_us);
+	if (r == -ESRCH) { /* it is gone; the connection will say so too */
+		footprint_free(vm->footprint);
+		vm->footprint = NULL;
+		facts->resident_b.known = false;
+		facts->resident_source = FOOTPRINT_NONE;
+	}
+}
+
+static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *ret)
+{
+	size_t i;
+
+	observe_host(t, now_us);
+	for (i = 0; i < n; i++) {
+		struct vm *vm = t->due[i];
+
+		if (!vm->announced && t->journal)
+			journal_vm(t->journal, vm->id, vm->name, &vm->settings, &vm->history);
+		vm->announced = true;
+		observe_vm(vm, now_us);
+		t->facts[i] = vm->facts;
+		t->settings[i] = &vm->settings;
+		t->history[i] = &vm->history;
+	}
+	*ret = (struct snapshot){ .now_us = now_us, .host = t->host, .nvm = n, .vm = t->facts };
+}
+
+static void apply(struct tick *t, const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nvm; i++)
+		apply_decision(t->due[i], &plan->vm[i], t->guardian, t->figures, plan->now_us);
+}
+
+void tick_run(struct tick *t, uint64_t now_us)
+{
+	struct plan plan;
+	struct snapshot snap;
+	size_t n;
+
+	n = gather(t, now_us);
+	if (n == 0)
+		return;
+	plan.vm = t->decision;
+
+	observe(t, n, now_us, &snap);
+	policy_fold(&snap, t->settings, t->history);
+	policy_decide(&snap, t->settings, t->history, &plan);
+	apply(t, &plan);
+
+	t->figures->ticks++;
+	t->figures->vm_ticks += n;
+	if (!t->journal)
+		return;
+	journal_tick(t->journal, &snap, &plan);
+	journal_flush(t->journal, now_us);
+	t->figures->journal_lost = journal_lost(t->journal);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tick.h - observe, fold, decide, apply: what the daemon does when a VM is due
+ *
+ * Layer: daemon.
+ * In:    the fleet; the time.
+ * Out:   requests to hypervisors, records in the journal.
+ *
+ * A VM that is being squeezed is due with every reply of its guest, a calm one
+ * once per interval. All that are due together share one tick.
+ */
+#ifndef BALLONET_DAEMON_TICK_H
+#define BALLONET_DAEMON_TICK_H
+
+#include "daemon/control.h"
+#include "daemon/fleet.h"
+#include "daemon/guardian.h"
+
+#include "host/roots.h"
+#include "journal/writer.h"
+#include "model/snapshot.h"
+
+#include <stdint.h>
+
+struct tick {
+	/* borrowed */
+	struct fleet *fleet;
+	const struct host_roots *roots;
+	struct daemon_figures *figures;
+	struct journal *journal;   /* NULL: none is kept */
+	struct guardian *guardian; /* NULL: it is not there, so nothing inflates */
+
+	struct host_facts host;
+	uint64_t host_us; /* when it was read; 0: never */
+
+	/* one entry per VM that is due, grown as needed */
+	size_t cap;
+	struct vm **due;
+	struct vm_facts *facts;
+	struct decision *decision;
+	const struct settings **settings;
+	struct history **history;
+};
+
+void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roots,
+	       struct daemon_figures *figures);
+void tick_fini(struct tick *t);
+
+/* The next instant at which tick_run() has something to do; 0: now; UINT64_MAX: none. */
+uint64_t tick_next(const struct tick *t);
+
+/* Asks calm VMs whose time has come for their figures, and ticks all that are due. */
+void tick_run(struct tick *t, uint64_t now_us);
+
+/* The host is under pressure: every calm VM is asked now and not at its next interval. */
+void tick_hurry(struct tick *t);
+
+/* A VM has come up: what can be known of its process from outside is found out anew. */
+void tick_attach(struct tick *t, struct vm *vm, uint64_t now_us);
+
+#endif
