@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from house import ROOT
+from house import ROOT, run
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = "src|include|tests|tools|lab|man|docs|packaging|\\.ci"
@@ -40,3 +40,34 @@ def test_every_source_file_says_what_it_is():
         if "SPDX-License-Identifier: GPL-2.0-or-later" not in head or f" * {path.name} - " not in head:
             riddles.append(str(path.relative_to(ROOT)))
     assert riddles == []
+
+
+def built(program):
+    path = ROOT / "build/src" / program
+    if not path.exists():
+        pytest.skip("build/ is not built")
+    return path
+
+
+def test_settings_in_the_documents_are_those_of_the_program():
+    done = run("tools/update-docs", "--check", built("daemon/ballonetd"))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("program, manual", [("daemon/ballonetd", "ballonetd.8"), ("cli/ballonet", "ballonet.1")])
+def test_every_option_of_the_help_is_in_the_manual(program, manual):
+    text = (ROOT / "man" / manual).read_text(encoding="utf-8")
+    options = set(re.findall(r"--([a-z][a-z-]+)", run(built(program), "--help").stdout))
+    assert options
+    assert [option for option in sorted(options) if f"Fl -{option}" not in text] == []
+
+
+def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_path):
+    daemon = built("daemon/ballonetd")
+    example = (ROOT / "packaging/ballonet.yaml").read_text(encoding="utf-8")
+    said = "\n".join(line.removeprefix("# ") for line in example.splitlines() if re.match(r"# *([a-z_]+:|- |  )", line))
+    for name, text in (("as-it-is", example), ("said", said)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text + "\n", encoding="utf-8")
+        done = run(daemon, "--check-config", "--config", path, "--config-dir", tmp_path / "none")
+        assert done.returncode == 0, f"{text}\n{done.stdout}"
