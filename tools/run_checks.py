@@ -191,13 +191,14 @@ class Runner:
             self.run_one(ready)
 
     def run_one(self, step: Step) -> None:
+        log = LOGS / f"{step.name}.log"
+        log.unlink(missing_ok=True)
         broken = [need for need in step.needs if not self.done.get(need, True)]
         if broken:
             self.finish(step, Result(skipped=[f"not run: {broken[0]} failed"]), 0, "")
             return
         for path in stale_counts(step):
             path.unlink(missing_ok=True)
-        log = LOGS / f"{step.name}.log"
         begin = time.monotonic()
         with open(log, "wb") as out:
             child = subprocess.Popen(["bash", "-eo", "pipefail", "-c", step.command], cwd=ROOT,
