@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_replay.c - a stored journal gives the same plans again; a changed one does not
+ *
+ * The stored journal is an argument. If it differs after a change of the policy
+ * that was meant, record it anew: see make_journal.c.
+ */
+#include "cli/replay.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#define FILE_MAX (1u << 20)
+
+static char stored[FILE_MAX]; /* NUL-terminated */
+static const char *stored_path;
+
+static struct replay_report replay_text(const char *text, size_t len)
+{
+	cleanup_close int fd = memfd_create("journal", MFD_CLOEXEC);
+	struct replay_report report;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	replay_fd(fd, &report);
+	return report;
+}
+
+/* The stored journal with the first @from behind the first @after replaced by @to. */
+static char *changed(const char *after, const char *from, const char *to)
+{
+	const char *at = strstr(stored, after);
+	char *text;
+
+	assert_non_null(at);
+	at = strstr(at, from);
+	assert_non_null(at);
+	assert_true(asprintf(&text, "%.*s%s%s", (int)(at - stored), stored, to, at + strlen(from)) >
+		    0);
+	return text;
+}
+
+static uint64_t lines_in(const char *text, size_t len)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		n += text[i] == '\n';
+	return n;
+}
+
+static void a_stored_journal_gives_the_same_plans(void **state)
+{
+	struct replay_report r;
+
+	(void)state;
+	replay_file(stored_path, &r);
+	if (r.outcome != REPLAY_SAME)
+		fail_msg("line %llu: %s %s: was %s, is now %s", (unsigned long long)r.line,
+			 r.trouble, r.difference.key, r.difference.a, r.difference.b);
+	assert_true(r.plans > 10);
+	assert_int_equal(r.decisions, 2 * r.plans);
+	assert_int_equal(r.parts, 1);
+	assert_int_equal(r.line, lines_in(stored, strlen(stored)));
+	assert_false(r.torn);
+	assert_int_equal(cmd_replay(stored_path, false), 0);
+	assert_int_equal(cmd_replay(stored_path, true), 0);
+}
+
+static void the_stored_journal_is_of_a_whole_squeeze(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(stored, "\"reason\":\"begin\""));
+	assert_non_null(strstr(stored, "\"phase\":\"deflating\""));
+	assert_non_null(strstr(stored, "\"phase\":\"resting\""));
+	assert_non_null(strstr(stored, "\"reason\":\"no-driver\""));
+}
+
+static void a_changed_figure_is_found_and_named(void **state)
+{
+	cleanup_free char *text =
+		changed("\"reason\":\"begin\"", "\"available_b\":", "\"available_b\":1");
+	struct replay_report r;
+
+	(void)state;
+	r = replay_text(text, strlen(text));
+	assert_int_equal(r.outcome, REPLAY_DIFFERS);
+	assert_string_equal(r.difference.key, "fig.available_b");
+	assert_int_equal(r.vm_id, 1);
+	assert_string_equal(r.vm_name, "web");
+	assert_int_equal(r.difference.a[0], '1');
+	assert_string_equal(r.difference.a + 1, r.difference.b);
+	assert_int_equal(
+		r.line,
+		lines_in(stored, (size_t)(strstr(stored, "\"reason\":\"begin\"") - stored)) + 1);
+}
+
+static void a_changed_fact_is_found_too(void **state)
+{
+	cleanup_free char *text =
+		changed("\"record\":\"snapshot\"", "\"state\":\"running\"", "\"state\":\"paused\"");
+	struct replay_report r;
+
+	(void)state;
+	r = replay_text(text, strlen(text));
+	assert_int_equal(r.outcome, REPLAY_DIFFERS);
+}
+
+static void a_changed_setting_is_found_too(void **state)
+{
+	cleanup_free char *text =
+		changed("\"record\":\"vm\"", "\"mode\":\"squeeze\"", "\"mode\":\"off\"");
+	struct replay_report r;
+
+	(void)state;
+	r = replay_text(text, strlen(text));
+	assert_int_equal(r.outcome, REPLAY_DIFFERS);
+	assert_string_equal(r.difference.key, "reason");
+	assert_string_equal(r.difference.b, "\"mode-off\"");
+}
+
+static void a_torn_journal_replays_up_to_where_it_is_torn(void **state)
+{
+	size_t len = strlen(stored);
+	struct replay_report r;
+
+	(void)state;
+	r = replay_text(stored, len - 5);
+	assert_int_equal(r.outcome, REPLAY_SAME);
+	assert_true(r.torn);
+	assert_true(r.plans > 10);
+}
+
+static void a_journal_cut_anywhere_is_never_taken_for_a_different_one(void **state)
+{
+	size_t len = strlen(stored), cut, step = len / 211;
+	struct replay_report r;
+
+	(void)state;
+	for (cut = 1; cut < len; cut += step) {
+		const char *first = strchr(stored, '\n');
+
+		r = replay_text(stored, cut);
+		assert_int_equal(r.outcome,
+				 stored + cut <= first ? REPLAY_UNREADABLE : REPLAY_SAME);
+	}
+}
+
+static void two_parts_behind_each_other_replay(void **state)
+{
+	cleanup_free char *text = NULL;
+	struct replay_report r;
+
+	(void)state;
+	assert_true(asprintf(&text, "%s%s", stored, stored) > 0);
+	r = replay_text(text, strlen(text));
+	assert_int_equal(r.outcome, REPLAY_SAME);
+	assert_int_equal(r.parts, 2);
+}
+
+/* What is no journal, and a word of what is said about it. */
+static void check_unreadable(const char *text, uint64_t line, const char *word)
+{
+	struct replay_report r = replay_text(text, strlen(text));
+
+	assert_int_equal(r.outcome, REPLAY_UNREADABLE);
+	assert_int_equal(r.line, line);
+	if (!strstr(r.trouble, word))
+		fail_msg("\"%s\" is not in \"%s\"", word, r.trouble);
+}
+
+static void what_is_no_journal_is_said_with_its_line(void **state)
+{
+#define HEAD \
+	"{\"record\":\"journal\",\"version\":1,\"wall_us\":0,\"mono_us\":0,\"program\":\"t\"}\n"
+#define HOST                                                                           \
+	"\"host\":{\"total_b\":null,\"available_b\":null,\"psi_some_avg10_ppm\":null," \
+	"\"psi_full_avg10_ppm\":null}"
+#define SNAP "{\"record\":\"snapshot\",\"now_us\":1," HOST ",\"vm\":[]}\n"
+#define PLAN(t) "{\"record\":\"plan\",\"now_us\":" t ",\"vm\":[]}\n"
+	cleanup_free char *twice = NULL, *stranger = NULL;
+	struct replay_report r;
+
+	(void)state;
+	check_unreadable("", 1, "no record");
+	check_unreadable(PLAN("1"), 1, "begin");
+	check_unreadable("{\"record\":\"journal\",\"version\":2,\"wall_us\":0,\"mono_us\":0,"
+			 "\"program\":\"t\"}\n",
+			 1, "version 2");
+	check_unreadable(HEAD PLAN("1"), 2, "no snapshot");
+	check_unreadable(HEAD SNAP SNAP, 3, "no plan");
+	check_unreadable(HEAD SNAP PLAN("2"), 3, "not that of");
+	check_unreadable(HEAD "garbage\n", 2, "JSON");
+	r = replay_text(HEAD SNAP PLAN("1"), strlen(HEAD SNAP PLAN("1")));
+	assert_int_equal(r.outcome, REPLAY_SAME);
+	stranger = changed("\"record\":\"snapshot\"", "\"id\":1", "\"id\":9");
+	r = replay_text(stranger, strlen(stranger));
+	assert_int_equal(r.outcome, REPLAY_UNREADABLE);
+	assert_string_equal(r.trouble, "VM 9 was not introduced");
+	twice = changed("\"record\":\"snapshot\"", "\"id\":2", "\"id\":1");
+	r = replay_text(twice, strlen(twice));
+	assert_int_equal(r.outcome, REPLAY_UNREADABLE);
+	assert_string_equal(r.trouble, "VM 1 is there twice");
+}
+
+static void a_file_that_is_not_there_is_unreadable(void **state)
+{
+	(void)state;
+	assert_int_equal(cmd_replay("/nonexistent/journal", false), 2);
+	assert_int_equal(cmd_replay("/", true), 2);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stored_journal_gives_the_same_plans),
+		cmocka_unit_test(the_stored_journal_is_of_a_whole_squeeze),
+		cmocka_unit_test(a_changed_figure_is_found_and_named),
+		cmocka_unit_test(a_changed_fact_is_found_too),
+		cmocka_unit_test(a_changed_setting_is_found_too),
+		cmocka_unit_test(a_torn_journal_replays_up_to_where_it_is_torn),
+		cmocka_unit_test(a_journal_cut_anywhere_is_never_taken_for_a_different_one),
+		cmocka_unit_test(two_parts_behind_each_other_replay),
+		cmocka_unit_test(what_is_no_journal_is_said_with_its_line),
+		cmocka_unit_test(a_file_that_is_not_there_is_unreadable),
+	};
+
+	stored_path = argc == 2 ? argv[1] : "";
+	if (file_read_at(AT_FDCWD, stored_path, stored, sizeof(stored), NULL) < 0) {
+		fprintf(stderr, "usage: %s STORED-JOURNAL\n", argv[0]);
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
