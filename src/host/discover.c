@@ -371,18 +371,19 @@ bool discover_is_qemu(const char *path)
  */
 static bool make_absolute(char *path, const char *cwd, pid_t pid)
 {
-	char full[PATH_MAX + DISCOVER_PATH_MAX];
+	char full[DISCOVER_PATH_MAX];
+	int n;
 
 	if (path[0] == '/')
 		return true;
 	if (!cwd[0] || cwd[printable_span(cwd)])
 		return false;
-	(void)snprintf(full, sizeof(full), "%s/%s", strcmp(cwd, "/") ? cwd : "", path);
-	if (strlen(full) >= DISCOVER_PATH_MAX)
-		(void)snprintf(full, sizeof(full), "/proc/%d/cwd/%s", (int)pid, path);
-	if (strlen(full) >= DISCOVER_PATH_MAX)
+	n = snprintf(full, sizeof(full), "%s/%s", strcmp(cwd, "/") ? cwd : "", path);
+	if (n >= (int)sizeof(full))
+		n = snprintf(full, sizeof(full), "/proc/%d/cwd/%s", (int)pid, path);
+	if (n >= (int)sizeof(full))
 		return false;
-	(void)snprintf(path, DISCOVER_PATH_MAX, "%s", full);
+	memcpy(path, full, sizeof(full));
 	return true;
 }
 

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_process.c - the behaviour of host/process.h
+ *
+ * Layer: tests.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/num.h"
+#include "host/process.h"
+#include "host/roots.h"
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void stat_is_read_whatever_the_name_holds(void **state)
+{
+	static const char *const comm[] = { "qemu", "a b", "a) R 1 2", "(((", "x) Z 9 9 9 (y", "" };
+	struct process_stat st;
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(comm); i++) {
+		(void)snprintf(text, sizeof(text),
+			       "7 (%s) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 -5 3 0 333 9\n",
+			       comm[i]);
+		assert_int_equal(process_stat_parse(text, &st), 0);
+		assert_int_equal(st.state, 'S');
+		assert_int_equal(st.user_ticks, 111);
+		assert_int_equal(st.system_ticks, 222);
+		assert_int_equal(st.start_ticks, 333);
+	}
+}
+
+static void malformed_stat_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"7",
+		"7 (q",
+		"7 (q)",
+		"7 (q) ",
+		"7 (q) S",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 0 3 0",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 x 222 5 6 20 0 3 0 333",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 18446744073709551616 2 5 6 20 0 3 0 333",
+	};
+	struct process_stat st = { .state = '?' };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(process_stat_parse(bad[i], &st), -EBADMSG);
+	assert_int_equal(st.state, '?');
+}
+
+static void processor_time_is_user_and_system_in_microseconds(void **state)
+{
+	uint64_t tick_us = USEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+	struct process p;
+	struct fact cpu;
+	struct tree t;
+
+	(void)state;
+	tree_init(&t);
+	tree_put_stat(&t, 7, "CPU 0/KVM", 'S', 30, 12, 100);
+	assert_int_equal(process_init(t.fd, 7, &p), 0);
+	assert_int_equal(process_cpu(&p, 9, &cpu), 0);
+	assert_int_equal(cpu.value, 42 * tick_us);
+	assert_int_equal(cpu.taken_us, 9);
+	tree_put_stat(&t, 7, "CPU 0/KVM", 'S', UINT64_MAX, UINT64_MAX, 100);
+	assert_int_equal(process_cpu(&p, 9, &cpu), 0);
+	assert_int_equal(cpu.value, UINT64_MAX);
+	process_fini(&p);
+	process_fini(&p);
+	tree_fini(&t);
+}
+
+static void a_process_that_never_was_or_is_dead_is_no_process(void **state)
+{
+	struct process p;
+	struct tree t;
+
+	(void)state;
+	tree_init(&t);
+	tree_put_stat(&t, 7, "q", 'Z', 1, 1, 100);
+	assert_int_equal(process_init(t.fd, 7, &p), -ESRCH);
+	assert_int_equal(process_init(t.fd, 8, &p), -ESRCH);
+	assert_int_equal(process_init(t.fd, 0, &p), -ESRCH);
+	assert_int_equal(process_init(t.fd, -1, &p), -ESRCH);
+	tree_fini(&t);
+}
+
+static void another_process_with_the_same_pid_is_noticed(void **state)
+{
+	struct process p;
+	struct fact cpu;
+	struct tree t;
+
+	(void)state;
+	tree_init(&t);
+	tree_put_stat(&t, 7, "q", 'S', 1, 1, 100);
+	assert_int_equal(process_init(t.fd, 7, &p), 0);
+	assert_int_equal(process_alive(&p), 0);
+	tree_put_stat(&t, 7, "q", 'S', 1, 1, 101);
+	assert_int_equal(process_alive(&p), -ESRCH);
+	assert_int_equal(process_cpu(&p, 1, &cpu), -ESRCH);
+	process_fini(&p);
+	tree_fini(&t);
+}
+
+static void a_real_process_is_gone_once_it_is_killed(void **state)
+{
+	struct host_roots roots;
+	struct process p;
+	struct fact cpu;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(host_roots_init(&roots), 0);
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(process_init(roots.proc, pid, &p), 0);
+	assert_int_equal(process_alive(&p), 0);
+	assert_int_equal(process_cpu(&p, 1, &cpu), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(process_alive(&p), -ESRCH);
+	assert_int_equal(process_cpu(&p, 1, &cpu), -ESRCH);
+	process_fini(&p);
+	host_roots_fini(&roots);
+}
+
+/* A process of the tree with one open file that shows as @link, and this status. */
+static uint32_t obstacles_of(const char *link, const char *status)
+{
+	uint32_t found = UINT32_MAX;
+	struct process p;
+	struct tree t;
+
+	tree_init(&t);
+	tree_put_stat(&t, 7, "q", 'S', 1, 1, 100);
+	tree_put(&t, "7/status", status);
+	tree_link(&t, "7/fd/0", "/dev/null");
+	tree_link(&t, "7/fd/12", link);
+	assert_int_equal(process_init(t.fd, 7, &p), 0);
+	assert_int_equal(process_obstacles(&p, &found), 0);
+	process_fini(&p);
+	tree_fini(&t);
+	return found;
+}
+
+static void obstacles_are_told_from_open_files_and_status(void **state)
+{
+	(void)state;
+	assert_int_equal(obstacles_of("socket:[1]", "VmRSS: 100 kB\nVmLck: 0 kB\n"), 0);
+	assert_int_equal(obstacles_of("socket:[1]", ""), 0);
+	assert_int_equal(obstacles_of("/dev/vfio/12", ""), OBSTACLE_VFIO);
+	assert_int_equal(obstacles_of("anon_inode:[vfio-device]", ""), OBSTACLE_VFIO);
+	assert_int_equal(obstacles_of("/dev/vhost-vdpa-0", ""), OBSTACLE_VFIO);
+	assert_int_equal(obstacles_of("/dev/vhost-net", ""), 0);
+	assert_int_equal(obstacles_of("anon_inode:kvm-vm", ""), 0);
+	assert_int_equal(obstacles_of("x", "VmRSS: 100 kB\nVmLck: 50 kB\n"), OBSTACLE_MLOCK);
+	assert_int_equal(obstacles_of("x", "VmRSS: 100 kB\nVmLck: 49 kB\n"), 0);
+	assert_int_equal(obstacles_of("x", "VmRSS: 0 kB\nVmLck: 0 kB\n"), 0);
+	assert_int_equal(obstacles_of("x", "HugetlbPages: 2048 kB\n"), OBSTACLE_HUGETLB);
+	assert_int_equal(obstacles_of("x", "HugetlbPages: 0 kB\n"), 0);
+	assert_int_equal(obstacles_of("/dev/vfio/1", "VmRSS: 9 kB\nVmLck: 9 kB\n"),
+			 OBSTACLE_VFIO | OBSTACLE_MLOCK);
+}
+
+static void malformed_status_is_an_error_and_no_absence_of_obstacles(void **state)
+{
+	uint32_t found = 42;
+	struct process p;
+	struct tree t;
+
+	(void)state;
+	tree_init(&t);
+	tree_put_stat(&t, 7, "q", 'S', 1, 1, 100);
+	tree_link(&t, "7/fd/0", "/dev/null");
+	tree_put(&t, "7/status", "VmLck: -1 kB\n");
+	assert_int_equal(process_init(t.fd, 7, &p), 0);
+	assert_int_equal(process_obstacles(&p, &found), -EBADMSG);
+	tree_remove(&t, "7/status");
+	assert_int_equal(process_obstacles(&p, &found), -ESRCH);
+	assert_int_equal(found, 42);
+	process_fini(&p);
+	tree_fini(&t);
+}
+
+/* Our own open files, in the real /proc. */
+static void a_real_hugetlb_memfd_is_an_obstacle_and_a_plain_one_is_not(void **state)
+{
+	uint32_t found = UINT32_MAX;
+	struct host_roots roots;
+	struct process p;
+	int plain, huge;
+
+	(void)state;
+	assert_int_equal(host_roots_init(&roots), 0);
+	assert_int_equal(process_init(roots.proc, getpid(), &p), 0);
+	plain = memfd_create("plain", MFD_CLOEXEC);
+	assert_true(plain >= 0);
+	assert_int_equal(process_obstacles(&p, &found), 0);
+	assert_int_equal(found & OBSTACLE_HUGETLB, 0);
+	huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	if (huge >= 0) {
+		assert_int_equal(process_obstacles(&p, &found), 0);
+		assert_int_equal(found & OBSTACLE_HUGETLB, OBSTACLE_HUGETLB);
+		(void)close(huge);
+	} else {
+		print_message("no hugetlb here: %s\n", strerror(errno));
+	}
+	(void)close(plain);
+	process_fini(&p);
+	host_roots_fini(&roots);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stat_is_read_whatever_the_name_holds),
+		cmocka_unit_test(malformed_stat_is_refused),
+		cmocka_unit_test(processor_time_is_user_and_system_in_microseconds),
+		cmocka_unit_test(a_process_that_never_was_or_is_dead_is_no_process),
+		cmocka_unit_test(another_process_with_the_same_pid_is_noticed),
+		cmocka_unit_test(a_real_process_is_gone_once_it_is_killed),
+		cmocka_unit_test(obstacles_are_told_from_open_files_and_status),
+		cmocka_unit_test(malformed_status_is_an_error_and_no_absence_of_obstacles),
+		cmocka_unit_test(a_real_hugetlb_memfd_is_an_obstacle_and_a_plain_one_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
