@@ -174,12 +174,12 @@ static void figure_text(const struct decision *d, const struct figure *f, uint64
 			       (unsigned long long)(u64_sub_sat(v, now_us) / USEC_PER_SEC));
 }
 
-/* The figure whose name stands at @p, followed by '}'. The sentences name no other. */
+/* The figure whose name stands at @p. The sentences name no other, and no name begins another. */
 static const struct figure *figure_at(const char *p)
 {
 	const struct figure *f = figures;
 
-	while (strncmp(p, f->name, strlen(f->name)) != 0 || p[strlen(f->name)] != '}')
+	while (strncmp(p, f->name, strlen(f->name)) != 0)
 		f++;
 	return f;
 }

@@ -114,8 +114,7 @@ static void deflate(struct step *st, enum reason why)
 
 static uint64_t less(uint64_t before, const struct fact *now)
 {
-	return before == FIGURE_UNKNOWN || !now->known ? FIGURE_UNKNOWN
-						       : u64_sub_sat(before, now->value);
+	return now->known ? u64_sub_sat(before, now->value) : FIGURE_UNKNOWN;
 }
 
 static uint64_t tag_or_unknown(const struct guest_stats *stats, enum balloon_stat tag)

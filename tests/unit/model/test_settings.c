@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_settings.c - the table of settings, values, words
+ *
+ * In:    texts as an operator writes them.
+ * Out:   values within their range, or a refusal.
+ */
+#include "base/num.h"
+#include "model/plan.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void defaults_are_within_their_ranges_and_agree(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	settings_init(&s);
+	assert_null(settings_conflict(&s));
+	assert_int_equal(s.mode, MODE_SQUEEZE);
+	assert_int_equal(s.reserve_min_b, 96 * MIB);
+	assert_int_equal(s.rest_max_us, 3600 * USEC_PER_SEC);
+}
+
+static void keys_are_unique_and_cover_the_whole_struct(void **state)
+{
+	const struct setting *table;
+	size_t n, i, k;
+
+	(void)state;
+	table = settings_table(&n);
+	assert_int_equal(n * sizeof(uint64_t), sizeof(struct settings));
+	for (i = 0; i < n; i++) {
+		assert_ptr_equal(setting_find(table[i].key), &table[i]);
+		assert_true(strlen(table[i].help) > 10);
+		for (k = 0; k < i; k++)
+			assert_true(table[i].offset != table[k].offset);
+	}
+	assert_null(setting_find("no-such-key"));
+}
+
+static void assert_value(const char *key, const char *text, int r, uint64_t want)
+{
+	uint64_t v = 4711;
+
+	assert_int_equal(setting_parse(setting_find(key), text, &v), r);
+	assert_int_equal(v, r < 0 ? 4711 : want);
+}
+
+static void values_carry_their_units(void **state)
+{
+	(void)state;
+	assert_value("min_yield", "64MiB", 0, 64 * MIB);
+	assert_value("min_yield", "2G", 0, 2 * GIB);
+	assert_value("min_yield", "1048576", 0, MIB);
+	assert_value("interval", "10s", 0, 10 * USEC_PER_SEC);
+	assert_value("interval", "2min", 0, 120 * USEC_PER_SEC);
+	assert_value("fast_interval", "20ms", 0, 20000);
+	assert_value("reserve_share", "5%", 0, 50000);
+	assert_value("reserve_share", "50000ppm", 0, 50000);
+	assert_value("faults_per_s", "300", 0, 300);
+	assert_value("mode", "observe", 0, MODE_OBSERVE);
+	assert_value("press_cache", "false", 0, 0);
+	assert_value("press_cache", "true", 0, 1);
+}
+
+static void what_is_no_value_is_refused(void **state)
+{
+	(void)state;
+	assert_value("min_yield", "", -EINVAL, 0);
+	assert_value("min_yield", "MiB", -EINVAL, 0);
+	assert_value("min_yield", "64Mib", -EINVAL, 0);
+	assert_value("min_yield", "-1", -EINVAL, 0);
+	assert_value("min_yield", "64 MiB", -EINVAL, 0);
+	assert_value("min_yield", "99999999999999999999999", -EINVAL, 0);
+	assert_value("interval", "10", -EINVAL, 0); /* ten of what? */
+	assert_value("reserve_share", "5", -EINVAL, 0);
+	assert_value("mode", "Squeeze", -EINVAL, 0);
+	assert_value("press_cache", "yes", -EINVAL, 0);
+	assert_value("faults_per_s", "3s", -EINVAL, 0);
+}
+
+static void absurd_sizes_are_out_of_range(void **state)
+{
+	(void)state;
+	assert_value("min_yield", "18446744073709551615", -ERANGE, 0);
+	assert_value("min_yield", "18446744073709551615GiB", -ERANGE, 0);
+	assert_value("min_yield", "1KiB", -ERANGE, 0);
+	assert_value("reserve_share", "91%", -ERANGE, 0);
+	assert_value("interval", "1us", -ERANGE, 0);
+}
+
+static void settings_that_do_not_agree_are_told(void **state)
+{
+	struct settings s;
+
+	(void)state;
+	settings_init(&s);
+	s.rest_max_us = s.rest_min_us - 1;
+	assert_non_null(strstr(settings_conflict(&s), "rest_max"));
+	settings_init(&s);
+	s.host_well_ppm = s.host_short_ppm - 1;
+	assert_non_null(strstr(settings_conflict(&s), "host_well"));
+	settings_init(&s);
+	s.reserve_min_b = 0;
+	assert_string_equal(settings_conflict(&s), "reserve_min");
+	settings_init(&s);
+	s.mode = MODE_COUNT;
+	assert_string_equal(settings_conflict(&s), "mode");
+}
+
+static void words_of_what_is_no_value_are_unknown(void **state)
+{
+	(void)state;
+	assert_string_equal(mode_word(MODE_SQUEEZE), "squeeze");
+	assert_string_equal(mode_word(MODE_COUNT), "unknown");
+	assert_string_equal(phase_word(PHASE_GAVE_UP), "gave-up");
+	assert_string_equal(phase_word(PHASE_COUNT), "unknown");
+	assert_string_equal(reason_word(REASON_STOP_SWAP), "stop-swap");
+	assert_string_equal(reason_word(REASON_COUNT), "unknown");
+}
+
+static void a_fact_is_fresh_only_when_known_and_young(void **state)
+{
+	struct fact none = { 0 }, f = fact_of(7, 1000);
+
+	(void)state;
+	assert_false(fact_fresh(&none, 0, UINT64_MAX));
+	assert_true(fact_fresh(&f, 1000, 0));
+	assert_true(fact_fresh(&f, 900, 0)); /* a moment younger than the tick */
+	assert_true(fact_fresh(&f, 1100, 100));
+	assert_false(fact_fresh(&f, 1101, 100));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_within_their_ranges_and_agree),
+		cmocka_unit_test(keys_are_unique_and_cover_the_whole_struct),
+		cmocka_unit_test(values_carry_their_units),
+		cmocka_unit_test(what_is_no_value_is_refused),
+		cmocka_unit_test(absurd_sizes_are_out_of_range),
+		cmocka_unit_test(settings_that_do_not_agree_are_told),
+		cmocka_unit_test(words_of_what_is_no_value_are_unknown),
+		cmocka_unit_test(a_fact_is_fresh_only_when_known_and_young),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_explain.c - every decision can be told in one plain sentence
+ *
+ * In:    decisions of every reason.
+ * Out:   sentences without a hole.
+ */
+#include "world.h"
+
+#include "policy/explain.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct decision sample(enum reason reason)
+{
+	return (struct decision){
+		.reason = reason,
+		.target_b = 100 * MIB,
+		.fig = { .resident_b = 2000 * MIB, .until_us = 70 * USEC_PER_SEC },
+	};
+}
+
+static void every_reason_is_one_sentence_with_its_numbers(void **state)
+{
+	char text[EXPLAIN_MAX];
+	int reason;
+
+	(void)state;
+	for (reason = 0; reason < REASON_COUNT; reason++) {
+		struct decision d = sample((enum reason)reason);
+		size_t n = explain(&d, 10 * USEC_PER_SEC, text, sizeof(text));
+
+		assert_true(n > 10 && n < EXPLAIN_MAX);
+		assert_int_equal(strlen(text), n);
+		assert_null(strpbrk(text, "{}"));
+		assert_true(text[n - 1] == '.' || text[n - 1] == '?');
+		assert_string_not_equal(reason_word((enum reason)reason), "unknown");
+	}
+}
+
+static void figures_read_as_people_say_them(void **state)
+{
+	struct decision d = sample(REASON_BEGIN);
+	char text[EXPLAIN_MAX];
+
+	(void)state;
+	d.fig.expected_b = 600 * MIB + 1;
+	d.fig.stale_b = FIGURE_UNKNOWN;
+	(void)explain(&d, 0, text, sizeof(text));
+	assert_non_null(strstr(text, "600 MiB of 1.9 GiB resident"));
+	assert_non_null(strstr(text, "an unknown amount stale"));
+	d = sample(REASON_STEP);
+	(void)explain(&d, 0, text, sizeof(text));
+	assert_non_null(strstr(text, "falls to 100 MiB"));
+	d = sample(REASON_REST);
+	(void)explain(&d, 10 * USEC_PER_SEC, text, sizeof(text));
+	assert_non_null(strstr(text, "60 s more"));
+	d.fig.until_us = FIGURE_UNKNOWN;
+	(void)explain(&d, 10 * USEC_PER_SEC, text, sizeof(text));
+	assert_non_null(strstr(text, "an unknown time"));
+}
+
+static void a_sentence_that_does_not_fit_is_cut(void **state)
+{
+	struct decision d = sample(REASON_MODE_OFF);
+	char text[8], one[1];
+
+	(void)state;
+	assert_true(explain(&d, 0, text, sizeof(text)) > sizeof(text));
+	assert_string_equal(text, "Its mod");
+	(void)explain(&d, 0, one, sizeof(one));
+	assert_string_equal(one, "");
+}
+
+static void a_reason_from_nowhere_is_no_crash(void **state)
+{
+	struct decision d = sample((enum reason)1000);
+	char text[EXPLAIN_MAX];
+
+	(void)state;
+	assert_true(explain(&d, 0, text, sizeof(text)) > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_reason_is_one_sentence_with_its_numbers),
+		cmocka_unit_test(figures_read_as_people_say_them),
+		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut),
+		cmocka_unit_test(a_reason_from_nowhere_is_no_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_judge.c - how a guest is doing, and what a squeeze teaches
+ *
+ * In:    statistics of two instants.
+ * Out:   calm, busy, distress; cold cache, rest, giving up.
+ */
+#include "world.h"
+
+#include "policy/judge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define SPAN (10 * USEC_PER_SEC)
+
+/* A guest as it was one interval ago, to be judged by what a test changes now. */
+static void judged(struct world *w)
+{
+	world_init(w);
+	w->vm.cpu_us = fact_of(5 * USEC_PER_SEC, w->now_us);
+	w->history.base = w->vm.stats;
+	w->history.base_cpu_us = w->vm.cpu_us;
+	w->history.calm = TRI_UNKNOWN;
+	w->history.busy = TRI_UNKNOWN;
+	w->now_us += SPAN;
+	world_fresh(w);
+	w->vm.cpu_us.taken_us = w->now_us;
+}
+
+static void fold(struct world *w)
+{
+	judge_fold(&w->settings, &w->vm, w->now_us, &w->history);
+}
+
+static enum tri calm_after(enum balloon_stat tag, uint64_t by)
+{
+	struct world w;
+
+	judged(&w);
+	w.vm.stats.tag[tag] += by;
+	fold(&w);
+	return (enum tri)w.history.calm;
+}
+
+static void a_guest_in_which_nothing_happens_is_calm_and_quiet(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_YES);
+	assert_int_equal(w.history.busy, TRI_NO);
+}
+
+static void signs_of_need_are_not_calm(void **state)
+{
+	struct world w;
+
+	(void)state;
+	assert_int_equal(calm_after(BALLOON_STAT_SWAP_OUT, MIB + 1), TRI_NO);
+	assert_int_equal(calm_after(BALLOON_STAT_SWAP_OUT, MIB), TRI_YES);
+	assert_int_equal(calm_after(BALLOON_STAT_SWAP_IN, MIB + 1), TRI_NO);
+	assert_int_equal(calm_after(BALLOON_STAT_OOM_KILL, 1), TRI_NO);
+	assert_int_equal(calm_after(BALLOON_STAT_ALLOC_STALL, 51), TRI_NO);
+	assert_int_equal(calm_after(BALLOON_STAT_MAJFLT, 3010), TRI_NO);
+	assert_int_equal(calm_after(BALLOON_STAT_MAJFLT, 3000), TRI_YES);
+	judged(&w);
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] -= 122 * MIB; /* more than an eighth of 970 */
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_NO);
+}
+
+static void a_tag_that_is_not_sent_is_no_sign(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.vm.stats.known &= 0x3ff; /* a 6.1 guest */
+	w.vm.stats.tag[BALLOON_STAT_OOM_KILL] = 7;
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_YES);
+	judged(&w);
+	w.history.base.known &= 0x3ff;
+	w.vm.stats.tag[BALLOON_STAT_OOM_KILL] = 7;
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_YES);
+}
+
+static void computing_and_reading_are_busy(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.vm.cpu_us.value += SPAN / 5;
+	fold(&w);
+	assert_int_equal(w.history.busy, TRI_YES);
+	judged(&w);
+	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB;
+	fold(&w);
+	assert_int_equal(w.history.busy, TRI_YES);
+	judged(&w);
+	w.vm.cpu_us.known = false;
+	fold(&w);
+	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+	judged(&w);
+	w.history.base_cpu_us.known = false;
+	fold(&w);
+	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+	judged(&w);
+	w.vm.cpu_us.taken_us = w.history.base_cpu_us.taken_us;
+	fold(&w);
+	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+}
+
+static void rates_need_a_span(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.vm.stats.taken_us = w.history.base.taken_us + 10 * USEC_PER_MSEC;
+	w.vm.stats.tag[BALLOON_STAT_SWAP_OUT] += GIB;
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+	/* the first statistics ever tell no rate */
+	judged(&w);
+	w.history.base.known = 0;
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.base.taken_us, w.now_us);
+}
+
+static void our_own_squeeze_is_not_judged(void **state)
+{
+	const enum phase phases[] = { PHASE_INFLATING, PHASE_HOLDING, PHASE_DEFLATING };
+	struct world w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(phases); i++) {
+		judged(&w);
+		w.history.phase = phases[i];
+		fold(&w);
+		assert_int_equal(w.history.calm, TRI_UNKNOWN);
+		assert_int_equal(w.history.base.known, 0);
+	}
+}
+
+static void without_statistics_nothing_is_folded(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.vm.stats.known = 0;
+	w.vm.request = REQUEST_RELEASE;
+	fold(&w);
+	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.request, REQUEST_RELEASE);
+}
+
+static void a_reset_makes_another_guest_of_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.history.overhead_b = MIB;
+	w.history.gives_back = 1;
+	w.history.zero_yields = 1;
+	w.vm.boots = 1;
+	fold(&w);
+	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.gives_back, 0);
+	assert_int_equal(w.history.zero_yields, 0);
+	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+}
+
+static void stale_memory_is_remembered_since_when(void **state)
+{
+	struct world w;
+	uint64_t since;
+
+	(void)state;
+	judged(&w);
+	fold(&w);
+	since = w.history.stale_since_us;
+	assert_int_equal(since, w.now_us);
+	w.now_us += SPAN;
+	fold(&w);
+	assert_int_equal(w.history.stale_since_us, since);
+	w.vm.resident_b.value -= 550 * MIB;
+	fold(&w);
+	assert_int_equal(w.history.stale_since_us, 0);
+	w.vm.resident_b.known = false;
+	fold(&w);
+	assert_int_equal(w.history.stale_since_us, 0);
+}
+
+static void overhead_only_falls_and_only_by_fresh_facts(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.history.overhead_b = 900 * MIB; /* resident less used is 718 */
+	w.vm.stats.taken_us = w.now_us - 3 * USEC_PER_SEC;
+	fold(&w);
+	assert_int_equal(w.history.overhead_b, 900 * MIB);
+	world_fresh(&w);
+	w.vm.resident_b.taken_us = w.now_us - 3 * USEC_PER_SEC;
+	fold(&w);
+	assert_int_equal(w.history.overhead_b, 900 * MIB);
+	world_fresh(&w);
+	fold(&w);
+	assert_int_equal(w.history.overhead_b, 718 * MIB);
+	w.vm.resident_b.value += 100 * MIB;
+	fold(&w);
+	assert_int_equal(w.history.overhead_b, 718 * MIB);
+}
+
+static enum reason distress_after(enum balloon_stat tag, int64_t by, uint64_t balloon_b)
+{
+	struct world w;
+
+	world_init(&w);
+	w.history.start = w.vm.stats;
+	w.now_us += 100 * USEC_PER_MSEC;
+	w.vm.stats.taken_us = w.now_us;
+	w.vm.actual_b.value = w.vm.ram_b.value - balloon_b;
+	w.vm.stats.tag[tag] += (uint64_t)by;
+	return judge_distress(&w.settings, &w.vm, &w.history);
+}
+
+static void distress_is_told_from_counters_since_the_inflate_began(void **state)
+{
+	(void)state;
+	assert_int_equal(distress_after(BALLOON_STAT_MINFLT, 100000, 0), REASON_NONE);
+	assert_int_equal(distress_after(BALLOON_STAT_OOM_KILL, 1, 0), REASON_STOP_OOM);
+	assert_int_equal(distress_after(BALLOON_STAT_SWAP_OUT, 4096, 0), REASON_STOP_SWAP);
+	assert_int_equal(distress_after(BALLOON_STAT_MAJFLT, 300, 0), REASON_NONE);
+	assert_int_equal(distress_after(BALLOON_STAT_MAJFLT, 301, 0), REASON_STOP_FAULTS);
+	/* what the balloon took is not the guest's growth */
+	assert_int_equal(distress_after(BALLOON_STAT_AVAIL, -(int64_t)(200 * MIB), 160 * MIB),
+			 REASON_NONE);
+	assert_int_equal(distress_after(BALLOON_STAT_AVAIL, -(int64_t)(200 * MIB), 150 * MIB),
+			 REASON_STOP_GROWS);
+}
+
+/* A verified squeeze that expected 600 MiB: freed so much at once, and so much after 60 s. */
+static void learn(struct world *w, uint64_t at_once_b, uint64_t late_b)
+{
+	world_init(w);
+	w->history.done = (struct squeeze){
+		.start_us = 1,
+		.stale_b = 600 * MIB,
+		.balloon_b = 800 * MIB,
+		.used_after_b = 100 * MIB,
+		.cache_before_b = 60 * MIB,
+		.cache_low_b = 60 * MIB,
+		.freed_b = { at_once_b, at_once_b, at_once_b, late_b },
+	};
+	judge_learn(&w->settings, &w->vm, &w->history);
+}
+
+static void a_good_yield_rests_shortly(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 600 * MIB, 590 * MIB);
+	assert_int_equal(w.history.ending, REASON_REST);
+	assert_int_equal(w.history.rest_us, w.settings.rest_min_us);
+}
+
+static void a_yield_that_comes_back_disappoints(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 600 * MIB, 200 * MIB);
+	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest_us, 2 * w.settings.rest_min_us);
+	/* an hour at most */
+	w.history.rest_us = 50 * 60 * USEC_PER_SEC;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.rest_us, w.settings.rest_max_us);
+}
+
+static void memory_that_the_guest_came_to_use_is_no_disappointment(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 600 * MIB, 200 * MIB);
+	w.history.done.used_after_b = 0; /* the guest uses 100 MiB more than it did: 300 kept */
+	w.history.ending = 0;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.ending, REASON_REST);
+	/* not so where it is not known what it used */
+	w.history.done.used_after_b = FIGURE_UNKNOWN;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	w.history.done.used_after_b = 0;
+	w.vm.stats.known = 0;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+}
+
+static void what_was_not_measured_is_no_yield(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, FIGURE_UNKNOWN, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.zero_yields, 0);
+	learn(&w, 500 * MIB, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.ending, REASON_REST);
+}
+
+static void two_squeezes_that_free_nothing_are_enough(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, MIB, MIB);
+	assert_int_equal(w.history.zero_yields, 1);
+	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.ending, REASON_GAVE_UP);
+	w.vm.obstacles = OBSTACLE_HUGETLB;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.ending, REASON_GAVE_UP_HUGETLB);
+}
+
+static void nothing_freed_where_nothing_was_expected_proves_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 0, 0);
+	w.history.zero_yields = 0;
+	w.history.done.stale_b = 0;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.zero_yields, 0);
+}
+
+static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
+{
+	struct world w;
+
+	learn(&w, 600 * MIB, 600 * MIB);
+	w.history.cold_ppm = 750000;
+	w.history.done.cache_before_b = before_b;
+	w.history.done.cache_low_b = low_b;
+	w.vm.stats.tag[BALLOON_STAT_CACHES] = now_b;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	return w.history.cold_ppm;
+}
+
+static void cache_that_stays_away_was_cold(void **state)
+{
+	struct world w;
+
+	(void)state;
+	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 100 * MIB), 825000);
+	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 350 * MIB), 625000);
+	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 600 * MIB), 375000);
+	/* pressed too little, or not known: nothing is learned */
+	assert_int_equal(cold_after(600 * MIB, 590 * MIB, 600 * MIB), 750000);
+	assert_int_equal(cold_after(FIGURE_UNKNOWN, FIGURE_UNKNOWN, 600 * MIB), 750000);
+	learn(&w, 600 * MIB, 600 * MIB);
+	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
+	w.history.cold_ppm = 1;
+	judge_learn(&w.settings, &w.vm, &w.history);
+	assert_int_equal(w.history.cold_ppm, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_guest_in_which_nothing_happens_is_calm_and_quiet),
+		cmocka_unit_test(signs_of_need_are_not_calm),
+		cmocka_unit_test(a_tag_that_is_not_sent_is_no_sign),
+		cmocka_unit_test(computing_and_reading_are_busy),
+		cmocka_unit_test(rates_need_a_span),
+		cmocka_unit_test(our_own_squeeze_is_not_judged),
+		cmocka_unit_test(without_statistics_nothing_is_folded),
+		cmocka_unit_test(a_reset_makes_another_guest_of_it),
+		cmocka_unit_test(stale_memory_is_remembered_since_when),
+		cmocka_unit_test(overhead_only_falls_and_only_by_fresh_facts),
+		cmocka_unit_test(distress_is_told_from_counters_since_the_inflate_began),
+		cmocka_unit_test(a_good_yield_rests_shortly),
+		cmocka_unit_test(a_yield_that_comes_back_disappoints),
+		cmocka_unit_test(memory_that_the_guest_came_to_use_is_no_disappointment),
+		cmocka_unit_test(what_was_not_measured_is_no_yield),
+		cmocka_unit_test(two_squeezes_that_free_nothing_are_enough),
+		cmocka_unit_test(nothing_freed_where_nothing_was_expected_proves_nothing),
+		cmocka_unit_test(cache_that_stays_away_was_cold),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_opportunity.c - when a squeeze is worth it and allowed
+ *
+ * In:    a calm guest with 600 MiB stale, and one thing changed.
+ * Out:   the reason that the policy gives.
+ */
+#include "world.h"
+
+#include "policy/estimate.h"
+#include "policy/guard.h"
+#include "policy/opportunity.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static enum reason reason_of(struct world *w)
+{
+	struct opportunity opp;
+
+	opportunity_find(&w->settings, &w->vm, &w->history, w->now_us, false, &opp);
+	return opp.reason;
+}
+
+static void stale_memory_of_a_calm_guest_is_worth_it(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, false, &opp);
+	assert_int_equal(opp.reason, REASON_NONE);
+	assert_int_equal(opp.est.stale_b, 600 * MIB);
+	assert_int_equal(opp.est.reserve_b, 96 * MIB);
+	assert_int_equal(opp.est.cold_b, 45 * MIB); /* three quarters of 60 */
+	assert_int_equal(opp.need_b, u64_ppm(w.vm.resident_b.value, 100000));
+	/* 870 free and 45 of cache, but 930 - 96 is all that may be taken */
+	assert_int_equal(opp.est.size_b, 834 * MIB);
+	assert_int_equal(opp.expected_b, 600 * MIB);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.settings.mode = MODE_OFF;
+	assert_int_equal(reason_of(&w), REASON_MODE_OFF);
+	world_init(&w);
+	w.vm.state = VM_STATE_DOWN;
+	assert_int_equal(reason_of(&w), REASON_DISCONNECTED);
+	w.vm.state = VM_STATE_PAUSED;
+	assert_int_equal(reason_of(&w), REASON_PAUSED);
+	world_init(&w);
+	w.vm.device = TRI_NO;
+	assert_int_equal(reason_of(&w), REASON_NO_DEVICE);
+	world_init(&w);
+	w.vm.obstacles = OBSTACLE_VFIO | OBSTACLE_MLOCK;
+	assert_int_equal(reason_of(&w), REASON_PINNED_VFIO);
+	w.vm.obstacles = OBSTACLE_MLOCK;
+	assert_int_equal(reason_of(&w), REASON_PINNED_MLOCK);
+	w.vm.obstacles = OBSTACLE_HUGETLB; /* may work: it is tried */
+	assert_int_equal(reason_of(&w), REASON_NONE);
+	world_init(&w);
+	w.vm.stats.known = 0;
+	assert_int_equal(reason_of(&w), REASON_NO_DRIVER);
+	world_init(&w);
+	w.vm.ram_b.known = false;
+	assert_int_equal(reason_of(&w), REASON_NO_DRIVER);
+	world_init(&w);
+	w.vm.actual_b.known = false;
+	assert_int_equal(reason_of(&w), REASON_NO_DRIVER);
+	world_init(&w);
+	w.vm.resident_b.known = false;
+	assert_int_equal(reason_of(&w), REASON_RESIDENT_UNKNOWN);
+	world_init(&w);
+	w.vm.actual_b.value -= 4096;
+	assert_int_equal(reason_of(&w), REASON_FOREIGN_BALLOON);
+}
+
+static void a_guest_that_is_not_calm_is_left_alone(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.history.calm = TRI_UNKNOWN;
+	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
+	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
+	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	assert_int_equal(opp.reason, REASON_NONE);
+	w.history.calm = TRI_NO;
+	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
+	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	assert_int_equal(opp.reason, REASON_NOT_CALM);
+}
+
+static void little_is_not_worth_it_unless_asked_for(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.resident_b.value -= 580 * MIB;
+	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
+	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	assert_int_equal(opp.reason, REASON_NONE);
+}
+
+static void nothing_is_begun_below_the_reserve(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 96 * MIB;
+	assert_int_equal(reason_of(&w), REASON_AT_RESERVE);
+	/* a large guest has a larger one: 5 % of 16 GiB */
+	w.vm.stats.tag[BALLOON_STAT_MEMTOT] = 16 * GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = u64_ppm(16 * GIB, 50000);
+	assert_int_equal(reason_of(&w), REASON_AT_RESERVE);
+}
+
+static void old_facts_never_begin_a_squeeze(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.stats.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
+	assert_int_equal(reason_of(&w), REASON_STATS_STALE);
+	world_init(&w);
+	w.vm.resident_b.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
+	assert_int_equal(reason_of(&w), REASON_STATS_STALE);
+	world_init(&w);
+	w.vm.actual_b.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
+	assert_int_equal(reason_of(&w), REASON_STATS_STALE);
+	/* a fact that is a moment younger than the tick is fresh */
+	w.vm.actual_b.taken_us = w.now_us + 5;
+	assert_int_equal(reason_of(&w), REASON_NONE);
+}
+
+static void observing_stops_just_before_the_deed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.settings.mode = MODE_OBSERVE;
+	assert_int_equal(reason_of(&w), REASON_MODE_OBSERVE);
+	w.vm.resident_b.value = 0;
+	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
+}
+
+static void stale_memory_is_left_to_reporting_that_works(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.reporting = TRI_YES;
+	assert_int_equal(reason_of(&w), REASON_LEFT_TO_REPORTING);
+	w.history.stale_since_us = w.now_us - 10 * USEC_PER_SEC;
+	assert_int_equal(reason_of(&w), REASON_LEFT_TO_REPORTING);
+	/* it had half a minute: it does not work here */
+	w.history.stale_since_us = w.now_us - 30 * USEC_PER_SEC;
+	assert_int_equal(reason_of(&w), REASON_NONE);
+	w.history.stale_since_us = 0;
+	w.vm.resident_b.value -= 580 * MIB;
+	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
+}
+
+static void cold_cache_is_pressed_though_reporting_works(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.reporting = TRI_YES;
+	w.vm.resident_b.value -= 600 * MIB;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
+	w.vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
+	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, false, &opp);
+	assert_int_equal(opp.reason, REASON_NONE);
+	assert_int_equal(opp.est.cold_b, 450 * MIB);
+	assert_int_equal(opp.expected_b, 450 * MIB);
+}
+
+static void cache_of_a_busy_guest_is_not_pressed(void **state)
+{
+	struct estimate est;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.history.busy = TRI_UNKNOWN;
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.cold_b, 0);
+	/* all that is free but what keeps the guest from reclaiming */
+	assert_int_equal(est.size_b, 834 * MIB);
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 400 * MIB;
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.size_b, 368 * MIB);
+	world_init(&w);
+	w.settings.press_cache = 0;
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.cold_b, 0);
+	world_init(&w);
+	w.history.gives_back = 1;
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.cold_b, 0);
+}
+
+static void overhead_that_was_learned_is_believed(void **state)
+{
+	struct estimate est;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.history.overhead_b = 300 * MIB;
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.stale_b, 418 * MIB);
+	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES); /* old guests send no CACHES */
+	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	assert_int_equal(est.cache_b, 60 * MIB);
+}
+
+static void used_memory_is_unknown_without_statistics(void **state)
+{
+	struct guest_stats none = { 0 };
+
+	(void)state;
+	assert_int_equal(estimate_used(&none), FIGURE_UNKNOWN);
+}
+
+static void the_guard_lets_a_balloon_shrink_always(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.state = VM_STATE_DOWN;
+	w.vm.stats.known = 0;
+	assert_int_equal(guard_target(&w.settings, &w.vm, 1024 * MIB, w.now_us), REASON_NONE);
+	w.vm.actual_b.known = false;
+	assert_int_equal(guard_target(&w.settings, &w.vm, 1024 * MIB, w.now_us), REASON_NONE);
+	w.vm.ram_b.known = false;
+	assert_int_equal(guard_target(&w.settings, &w.vm, 1024 * MIB, w.now_us),
+			 REASON_STOP_DISCONNECTED);
+}
+
+static void the_guard_refuses_what_facts_do_not_allow(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	/* 930 available, 96 in reserve: the balloon may hold 834 */
+	assert_int_equal(guard_room(&w.settings, &w.vm, w.now_us), 834 * MIB);
+	assert_int_equal(guard_target(&w.settings, &w.vm, 190 * MIB, w.now_us), REASON_NONE);
+	assert_int_equal(guard_target(&w.settings, &w.vm, 190 * MIB - 1, w.now_us),
+			 REASON_STOP_RESERVE);
+	w.settings.mode = MODE_OBSERVE;
+	assert_int_equal(guard_target(&w.settings, &w.vm, 900 * MIB, w.now_us), REASON_STOP_MODE);
+	assert_int_equal(guard_room(&w.settings, &w.vm, w.now_us), 0);
+	world_init(&w);
+	w.vm.state = VM_STATE_PAUSED;
+	assert_int_equal(guard_facts(&w.settings, &w.vm, w.now_us), REASON_STOP_PAUSED);
+	world_init(&w);
+	w.vm.stats.known = 1;
+	assert_int_equal(guard_facts(&w.settings, &w.vm, w.now_us), REASON_STOP_STATS);
+	world_init(&w);
+	w.vm.ram_b.known = false;
+	assert_int_equal(guard_facts(&w.settings, &w.vm, w.now_us), REASON_STOP_STATS);
+	world_init(&w);
+	w.vm.actual_b.known = false;
+	assert_int_equal(guard_facts(&w.settings, &w.vm, w.now_us), REASON_STOP_STATS);
+	world_init(&w);
+	assert_int_equal(guard_facts(&w.settings, &w.vm,
+				     w.now_us + w.settings.stats_max_age_us + 1),
+			 REASON_STOP_STATS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stale_memory_of_a_calm_guest_is_worth_it),
+		cmocka_unit_test(what_is_missing_is_named),
+		cmocka_unit_test(a_guest_that_is_not_calm_is_left_alone),
+		cmocka_unit_test(little_is_not_worth_it_unless_asked_for),
+		cmocka_unit_test(nothing_is_begun_below_the_reserve),
+		cmocka_unit_test(old_facts_never_begin_a_squeeze),
+		cmocka_unit_test(observing_stops_just_before_the_deed),
+		cmocka_unit_test(stale_memory_is_left_to_reporting_that_works),
+		cmocka_unit_test(cold_cache_is_pressed_though_reporting_works),
+		cmocka_unit_test(cache_of_a_busy_guest_is_not_pressed),
+		cmocka_unit_test(overhead_that_was_learned_is_believed),
+		cmocka_unit_test(used_memory_is_unknown_without_statistics),
+		cmocka_unit_test(the_guard_lets_a_balloon_shrink_always),
+		cmocka_unit_test(the_guard_refuses_what_facts_do_not_allow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

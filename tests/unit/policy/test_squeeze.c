@@ -1,0 +1,835 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_squeeze.c - the state machine of one VM, phase by phase and stop by stop
+ *
+ * In:    a calm guest with 600 MiB stale, and what happens to it on the way.
+ * Out:   the decisions; and, over random worlds, the invariants of the design.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define RAM (1024 * MIB)
+#define FAST (20 * USEC_PER_MSEC)
+
+static void assert_stopped(const struct world *w, enum reason why)
+{
+	assert_int_equal(w->d.reason, why);
+	assert_int_equal(w->d.phase, PHASE_DEFLATING);
+	assert_true(w->d.actions & ACT_SET_TARGET);
+	assert_int_equal(w->d.target_b, RAM);
+	assert_int_equal(w->history.now.stop, why);
+}
+
+/* A squeeze that holds 100 MiB in its balloon, all of it freed. */
+static void inflating(struct world *w)
+{
+	world_init(w);
+	world_begin(w);
+	world_balloon(w, 100 * MIB);
+	w->vm.resident_b.value -= 100 * MIB;
+	world_after(w, FAST);
+	assert_int_equal(w->d.phase, PHASE_INFLATING);
+}
+
+static void a_squeeze_frees_what_is_stale_and_lets_go(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	assert_int_equal(w.history.now.stop, REASON_STOP_YIELD);
+	assert_true(w.d.actions & ACT_POLLING);
+	assert_true(w.d.actions & ACT_MEASURE);
+	world_verify(&w, 0);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.d.reason, REASON_REST);
+	assert_int_equal(w.history.done.freed_b[VERIFY_AT_ONCE], 600 * MIB);
+	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 600 * MIB);
+	assert_int_equal(w.history.squeezes, 1);
+	assert_int_equal(w.history.yield_total_b, 600 * MIB);
+	assert_int_equal(w.history.return_total_b, 0);
+}
+
+static void what_comes_back_is_counted(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	world_verify(&w, 500 * MIB);
+	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.return_total_b, 500 * MIB);
+	assert_int_equal(w.history.done.freed_b[VERIFY_10S], 600 * MIB);
+	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 100 * MIB);
+}
+
+static void steps_never_pass_the_step_nor_the_reserve(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_begin(&w);
+	assert_int_equal(w.d.target_b, RAM - 128 * MIB);
+	/* the balloon has not moved: the target stays */
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_INFLATE_WAIT);
+	assert_false(w.d.actions & ACT_SET_TARGET);
+	world_balloon(&w, 70 * MIB);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STEP);
+	assert_int_equal(w.d.target_b, RAM - 198 * MIB);
+	/* the guest came to use more: only 50 MiB above the reserve are left */
+	world_balloon(&w, 190 * MIB);
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 80) * MIB;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STEP);
+	assert_int_equal(w.d.target_b, RAM - 270 * MIB);
+}
+
+static void the_last_bit_of_the_size_is_asked_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.history.now.size_b = 180 * MIB;
+	w.history.target_b = RAM - 150 * MIB;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STEP);
+	assert_int_equal(w.d.target_b, RAM - 180 * MIB);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_INFLATE_WAIT);
+}
+
+static void a_step_waits_for_statistics_that_are_newer_than_the_last(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	world_balloon(&w, 220 * MIB);
+	w.vm.stats.taken_us = w.history.target_us; /* only the size is news */
+	w.now_us += FAST;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_INFLATE_WAIT);
+}
+
+static void a_size_that_is_not_known_begins_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.actual_b.known = false;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_NO_DRIVER);
+	w.vm.ram_b.known = false;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_NO_DRIVER);
+}
+
+static void the_size_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.history.now.size_b = 100 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_SIZE);
+}
+
+static void the_reserve_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 96 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESERVE);
+	/* and so does a target that is out for more than there is now */
+	inflating(&w);
+	w.settings.grow_max_b = GIB;
+	w.history.target_b = RAM - 200 * MIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 60) * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESERVE);
+}
+
+static void distress_means_all_memory_in_one_step(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.stats.tag[BALLOON_STAT_SWAP_OUT] += 4096;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_SWAP);
+	inflating(&w);
+	w.vm.stats.tag[BALLOON_STAT_OOM_KILL]++;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_OOM);
+	inflating(&w);
+	w.vm.stats.tag[BALLOON_STAT_MAJFLT] += 1000;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_FAULTS);
+	inflating(&w);
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] -= 49 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_GROWS);
+}
+
+static void a_stall_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	/* 4 s at less than 15 MiB/s; statistics keep coming */
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+	world_balloon(&w, 150 * MIB);
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_INFLATING); /* 150 in 4 s is quick enough */
+	world_balloon(&w, 205 * MIB);
+	world_after(&w, 4 * USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_STALL);
+}
+
+static void a_guest_that_gives_back_is_remembered(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	world_balloon(&w, 80 * MIB);
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_GIVES_BACK);
+	assert_int_equal(w.history.gives_back, 1);
+	/* one whose balloon shrinks because it is short is not such a guest */
+	inflating(&w);
+	world_balloon(&w, 80 * MIB);
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 90 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESERVE);
+	assert_int_equal(w.history.gives_back, 0);
+}
+
+static void silence_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	assert_int_equal(w.d.wake_us, w.now_us + FAST + w.settings.answer_max_us);
+	w.now_us = w.d.wake_us;
+	world_tick(&w);
+	assert_stopped(&w, REASON_STOP_STATS);
+	inflating(&w);
+	w.vm.stats.known = 0;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_STATS);
+}
+
+static void taking_too_long_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.settings.stall_rate_b = 0;
+	world_after(&w, 61 * USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_TIME);
+}
+
+static void what_happens_to_the_vm_ends_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.state = VM_STATE_PAUSED;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_PAUSED);
+	inflating(&w);
+	w.vm.state = VM_STATE_DOWN;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_DISCONNECTED);
+	inflating(&w);
+	w.vm.boots++;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESET);
+	inflating(&w);
+	w.vm.target_error = 5;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_REFUSED);
+	inflating(&w);
+	w.settings.mode = MODE_OFF;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_MODE);
+	inflating(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RELEASED);
+}
+
+static void an_unmeasured_footprint_does_not_end_it_early(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.resident_b.value = 0;
+	w.vm.resident_b.known = false;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+	assert_int_equal(w.d.fig.freed_b, FIGURE_UNKNOWN);
+	/* nor does one that is older than the squeeze */
+	inflating(&w);
+	w.vm.resident_b.value = 0;
+	w.now_us += FAST;
+	world_fresh(&w);
+	w.vm.resident_b.taken_us = w.history.now.start_us - 1;
+	world_tick(&w);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+}
+
+static void deflating_asks_again_and_says_when_it_is_stuck(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.d.reason, REASON_DEFLATE_WAIT);
+	assert_false(w.d.actions & ACT_SET_TARGET);
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_true(w.d.actions & ACT_SET_TARGET);
+	assert_int_equal(w.d.target_b, RAM);
+	world_after(&w, 10 * USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_DEFLATE_STUCK);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	/* an operator's squeeze cannot turn it round */
+	w.vm.request = REQUEST_SQUEEZE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	/* a paused guest's balloon may read 0 and move later */
+	world_balloon(&w, 0);
+	w.vm.state = VM_STATE_PAUSED;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	/* a size from before the request is no answer to it */
+	w.vm.state = VM_STATE_RUNNING;
+	w.now_us += USEC_PER_SEC;
+	w.vm.actual_b.taken_us = w.history.target_us;
+	world_tick(&w);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+}
+
+static void verifying_measures_at_once_and_after_1_10_and_60_s(void **state)
+{
+	struct world w;
+	uint64_t end;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	end = w.history.now.end_us;
+	assert_int_equal(w.d.wake_us, end + 1);
+	world_after(&w, 1);
+	assert_int_equal(w.history.now.freed_b[VERIFY_AT_ONCE], 600 * MIB);
+	assert_int_equal(w.d.wake_us, end + USEC_PER_SEC);
+	/* a footprint from before it is due does not count */
+	w.now_us = end + USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.history.now.freed_b[VERIFY_1S], FIGURE_UNKNOWN);
+	assert_int_equal(w.d.wake_us, w.now_us + 50 * USEC_PER_MSEC);
+	assert_true(w.d.actions & ACT_MEASURE);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.history.now.freed_b[VERIFY_1S], 600 * MIB);
+	/* one that does not come is given up after 2 s */
+	w.now_us = end + 13 * USEC_PER_SEC;
+	w.vm.resident_b.known = false;
+	world_tick(&w);
+	assert_int_equal(w.history.now.freed_b[VERIFY_10S], FIGURE_UNKNOWN);
+	assert_int_equal(w.history.verify_next, VERIFY_60S);
+	w.now_us = end + 63 * USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.history.done.freed_b[VERIFY_60S], FIGURE_UNKNOWN);
+}
+
+static void a_squeeze_whose_yield_is_unknown_teaches_no_overhead(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.vm.resident_b.known = false;
+	world_after(&w, 3 * USEC_PER_SEC);
+	assert_int_equal(w.history.squeezes, 1);
+	assert_int_equal(w.history.yield_total_b, 0);
+	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+}
+
+static void what_a_full_squeeze_leaves_is_overhead(void **state)
+{
+	const enum reason full[] = { REASON_STOP_SIZE, REASON_STOP_RESERVE };
+	struct world w;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(full); i++) {
+		world_init(&w);
+		world_squeeze(&w, 600 * MIB);
+		w.history.now.stop = full[i];
+		world_after(&w, 1);
+		assert_int_equal(w.history.overhead_b, 118 * MIB);
+	}
+	/* one that ended early left more than that */
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.history.now.stop = REASON_STOP_SWAP;
+	world_after(&w, 1);
+	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+	/* and one without statistics afterwards tells nothing */
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.history.now.stop = REASON_STOP_SIZE;
+	w.history.now.used_after_b = FIGURE_UNKNOWN;
+	world_after(&w, 1);
+	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+}
+
+static void a_reset_ends_verifying(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.vm.boots++;
+	world_after(&w, 1);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+}
+
+static void resting_ends_by_time_or_by_an_operator(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	world_verify(&w, 0);
+	w.vm.resident_b.value += 600 * MIB;
+	world_after(&w, 10 * USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.d.fig.freed_b, 600 * MIB);
+	w.vm.request = REQUEST_SQUEEZE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	world_verify(&w, 0);
+	w.vm.resident_b.value += 600 * MIB;
+	world_after(&w, w.settings.rest_min_us);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+}
+
+static void a_requested_squeeze_goes_to_its_size(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.request = REQUEST_SQUEEZE;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+	while (w.d.phase == PHASE_INFLATING) {
+		w.vm.resident_b.value = 0; /* more freed than was ever expected */
+		world_balloon(&w, RAM - w.history.target_b);
+		world_after(&w, FAST);
+	}
+	assert_stopped(&w, REASON_STOP_RESERVE);
+	assert_true(w.history.now.balloon_b > 830 * MIB);
+}
+
+static void old_statistics_are_asked_for_once_per_interval(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.now_us += 5 * USEC_PER_SEC;
+	w.vm.request = REQUEST_SQUEEZE;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	assert_int_equal(w.d.actions, ACT_REFRESH | ACT_MEASURE);
+	assert_int_equal(w.d.refresh_us, w.now_us);
+	/* none came */
+	w.now_us = w.d.wake_us;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_STATS_STALE);
+	assert_int_equal(w.d.actions, ACT_POLLING);
+	assert_int_equal(w.history.request, REQUEST_NONE);
+	/* they came */
+	w.now_us += 10 * USEC_PER_SEC;
+	w.vm.request = REQUEST_SQUEEZE;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	world_after(&w, 5 * USEC_PER_MSEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+}
+
+static void calm_vms_are_looked_at_each_at_its_own_point_of_the_interval(void **state)
+{
+	uint64_t first, point[3];
+	struct world w;
+	uint64_t id;
+
+	(void)state;
+	for (id = 1; id <= 3; id++) {
+		world_init(&w);
+		w.settings.mode = MODE_OBSERVE;
+		w.vm.id = id;
+		world_tick(&w);
+		first = w.d.wake_us;
+		assert_true(first >= w.now_us + 5 * USEC_PER_SEC);
+		assert_true(first < w.now_us + 15 * USEC_PER_SEC);
+		world_after(&w, first - w.now_us);
+		assert_int_equal(w.d.wake_us, first + 10 * USEC_PER_SEC);
+		point[id - 1] = first % (10 * USEC_PER_SEC);
+	}
+	assert_true(point[0] != point[1] && point[1] != point[2]);
+}
+
+static void two_zero_yields_give_up_until_an_operator_or_a_reset(void **state)
+{
+	struct world w;
+	int round;
+
+	(void)state;
+	world_init(&w);
+	for (round = 0; round < 2; round++) {
+		w.history.overhead_b = FIGURE_UNKNOWN; /* stale memory grew again */
+		w.history.busy = TRI_NO;
+		w.history.calm = TRI_YES;
+		world_squeeze(&w, 0);
+		world_verify(&w, 0);
+		if (round == 0) {
+			assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+			w.now_us = w.history.rest_until_us;
+			world_fresh(&w);
+		}
+	}
+	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
+	assert_int_equal(w.d.reason, REASON_GAVE_UP);
+	world_after(&w, 24 * 3600 * USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
+	w.vm.request = REQUEST_SQUEEZE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+	world_init(&w);
+	w.history.phase = PHASE_GAVE_UP;
+	w.history.ending = REASON_GAVE_UP_HUGETLB;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_GAVE_UP_HUGETLB);
+	w.vm.boots++;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+}
+
+static void giving_up_on_hugetlb_says_so(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.obstacles = OBSTACLE_HUGETLB;
+	w.history.zero_yields = 1;
+	world_squeeze(&w, 0);
+	world_verify(&w, 0);
+	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
+	assert_int_equal(w.d.reason, REASON_GAVE_UP_HUGETLB);
+}
+
+static void a_foreign_balloon_goes_only_when_an_operator_asks(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_balloon(&w, 300 * MIB);
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_FOREIGN_BALLOON);
+	assert_int_equal(w.d.actions, 0);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_RELEASED);
+	world_balloon(&w, 0);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+	assert_int_equal(w.history.squeezes, 0);
+	/* asked where there is none, nothing happens, and nothing lingers */
+	w.settings.mode = MODE_OBSERVE;
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.actions, 0);
+	assert_int_equal(w.history.request, REQUEST_NONE);
+}
+
+/* A balloon that is held because the host is short. */
+static void holding(struct world *w)
+{
+	inflating(w);
+	w->host.available_b.value = GIB / 2;
+	w->history.now.size_b = 100 * MIB;
+	world_after(w, FAST);
+	assert_int_equal(w->d.phase, PHASE_HOLDING);
+	assert_int_equal(w->d.target_b, RAM - 100 * MIB);
+	world_after(w, USEC_PER_SEC);
+	assert_int_equal(w->d.reason, REASON_HOLD_HOST_SHORT);
+	assert_false(w->d.actions & ACT_SET_TARGET);
+}
+
+static void a_balloon_is_held_only_while_the_host_is_short(void **state)
+{
+	struct world w;
+
+	(void)state;
+	holding(&w);
+	w.host.available_b.value = u64_ppm(16 * GIB, 90000); /* above short, not yet well */
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	w.host.available_b.value = 2 * GIB;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_HOST_WELL);
+	holding(&w);
+	w.host.available_b.known = false; /* not known to be short */
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_HOST_WELL);
+	holding(&w);
+	w.host.total_b.known = false;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_HOST_WELL);
+	holding(&w);
+	world_after(&w, w.settings.hold_max_us);
+	assert_stopped(&w, REASON_STOP_TIME);
+}
+
+static void distress_outranks_a_short_host(void **state)
+{
+	struct world w;
+
+	(void)state;
+	holding(&w);
+	w.vm.stats.tag[BALLOON_STAT_SWAP_OUT] += 4096;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_SWAP);
+	holding(&w);
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 71 * MIB;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_RESERVE);
+	/* a reserve that is broken at the end of an inflate is not held on to either */
+	inflating(&w);
+	w.host.available_b.value = GIB / 2;
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 71 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESERVE);
+	/* and holding can be switched off */
+	inflating(&w);
+	w.host.available_b.value = GIB / 2;
+	w.settings.hold_max_us = 0;
+	w.history.now.size_b = 100 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_SIZE);
+}
+
+static void releasing_what_rests_does_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	/* but a balloon that somebody inflates meanwhile goes when asked */
+	world_balloon(&w, 100 * MIB);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_RELEASED);
+	/* asked again, it goes on deflating */
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_DEFLATE_WAIT);
+	holding(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RELEASED);
+}
+
+/* ---- random worlds: whatever a guest does, the invariants of the design hold ---- */
+
+static uint64_t rnd(uint64_t *seed)
+{
+	*seed ^= *seed << 13; /* xorshift64 (Marsaglia 2003) */
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* The guest and the host do something, the balloon moves towards its target or not. */
+static void disturb(struct world *w, uint64_t *seed)
+{
+	uint64_t *tag = w->vm.stats.tag;
+	uint64_t target_b = w->history.target_b ? w->history.target_b : RAM;
+	uint64_t what = rnd(seed) % 24, some = rnd(seed) % (64 * MIB);
+	uint64_t balloon_b = RAM - w->vm.actual_b.value;
+
+	balloon_b = what % 3 ? RAM - target_b : (balloon_b + RAM - target_b) / 2;
+	world_balloon(w, u64_min(balloon_b, RAM));
+	w->now_us = rnd(seed) % 4 ? w->d.wake_us : w->now_us + 1 + rnd(seed) % USEC_PER_SEC;
+	if (rnd(seed) % 8)
+		world_fresh(w);
+	tag[BALLOON_STAT_AVAIL] = u64_sub_sat(tag[BALLOON_STAT_AVAIL], some);
+	w->vm.resident_b.value = 300 * MIB + rnd(seed) % (500 * MIB);
+	switch (what) {
+	case 0:
+		tag[BALLOON_STAT_SWAP_OUT] += some;
+		break;
+	case 1:
+		tag[BALLOON_STAT_OOM_KILL]++;
+		break;
+	case 2:
+		w->vm.state = (enum vm_state)(rnd(seed) % VM_STATE_COUNT);
+		break;
+	case 3:
+		w->vm.request = (enum vm_request)(rnd(seed) % REQUEST_COUNT);
+		break;
+	case 4:
+		w->vm.boots++;
+		break;
+	case 5:
+		w->settings.mode = rnd(seed) % MODE_COUNT;
+		break;
+	case 6:
+		w->host.available_b.value = rnd(seed) % (4 * GIB);
+		break;
+	case 7:
+		w->vm.stats.known = rnd(seed) % 2 ? 0 : 0xffff;
+		break;
+	default: /* most of the time all is well */
+		w->vm.state = VM_STATE_RUNNING;
+		w->settings.mode = MODE_SQUEEZE;
+		w->vm.stats.known = 0xffff;
+		break;
+	}
+}
+
+static void check_invariants(const struct world *w, uint64_t before_phase)
+{
+	const struct decision *d = &w->d;
+	uint64_t balloon_b = RAM - w->vm.actual_b.value, reserve_b = 96 * MIB;
+	bool grows = d->actions & ACT_SET_TARGET && d->target_b < w->vm.actual_b.value;
+
+	/* 1. a deflation runs to 0 before another inflate may start */
+	if (before_phase == PHASE_DEFLATING && d->phase != PHASE_DEFLATING)
+		assert_int_equal(balloon_b, 0);
+	if (before_phase == PHASE_DEFLATING)
+		assert_false(grows);
+	/* 2. distress means target 0 in one step */
+	if (d->phase == PHASE_DEFLATING && before_phase != PHASE_DEFLATING)
+		assert_true(d->actions & ACT_SET_TARGET && d->target_b == RAM);
+	if (!grows)
+		return;
+	/* 4. nothing is taken below the reserve, by the facts of now */
+	assert_true(w->vm.stats.tag[BALLOON_STAT_AVAIL] >=
+		    reserve_b + w->vm.actual_b.value - d->target_b);
+	/* 5. unknown or stale facts mean no inflating */
+	assert_int_equal(w->vm.state, VM_STATE_RUNNING);
+	assert_int_equal(w->settings.mode, MODE_SQUEEZE);
+	assert_int_equal(w->vm.stats.known, 0xffff);
+	assert_true(w->now_us <= w->vm.stats.taken_us + w->settings.stats_max_age_us);
+}
+
+static void invariants_hold_in_random_worlds(void **state)
+{
+	uint64_t seed, squeezes = 0;
+	struct world w;
+	int i;
+
+	(void)state;
+	for (seed = 1; seed <= 400; seed++) {
+		uint64_t s = seed * UINT64_C(0x9e3779b97f4a7c15);
+
+		world_init(&w);
+		world_tick(&w);
+		for (i = 0; i < 300; i++) {
+			uint64_t phase = w.history.phase;
+
+			disturb(&w, &s);
+			world_tick(&w);
+			check_invariants(&w, phase);
+		}
+		squeezes += w.history.squeezes;
+	}
+	assert_true(squeezes > 400); /* or the worlds prove nothing */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_squeeze_frees_what_is_stale_and_lets_go),
+		cmocka_unit_test(what_comes_back_is_counted),
+		cmocka_unit_test(steps_never_pass_the_step_nor_the_reserve),
+		cmocka_unit_test(the_last_bit_of_the_size_is_asked_for),
+		cmocka_unit_test(a_step_waits_for_statistics_that_are_newer_than_the_last),
+		cmocka_unit_test(a_size_that_is_not_known_begins_nothing),
+		cmocka_unit_test(the_size_ends_it),
+		cmocka_unit_test(the_reserve_ends_it),
+		cmocka_unit_test(distress_means_all_memory_in_one_step),
+		cmocka_unit_test(a_stall_ends_it),
+		cmocka_unit_test(a_guest_that_gives_back_is_remembered),
+		cmocka_unit_test(silence_ends_it),
+		cmocka_unit_test(taking_too_long_ends_it),
+		cmocka_unit_test(what_happens_to_the_vm_ends_it),
+		cmocka_unit_test(an_unmeasured_footprint_does_not_end_it_early),
+		cmocka_unit_test(deflating_asks_again_and_says_when_it_is_stuck),
+		cmocka_unit_test(verifying_measures_at_once_and_after_1_10_and_60_s),
+		cmocka_unit_test(a_squeeze_whose_yield_is_unknown_teaches_no_overhead),
+		cmocka_unit_test(what_a_full_squeeze_leaves_is_overhead),
+		cmocka_unit_test(a_reset_ends_verifying),
+		cmocka_unit_test(resting_ends_by_time_or_by_an_operator),
+		cmocka_unit_test(a_requested_squeeze_goes_to_its_size),
+		cmocka_unit_test(old_statistics_are_asked_for_once_per_interval),
+		cmocka_unit_test(calm_vms_are_looked_at_each_at_its_own_point_of_the_interval),
+		cmocka_unit_test(two_zero_yields_give_up_until_an_operator_or_a_reset),
+		cmocka_unit_test(giving_up_on_hugetlb_says_so),
+		cmocka_unit_test(a_foreign_balloon_goes_only_when_an_operator_asks),
+		cmocka_unit_test(a_balloon_is_held_only_while_the_host_is_short),
+		cmocka_unit_test(distress_outranks_a_short_host),
+		cmocka_unit_test(releasing_what_rests_does_nothing),
+		cmocka_unit_test(invariants_hold_in_random_worlds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

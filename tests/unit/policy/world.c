@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * world.c - one VM with a guest simple enough to reason about, and its clock
+ *
+ * In:    what a test says of it.
+ * Out:   decisions of the real policy.
+ *
+ * It asserts that the policy goes the way a helper is named for, so that a
+ * test that uses one does not pass for another reason.
+ */
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define RAM (1024 * MIB)
+#define TOTAL (970 * MIB)
+
+void world_init(struct world *w)
+{
+	*w = (struct world){ .now_us = 1000 * USEC_PER_SEC };
+	settings_init(&w->settings);
+	w->host.total_b = fact_of(16 * GIB, w->now_us);
+	w->host.available_b = fact_of(8 * GIB, w->now_us);
+	w->vm = (struct vm_facts){
+		.id = 1,
+		.state = VM_STATE_RUNNING,
+		.device = TRI_YES,
+		.reporting = TRI_NO,
+		.resident_source = FOOTPRINT_CGROUP,
+		.ram_b = fact_of(RAM, w->now_us),
+		.resident_b = fact_of(54 * MIB + 64 * MIB + 100 * MIB + 600 * MIB, w->now_us),
+		.stats = { .known = 0xffff },
+	};
+	w->vm.stats.tag[BALLOON_STAT_MEMTOT] = TOTAL;
+	w->vm.stats.tag[BALLOON_STAT_CACHES] = 60 * MIB;
+	world_balloon(w, 0);
+	policy_vm_init(&w->history, &w->settings);
+	w->history.calm = TRI_YES;
+	w->history.busy = TRI_NO;
+	w->history.base = w->vm.stats;
+	world_fresh(w);
+}
+
+void world_fresh(struct world *w)
+{
+	w->vm.stats.taken_us = w->now_us;
+	w->vm.resident_b.taken_us = w->now_us;
+	w->vm.actual_b.taken_us = w->now_us;
+}
+
+const struct decision *world_tick(struct world *w)
+{
+	struct snapshot snap = { .now_us = w->now_us, .host = w->host, .nvm = 1, .vm = &w->vm };
+	const struct settings *settings[] = { &w->settings };
+	struct history *history[] = { &w->history };
+	struct plan plan = { .vm = &w->d };
+
+	policy_fold(&snap, settings, history);
+	policy_decide(&snap, settings, history, &plan);
+	w->vm.request = REQUEST_NONE;
+	assert_int_equal(plan.nvm, 1);
+	assert_int_equal(w->d.vm_id, w->vm.id);
+	assert_true(w->d.wake_us > w->now_us);
+	/* whatever happens: all memory is asked for, or no more than the reserve allows is taken */
+	if (w->d.actions & ACT_SET_TARGET && w->d.target_b < w->vm.ram_b.value)
+		assert_true(w->d.phase == PHASE_INFLATING || w->d.phase == PHASE_HOLDING);
+	return &w->d;
+}
+
+const struct decision *world_after(struct world *w, uint64_t us)
+{
+	w->now_us += us;
+	world_fresh(w);
+	return world_tick(w);
+}
+
+void world_balloon(struct world *w, uint64_t balloon_b)
+{
+	uint64_t *tag = w->vm.stats.tag;
+
+	w->vm.actual_b = fact_of(RAM - balloon_b, w->now_us);
+	tag[BALLOON_STAT_MEMFREE] = u64_sub_sat(TOTAL - 100 * MIB, balloon_b);
+	tag[BALLOON_STAT_AVAIL] = u64_sub_sat(TOTAL - 40 * MIB, balloon_b);
+}
+
+void world_begin(struct world *w)
+{
+	world_tick(w);
+	assert_int_equal(w->d.phase, PHASE_INFLATING);
+	assert_int_equal(w->d.reason, REASON_BEGIN);
+	assert_true(w->d.actions & ACT_SET_TARGET);
+}
+
+void world_squeeze(struct world *w, uint64_t freed_b)
+{
+	uint64_t before_b = w->vm.resident_b.value;
+
+	world_begin(w);
+	while (w->d.phase == PHASE_INFLATING) {
+		world_balloon(w, RAM - w->history.target_b);
+		w->vm.resident_b.value = before_b - freed_b;
+		world_after(w, 20 * USEC_PER_MSEC);
+	}
+	assert_int_equal(w->d.phase, PHASE_DEFLATING);
+	assert_int_equal(w->d.target_b, RAM);
+	world_balloon(w, 0);
+	world_after(w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w->d.phase, PHASE_VERIFYING);
+}
+
+void world_verify(struct world *w, uint64_t late_b)
+{
+	while (w->d.phase == PHASE_VERIFYING) {
+		w->now_us = w->d.wake_us;
+		if (w->history.verify_next == VERIFY_60S)
+			w->vm.resident_b.value += late_b;
+		if (w->history.verify_next == VERIFY_60S)
+			late_b = 0;
+		world_fresh(w);
+		world_tick(w);
+	}
+}
