@@ -72,7 +72,8 @@ def steps(everything: bool) -> list[Step]:
         Step("gcc", build("build")),
         Step("unit-asan", f"{build('build-asan')} && meson test -C build-asan --print-errorlogs "
              "--timeout-multiplier 4", "meson:build-asan"),
-        Step("fuzz", f"{build('build-fuzz')} && tools/check-fuzz build-fuzz {fuzz_s}", "lines", limit_s=7200),
+        Step("fuzz", f"{build('build-fuzz')} && tools/check-fuzz build-fuzz {fuzz_s}", "lines",
+             limit_s=7200),
         Step("coverage", f"{build('build-cov')} && meson test -C build-cov --print-errorlogs "
              "--timeout-multiplier 4 && tools/check-coverage build-cov"),
         Step("clang-tidy", "run-clang-tidy -quiet -p build -j1 \"$PWD/src/\"", needs=("gcc",)),
@@ -82,9 +83,11 @@ def steps(everything: bool) -> list[Step]:
         Step("layers", "tools/check-layers"),
         Step("pure", "tools/check-pure", needs=("gcc",)),
         Step("headers", "tools/check-headers"),
-        Step("clang-format", "git ls-files -z '*.c' '*.h' | xargs -0 clang-format --style=file --dry-run -Werror"),
+        Step("clang-format", "git ls-files -z '*.c' '*.h' | "
+             "xargs -0 clang-format --style=file --dry-run -Werror"),
         Step("shellcheck", "git grep -lzE '^#!/bin/(ba)?sh' -- . | xargs -0 shellcheck"),
-        Step("python", "git grep -lzE '^#!/usr/bin/python3' -- . | xargs -0 pyflakes3 $(git ls-files '*.py')"),
+        Step("python", "git grep -lzE '^#!/usr/bin/python3' -- . | "
+             "xargs -0 pyflakes3 $(git ls-files '*.py')"),
         Step("mandoc", "mandoc -Tlint -W warning man/*.[1-8]"),
         Step("lab", pytest("lab", "tests/lab", *lab), "pytest:lab", needs=("gcc",), alone=True,
              limit_s=7200 if everything else 1500),
@@ -227,8 +230,7 @@ class Runner:
             self.total.failed += result.failed
             self.total.skipped += [f"{step.name}: {what}" for what in result.skipped]
             state = "FAILED" if result.failed else "ok" if result.passed else "skipped"
-            counts = f"{result.passed} passed, {result.failed} failed, {len(result.skipped)} skipped"
-            say(f"{step.name:14} {seconds:6.1f} s  {state:8} {counts}")
+            say(f"{step.name:14} {seconds:6.1f} s  {state:8} {counts(result)}")
             if result.failed:
                 say("\n".join(f"    {line}" for line in log.splitlines()[-TAIL_LINES:]))
                 say(f"    (all of it: build/check/{step.name}.log)")
@@ -239,12 +241,17 @@ class Runner:
         if sys.stdout.isatty():
             with self.change:
                 now = time.monotonic()
-                what = "  ".join(f"{name} {now - begin:.0f} s" for name, (begin, _) in self.running.items())
+                what = "  ".join(f"{name} {now - begin:.0f} s"
+                                 for name, (begin, _) in self.running.items())
                 print(f"\r\x1b[K  {what}", end="", flush=True)
 
     def stop(self) -> None:
         for _, child in list(self.running.values()):
             end_group(child)
+
+
+def counts(result: Result) -> str:
+    return f"{result.passed} passed, {result.failed} failed, {len(result.skipped)} skipped"
 
 
 def say(text: str) -> None:
@@ -279,8 +286,8 @@ def with_needs(names: Iterable[str], known: list[Step]) -> list[Step]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tools/check", description="Builds, and runs every check.")
-    parser.add_argument("--all", action="store_true", help="the long runs too: more kernels, more fuzzing")
+    parser = argparse.ArgumentParser(prog="tools/check", description="Builds, and runs all checks.")
+    parser.add_argument("--all", action="store_true", help="more kernels, more fuzzing: long runs")
     parser.add_argument("--list", action="store_true", help="name the steps and leave")
     parser.add_argument("step", nargs="*", help="only these steps (and what they need)")
     args = parser.parse_args()
@@ -301,7 +308,7 @@ def main() -> int:
     for what in runner.total.skipped:
         say(f"skipped: {what}")
     say(f"all in {time.monotonic() - begin:.0f} s")
-    say(f"{runner.total.passed} passed, {runner.total.failed} failed, {len(runner.total.skipped)} skipped")
+    say(counts(runner.total))
     return 1 if runner.total.failed else 0
 
 

@@ -4,9 +4,9 @@
 In:  a built ballonetd, and fake_qmp, which serves VMs that are calm and answer at once.
 Out: a row per figure, build/bench/loop.json; exit status 1 when a goal was not reached.
 
-Processor time is the daemon's own (the scheduler's nanoseconds, all its threads), ticks are those it
-counts itself. It is read after the metrics at the start of a window and before them at its end, so
-that asking costs no figure anything.
+Processor time is the daemon's own (the scheduler's nanoseconds, all its threads), ticks are those
+it counts itself. It is read after the metrics at the start of a window and before them at its end,
+so that asking costs no figure anything.
 """
 import argparse
 import http.client

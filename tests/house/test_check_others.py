@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The coverage gate, the fuzz runs and the header check fail when there is something to fail for."""
+"""The coverage gate, the fuzz runs and the header check fail when they should."""
 import os
 import subprocess
 
@@ -44,15 +44,16 @@ def test_other_layers_are_reported_and_not_gated(tmp_path):
 
 
 def test_an_exclusion_in_the_sources_fails(tmp_path):
-    done = covered(tmp_path, "policy", "1) + f(5", COVERED.replace(": 2;", ": 2; /* GCOVR_EXCL_LINE */"))
+    source = COVERED.replace(": 2;", ": 2; /* GCOVR_EXCL_LINE */")
+    done = covered(tmp_path, "policy", "1) + f(5", source)
     assert done.returncode == 1
     assert "nothing may be excluded" in done.stdout
 
 
 @pytest.mark.parametrize("status, word, code", [(0, "ok", 0), (1, "not ok", 1)])
 def test_a_fuzz_target_is_one_test(tmp_path, status, word, code):
-    program = tree(tmp_path, {"b/tests/fuzz/fuzz_x": f"#!/bin/sh\nexit {status}\n"}) / "b/tests/fuzz/fuzz_x"
-    program.chmod(0o755)
+    tree(tmp_path, {"b/tests/fuzz/fuzz_x": f"#!/bin/sh\nexit {status}\n"})
+    (tmp_path / "b/tests/fuzz/fuzz_x").chmod(0o755)
     (tmp_path / "b/tests/fuzz/fuzz_x.p").mkdir()
     done = tool(tmp_path, "tools/check-fuzz", "b", "1")
     assert (done.stdout, done.returncode) == (f"{word} x\n", code)

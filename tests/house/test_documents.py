@@ -17,7 +17,8 @@ LINK = re.compile(r"\]\(([^)#:]+)\)")
 def test_every_path_that_is_named_exists(document):
     text = document.read_text(encoding="utf-8")
     named = set(PATH.findall(text))
-    assert [name for name in sorted(named) if not PLACEHOLDER.search(name) and not (ROOT / name).exists()] == []
+    assert [name for name in sorted(named)
+            if not PLACEHOLDER.search(name) and not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -37,7 +38,8 @@ def test_every_source_file_says_what_it_is():
     riddles = []
     for path in [*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("include/**/*.h")]:
         head = path.read_text(encoding="utf-8")[:400]
-        if "SPDX-License-Identifier: GPL-2.0-or-later" not in head or f" * {path.name} - " not in head:
+        if ("SPDX-License-Identifier: GPL-2.0-or-later" not in head
+                or f" * {path.name} - " not in head):
             riddles.append(str(path.relative_to(ROOT)))
     assert riddles == []
 
@@ -54,7 +56,8 @@ def test_settings_in_the_documents_are_those_of_the_program():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("program, manual", [("daemon/ballonetd", "ballonetd.8"), ("cli/ballonet", "ballonet.1")])
+@pytest.mark.parametrize("program, manual", [
+    ("daemon/ballonetd", "ballonetd.8"), ("cli/ballonet", "ballonet.1")])
 def test_every_option_of_the_help_is_in_the_manual(program, manual):
     text = (ROOT / "man" / manual).read_text(encoding="utf-8")
     options = set(re.findall(r"--([a-z][a-z-]+)", run(built(program), "--help").stdout))
@@ -65,7 +68,8 @@ def test_every_option_of_the_help_is_in_the_manual(program, manual):
 def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_path):
     daemon = built("daemon/ballonetd")
     example = (ROOT / "packaging/ballonet.yaml").read_text(encoding="utf-8")
-    said = "\n".join(line.removeprefix("# ") for line in example.splitlines() if re.match(r"# *([a-z_]+:|- |  )", line))
+    said = "\n".join(line.removeprefix("# ") for line in example.splitlines()
+                     if re.match(r"# *([a-z_]+:|- |  )", line))
     for name, text in (("as-it-is", example), ("said", said)):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text + "\n", encoding="utf-8")

@@ -40,15 +40,18 @@ def test_a_failure_inside_a_pipe_is_a_failure(total):
 
 
 def test_what_needs_a_failed_step_is_skipped_and_named(total):
-    assert total(Step("a", "false"), Step("b", "true", needs=("a",))) == (0, 1, ["b: not run: a failed"])
+    steps = Step("a", "false"), Step("b", "true", needs=("a",))
+    assert total(*steps) == (0, 1, ["b: not run: a failed"])
 
 
 def test_what_needs_a_step_starts_after_it(total, tmp_path):
-    assert total(Step("b", "test -f made", needs=("a",)), Step("a", "sleep 0.3; touch made")) == (2, 0, [])
+    steps = Step("b", "test -f made", needs=("a",)), Step("a", "sleep 0.3; touch made")
+    assert total(*steps) == (2, 0, [])
 
 
 def test_a_step_that_must_be_alone_starts_after_all_others(total):
-    assert total(Step("a", "test -f made", alone=True), Step("b", "sleep 0.3; touch made")) == (2, 0, [])
+    steps = Step("a", "test -f made", alone=True), Step("b", "sleep 0.3; touch made")
+    assert total(*steps) == (2, 0, [])
 
 
 def test_a_step_that_hangs_is_ended_with_all_it_started_and_has_failed(total, tmp_path):
@@ -91,7 +94,7 @@ def test_pytest_tests_are_counted_and_skips_are_named(total, tmp_path):
     (tmp_path / "test_it.py").write_text(
         "import pytest\ndef test_a(): pass\ndef test_b(): assert 0\n"
         "def test_c(): pytest.skip('no room')\n", encoding="ascii")
-    command = f"/usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml=t.xml {tmp_path}/test_it.py"
+    command = f"/usr/bin/python3 -m pytest -p no:cacheprovider --junitxml=t.xml {tmp_path}/test_it.py"
     passed, failed, skipped = total(Step("a", command, "pytest:t"))
     assert (passed, failed) == (1, 1)
     assert len(skipped) == 1 and "no room" in skipped[0]
