@@ -4,7 +4,7 @@
  *
  * Layer: host.
  * In:    a /proc root and a pid.
- * Out:   processor time, and what keeps its memory from being freed.
+ * Out:   processor time, memory figures, open files.
  *
  * A memory file of the process is looked at through fd/N and never kept open:
  * an fd of ours would keep a dead VM's whole memory alive.
@@ -204,19 +204,14 @@ int process_files(const struct process *p, process_file_fn fn, void *userdata)
 	return r;
 }
 
-static bool starts_with(const char *text, const char *word)
-{
-	return text_skip(&text, word);
-}
-
 bool process_memory_file(const struct process *p, const char *name, const char *link,
 			 struct stat *ret_st, bool *ret_hugetlb)
 {
 	cleanup_close int fd = -EBADF;
 	struct statfs fs;
 
-	if (!starts_with(link, "/memfd:") && !starts_with(link, "/dev/shm/") &&
-	    !starts_with(link, "/dev/hugepages/"))
+	if (!text_skip(&link, "/memfd:") && !text_skip(&link, "/dev/shm/") &&
+	    !text_skip(&link, "/dev/hugepages/"))
 		return false;
 	fd = openat(p->dir, name, O_PATH | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, ret_st) < 0 || !S_ISREG(ret_st->st_mode) || fstatfs(fd, &fs) < 0)
@@ -224,44 +219,4 @@ bool process_memory_file(const struct process *p, const char *name, const char *
 	/* not st_blksize: shmem with huge pages says 2 MiB too, and frees in 4 KiB */
 	*ret_hugetlb = fs.f_type == HUGETLBFS_MAGIC;
 	return true;
-}
-
-struct obstacle_scan {
-	const struct process *p;
-	uint32_t found;
-};
-
-static int look_for_obstacle(void *userdata, const char *name, const char *link)
-{
-	struct obstacle_scan *scan = userdata;
-	struct stat st;
-	bool hugetlb;
-
-	if (starts_with(link, "/dev/vfio/") || starts_with(link, "anon_inode:[vfio") ||
-	    starts_with(link, "/dev/vhost-vdpa")) /* vDPA pins all guest memory just the same */
-		scan->found |= OBSTACLE_VFIO;
-	else if (process_memory_file(scan->p, name, link, &st, &hugetlb) && hugetlb)
-		scan->found |= OBSTACLE_HUGETLB;
-	return 0;
-}
-
-int process_obstacles(const struct process *p, uint32_t *ret)
-{
-	struct obstacle_scan scan = { .p = p };
-	struct process_status st;
-	int r;
-
-	r = process_status(p, 0, &st);
-	if (r < 0)
-		return r;
-	r = process_files(p, look_for_obstacle, &scan);
-	if (r < 0)
-		return r;
-	if (st.hugetlb_b.known && st.hugetlb_b.value > 0)
-		scan.found |= OBSTACLE_HUGETLB;
-	if (st.locked_b.known && st.rss_b.known && st.locked_b.value > 0 &&
-	    st.locked_b.value >= st.rss_b.value / 2)
-		scan.found |= OBSTACLE_MLOCK;
-	*ret = scan.found;
-	return 0;
 }

@@ -4,7 +4,7 @@
  *
  * Layer: host.
  * In:    a /proc root and a pid.
- * Out:   processor time, and what keeps its memory from being freed.
+ * Out:   processor time, memory figures, open files.
  *
  * The directory fd of /proc/PID belongs to the process and not to the number:
  * once the process is gone it answers ESRCH, whoever has the pid next.
@@ -86,13 +86,5 @@ int process_files(const struct process *p, process_file_fn fn, void *userdata);
  */
 bool process_memory_file(const struct process *p, const char *name, const char *link,
 			 struct stat *ret_st, bool *ret_hugetlb);
-
-/*
- * What keeps its pages from being freed: enum obstacle bits, in *ret.
- * VFIO (or vDPA) by its open files, hugetlb by its memory files or mappings,
- * mlock where at least half of what is resident is locked. Looks at every
- * open file: for once in a while. 0, -ESRCH, -EACCES or -errno.
- */
-int process_obstacles(const struct process *p, uint32_t *ret);
 
 #endif

@@ -74,8 +74,8 @@ static void malformed_text_is_refused_and_nothing_is_written(void **state)
 		"some avg10=0.123 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=nan avg60=0.00 avg300=0.00 total=1\n",
 		"some avg60=0.00 avg10=0.00 avg300=0.00 total=1\n",
-		"some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"
-		"some avg10=0.00 avg60=0.00 avg300=0.00 total=2\n",
+		("some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"
+		 "some avg10=0.00 avg60=0.00 avg300=0.00 total=2\n"),
 		"some avg10=0.00 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.0",
 	};
 	struct psi p, before;
