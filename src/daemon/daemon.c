@@ -168,7 +168,8 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 		    fleet_rename(&d->fleet, vm, vmm_conn_name(conn)))
 			log_warning("two-vms-of-one-name name=%s this=%s", vmm_conn_name(conn),
 				    vm->name);
-		roster_settings(&d->roster, vm);
+		if (!d->stop_us)
+			roster_settings(&d->roster, vm);
 		log_info("vm-up vm=%s pid=%d", vm->name, (int)vm->pid);
 		break;
 	case VMM_EVENT_DOWN:

@@ -18,6 +18,7 @@
 #include "host/facts.h"
 #include "host/footprint.h"
 #include "host/obstacles.h"
+#include "host/process.h"
 #include "policy/policy.h"
 #include "vmm/vmm.h"
 
