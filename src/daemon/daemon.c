@@ -163,17 +163,19 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 
 	switch (event) {
 	case VMM_EVENT_UP:
-		tick_attach(&d->tick, vm, now_us());
+		vm->attach = true;
 		if (!vm->named && *vmm_conn_name(conn) &&
 		    fleet_rename(&d->fleet, vm, vmm_conn_name(conn)))
 			log_warning("two-vms-of-one-name name=%s this=%s", vmm_conn_name(conn),
 				    vm->name);
 		if (!d->stop_us)
 			roster_settings(&d->roster, vm);
-		log_info("vm-up vm=%s pid=%d", vm->name, (int)vm->pid);
+		log_info("vm-up vm=%s pid=%d", vm->name, (int)vmm_conn_pid(conn));
 		break;
 	case VMM_EVENT_DOWN:
 		log_info("vm-down vm=%s why=\"%s\"", vm->name, vmm_conn_trouble(conn));
+		vm->pid = 0;
+		vm->attach = true;
 		d->roster_us = 0;
 		break;
 	case VMM_EVENT_ACTUAL:

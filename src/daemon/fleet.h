@@ -61,6 +61,7 @@ struct vm {
 	uint64_t refresh_us; /* ask for statistics then; UINT64_MAX: no */
 	bool due;	     /* tick at once: something came */
 	bool polling;	     /* calm, and asked; the answer makes it due */
+	bool attach;	     /* its process is another: look at it anew */
 	bool measure;	     /* measure the footprint whatever it costs */
 	bool held;	     /* the guardian was told of its balloon */
 	bool announced;	     /* the journal knows it */

@@ -97,6 +97,8 @@ static bool see_known(struct roster *r, const struct discover_vm *found)
 		/* one that somebody else holds is given up for the next one */
 		if (vm && (found->nsocket == 1 || !*vmm_conn_trouble(vm->conn))) {
 			vm->seen = r->round;
+			vm->attach |= vm->pid != found->pid;
+			vm->pid = found->pid;
 			known = true;
 		}
 	}

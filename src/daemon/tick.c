@@ -96,14 +96,17 @@ void tick_hurry(struct tick *t)
 			t->fleet->vm[i]->wake_us = 0;
 }
 
-void tick_attach(struct tick *t, struct vm *vm, uint64_t now_us)
+/* What can be known of its process from outside, found out anew. */
+static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 {
 	int r;
 
 	footprint_free(vm->footprint);
 	vm->footprint = NULL;
-	vm->pid = vmm_conn_pid(vm->conn);
 	vm->facts.obstacles = 0;
+	vm->attach = false;
+	if (!vm->pid) /* discovery knows better: a daemonized QEMU is not who began to listen */
+		vm->pid = vmm_conn_pid(vm->conn);
 	if (!vm->pid)
 		return;
 	r = footprint_new(t->roots, vm->pid, &vm->footprint);
@@ -174,7 +177,7 @@ static void observe_host(struct tick *t, uint64_t now_us)
 	t->host_us = now_us;
 }
 
-static void observe_vm(struct vm *vm, uint64_t now_us)
+static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 {
 	struct vm_facts *facts = &vm->facts;
 	int r;
@@ -184,6 +187,8 @@ static void observe_vm(struct vm *vm, uint64_t now_us)
 	vm->request = REQUEST_NONE;
 	vm->due = false;
 	vm->polling = false;
+	if (vm->attach)
+		attach(t, vm, now_us);
 	if (!vm->footprint)
 		return;
 	r = footprint_read(vm->footprint, now_us, vm->measure, &facts->resident_b,
@@ -210,7 +215,7 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 		if (!vm->announced && t->journal)
 			journal_vm(t->journal, vm->id, vm->name, &vm->settings, &vm->history);
 		vm->announced = true;
-		observe_vm(vm, now_us);
+		observe_vm(t, vm, now_us);
 		t->facts[i] = vm->facts;
 		t->settings[i] = &vm->settings;
 		t->history[i] = &vm->history;

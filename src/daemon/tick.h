@@ -55,7 +55,4 @@ void tick_run(struct tick *t, uint64_t now_us);
 /* The host is under pressure: every calm VM is asked now and not at its next interval. */
 void tick_hurry(struct tick *t);
 
-/* A VM has come up: what can be known of its process from outside is found out anew. */
-void tick_attach(struct tick *t, struct vm *vm, uint64_t now_us);
-
 #endif
