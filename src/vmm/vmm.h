@@ -8,8 +8,8 @@
  *
  * All connections live in one nested epoll behind one fd: sd-event dispatches
  * one source per wakeup, which at 1000 busy sockets costs 35 times as much
- * (shared facts, section 8). Nothing here blocks, and nothing here reads a
- * clock: the caller says what time it is.
+ * (shared facts, section 8). Nothing here blocks, and the caller says what time
+ * it is (CLOCK_MONOTONIC, microseconds): one @now_us never lies before the last.
  */
 #ifndef BALLONET_VMM_VMM_H
 #define BALLONET_VMM_VMM_H
@@ -30,7 +30,7 @@ enum vmm_kind {
 enum vmm_event {
 	VMM_EVENT_UP,	    /* connected, device looked for, first facts known */
 	VMM_EVENT_DOWN,	    /* connection lost; it is tried again with back-off */
-	VMM_EVENT_STATS,    /* fresh statistics that vmm_refresh() asked for have come */
+	VMM_EVENT_STATS,    /* vmm_poll() or vmm_refresh() has its answer, see there */
 	VMM_EVENT_ACTUAL,   /* the balloon changed */
 	VMM_EVENT_STATE,    /* paused, resumed, reset */
 	VMM_EVENT_SHUTDOWN, /* the guest or QEMU is going away for good */
@@ -39,14 +39,26 @@ enum vmm_event {
 /* Called from vmm_dispatch() and vmm_timeout(); may call anything but vmm_free(). */
 typedef void (*vmm_event_fn)(void *userdata, struct vmm_conn *conn, enum vmm_event event);
 
-/* @poll_s: the statistics polling interval set on guests that have none, seconds, >= 1. */
+/*
+ * @poll_s: the statistics polling interval set on guests that have none,
+ * seconds, >= 1. 0, -EINVAL, or -errno of epoll_create1().
+ */
 int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret);
 
 /*
- * Puts back on every connected VM the polling interval found when it was
- * connected to (as far as the socket takes it without blocking), closes all.
+ * Removes every connection as vmm_remove() does, waits at most 0.5 s for their
+ * last answers (the only wait in this layer), and closes. Takes NULL.
  */
 void vmm_free(struct vmm *vmm);
+
+/* The wall clock, microseconds since 1970; @userdata is that of the events. */
+typedef uint64_t (*vmm_wall_fn)(void *userdata);
+
+/*
+ * Replaces the wall clock (CLOCK_REALTIME), which statistics are stamped with
+ * and which is read only to tell how old they are. A test brings its own.
+ */
+void vmm_set_wall_clock(struct vmm *vmm, vmm_wall_fn fn);
 
 /* The nested epoll fd: readable when vmm_dispatch() has something to do. */
 int vmm_fd(const struct vmm *vmm);
@@ -61,14 +73,20 @@ uint64_t vmm_deadline(const struct vmm *vmm);
 void vmm_timeout(struct vmm *vmm, uint64_t now_us);
 
 /*
- * Starts to connect to @address (for VMM_QMP the path of a unix socket) and
- * keeps trying until removed. @conn_userdata comes back from
- * vmm_conn_userdata(). 0, -EINVAL (path too long) or -ENOMEM.
+ * Connects to @address (for VMM_QMP the path of a unix socket) at the next
+ * vmm_timeout(), and keeps trying until removed: after 0.25 s, doubling to
+ * 30 s. @conn_userdata comes back from vmm_conn_userdata(). 0, -EINVAL (no
+ * path, or longer than 107 bytes) or -ENOMEM.
  */
 int vmm_add(struct vmm *vmm, enum vmm_kind kind, const char *address, void *conn_userdata,
 	    uint64_t now_us, struct vmm_conn **ret);
 
-/* Puts the polling interval back as far as possible, and closes. Takes NULL. No event comes. */
+/*
+ * Puts back the polling interval found when it was connected to, and closes
+ * as soon as everything asked so far is answered (a target too), or is not
+ * within its deadline. For the caller it is gone at once, and no event comes.
+ * Takes NULL.
+ */
 void vmm_remove(struct vmm_conn *conn);
 
 void *vmm_conn_userdata(const struct vmm_conn *conn);
@@ -77,7 +95,10 @@ const char *vmm_conn_address(const struct vmm_conn *conn);
 /* The VM's own name as the hypervisor says ("query-name"); "" where it has none or is not up. */
 const char *vmm_conn_name(const struct vmm_conn *conn);
 
-/* The process at the other end (SO_PEERCRED); 0 while not connected. */
+/*
+ * The process at the other end, 0 while not connected. It is the one that
+ * began to listen (SO_PEERCRED): not QEMU where QEMU was handed the socket.
+ */
 pid_t vmm_conn_pid(const struct vmm_conn *conn);
 
 /* One sentence on the last trouble of the connection; "" where there is none. */
@@ -92,18 +113,23 @@ void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts);
 /*
  * Reads the statistics that the hypervisor holds (one request), for a calm
  * VM: they are as old as the polling interval allows. VMM_EVENT_STATS follows
- * when the reply is there. 0 or -ENOTCONN.
+ * when the reply is there. 0, -ENOTCONN, or -ENODEV: there is no balloon.
  */
 int vmm_poll(struct vmm_conn *conn, uint64_t now_us);
 
 /*
- * Asks the guest for statistics now, and for the balloon's size: VMM_EVENT_STATS
- * follows when statistics taken after this call are there. One refresh is
- * under way at most; further calls join it. 0 or -ENOTCONN.
+ * Asks the guest for statistics now, and the hypervisor for the balloon's
+ * size: VMM_EVENT_STATS follows when statistics taken after this call are
+ * there, a few milliseconds later (1 s for a guest whose figures do not move),
+ * or after 1.5 s without: stats.taken_us says which. One refresh is under way
+ * at most; further calls join it. 0, -ENOTCONN, or -ENODEV.
  */
 int vmm_refresh(struct vmm_conn *conn, uint64_t now_us);
 
-/* The fast part is over: puts back the polling interval that was there before vmm_refresh(). */
+/*
+ * The fast part is over: puts back the polling interval that was there before
+ * vmm_refresh(), after the refresh that is under way.
+ */
 void vmm_calm(struct vmm_conn *conn, uint64_t now_us);
 
 /*

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * due.c - the instants at which connections want to be looked at
+ *
+ * Layer: vmm.
+ * In:    one instant per connection, set as often as it likes.
+ * Out:   the earliest of them.
+ *
+ * A deadline is nearly always later than all others and goes away soon: such
+ * an instant is appended and taken off the end, without any sifting.
+ */
+#include "vmm/due.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void due_heap_fini(struct due_heap *h)
+{
+	free(h->v);
+	*h = (struct due_heap){ 0 };
+}
+
+int due_reserve(struct due_heap *h, size_t n)
+{
+	struct due **v;
+
+	if (n <= h->cap)
+		return 0;
+	n += n / 2 + 8;
+	v = reallocarray(h->v, n, sizeof(struct due *));
+	if (!v)
+		return -ENOMEM;
+	h->v = v;
+	h->cap = n;
+	return 0;
+}
+
+static void put(struct due_heap *h, size_t i, struct due *d)
+{
+	h->v[i] = d;
+	d->index = i;
+}
+
+static void sift_up(struct due_heap *h, size_t i, struct due *d)
+{
+	while (i && h->v[(i - 1) / 2]->at_us > d->at_us) {
+		put(h, i, h->v[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	put(h, i, d);
+}
+
+static void sift_down(struct due_heap *h, size_t i, struct due *d)
+{
+	size_t child;
+
+	while ((child = 2 * i + 1) < h->n) {
+		if (child + 1 < h->n && h->v[child + 1]->at_us < h->v[child]->at_us)
+			child++;
+		if (h->v[child]->at_us >= d->at_us)
+			break;
+		put(h, i, h->v[child]);
+		i = child;
+	}
+	put(h, i, d);
+}
+
+/* Finds the place of @d, which may stand anywhere from @i. */
+static void settle(struct due_heap *h, size_t i, struct due *d)
+{
+	if (i && h->v[(i - 1) / 2]->at_us > d->at_us)
+		sift_up(h, i, d);
+	else
+		sift_down(h, i, d);
+}
+
+void due_set(struct due_heap *h, struct due *d, uint64_t at_us)
+{
+	uint64_t before_us = d->at_us;
+	struct due *last;
+
+	if (at_us == before_us)
+		return;
+	d->at_us = at_us;
+	if (before_us == DUE_NEVER) {
+		sift_up(h, h->n++, d);
+	} else if (at_us != DUE_NEVER) {
+		settle(h, d->index, d);
+	} else {
+		last = h->v[--h->n];
+		if (last != d)
+			settle(h, d->index, last);
+	}
+}
+
+struct due *due_first(const struct due_heap *h)
+{
+	return h->n ? h->v[0] : NULL;
+}

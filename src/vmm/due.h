@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * due.h - the instants at which connections want to be looked at
+ *
+ * Layer: vmm.
+ * In:    one instant per connection, set as often as it likes.
+ * Out:   the earliest of them.
+ *
+ * A heap, because every request of a thousand connections moves an instant.
+ */
+#ifndef BALLONET_VMM_DUE_H
+#define BALLONET_VMM_DUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DUE_NEVER UINT64_MAX
+
+/* Embedded in what is due; at_us is DUE_NEVER while it is in no heap. */
+struct due {
+	uint64_t at_us;
+	size_t index;
+};
+
+struct due_heap {
+	struct due **v;
+	size_t n, cap;
+};
+
+static inline void due_init(struct due *d)
+{
+	*d = (struct due){ .at_us = DUE_NEVER };
+}
+
+void due_heap_fini(struct due_heap *h);
+
+/* Makes room for @n instants, so that due_set() cannot fail. 0 or -ENOMEM. */
+int due_reserve(struct due_heap *h, size_t n);
+
+/* Moves @d to @at_us; DUE_NEVER takes it out. */
+void due_set(struct due_heap *h, struct due *d, uint64_t at_us);
+
+/* The earliest, or NULL. */
+struct due *due_first(const struct due_heap *h);
+
+#endif
