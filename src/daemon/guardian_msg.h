@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guardian_msg.h - what the daemon says to its guardian
+ *
+ * Layer: daemon.
+ * In:    nothing.
+ * Out:   one message, and where the guardian finds its file descriptors.
+ *
+ * Both ends come from one build, so the struct itself is sent; magic and
+ * version are there for the day when only one of the two was upgraded.
+ */
+#ifndef BALLONET_DAEMON_GUARDIAN_MSG_H
+#define BALLONET_DAEMON_GUARDIAN_MSG_H
+
+#include <stdint.h>
+#include <sys/un.h>
+
+#define GUARDIAN_SOCKET_FD 3 /* SOCK_SEQPACKET; one message per packet */
+#define GUARDIAN_PIDFD_FD 4  /* the daemon, so that no other process is ever killed for it */
+
+#define GUARDIAN_MAGIC UINT32_C(0x6e6c6c62) /* "blln" */
+#define GUARDIAN_VERSION 1
+
+#define GUARDIAN_WATCHDOG_MIN_US UINT64_C(100000)
+
+enum guardian_kind {
+	GUARDIAN_ALIVE = 1,
+	GUARDIAN_HOLD,
+	GUARDIAN_CLEAR,
+};
+
+struct guardian_msg {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t kind; /* enum guardian_kind */
+	uint64_t id;
+	uint64_t ram_b;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* NUL-terminated */
+};
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guardian_release.c - brings the balloon of one QEMU to 0 over QMP
+ *
+ * Layer: daemon (the guardian's own process; json-c).
+ * In:    a QMP socket, the memory of the VM, the time.
+ * Out:   the balloon at 0, or why not.
+ *
+ * QEMU talks to one client at a time and leaves others waiting in the listen
+ * queue. So a connection that is not greeted is kept: it is next in turn, and
+ * giving it up to connect again would only put us behind ourselves.
+ */
+#include "daemon/guardian_release.h"
+
+#include "base/cleanup.h"
+#include "base/num.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define LINE_MAX_B (64 * KIB) /* answers to our commands take 100 bytes, the greeting 200 */
+#define READ_PIECE 4096
+#define READS_MAX 16 /* per step: one QEMU that talks without end must not hold up the others */
+#define PAUSE_MIN_US (20 * USEC_PER_MSEC)
+#define PAUSE_MAX_US (500 * USEC_PER_MSEC)
+#define SIZE_EVERY_US (50 * USEC_PER_MSEC) /* how often the size is asked for */
+#define GREETING_MAX_US (5 * USEC_PER_SEC) /* a listen queue that moves is through by then */
+#define ANSWER_MAX_US (5 * USEC_PER_SEC)
+#define REFUSED_MAX 10 /* with the pauses between, two seconds of nobody there */
+#define DEPTH_MAX 16
+
+enum command {
+	COMMAND_CAPABILITIES,
+	COMMAND_BALLOON,
+	COMMAND_QUERY,
+};
+
+void release_init(struct release *r, uint64_t id, const char *path, uint64_t ram_b, uint64_t now_us)
+{
+	*r = (struct release){ .id = id,
+			       .ram_b = ram_b,
+			       .state = RELEASE_WAITING,
+			       .outcome = RELEASE_NOT_REACHED,
+			       .fd = -EBADF,
+			       .start_us = now_us,
+			       .wake_us = now_us,
+			       .pause_us = PAUSE_MIN_US };
+	(void)snprintf(r->path, sizeof(r->path), "%s", path);
+	buf_init(&r->in, LINE_MAX_B);
+}
+
+void release_fini(struct release *r)
+{
+	if (r->fd >= 0)
+		(void)close(take_fd(&r->fd));
+	buf_fini(&r->in);
+}
+
+int release_fd(const struct release *r)
+{
+	return r->fd;
+}
+
+uint64_t release_wake_us(const struct release *r)
+{
+	return r->state == RELEASE_ENDED
+		       ? UINT64_MAX
+		       : u64_min(r->wake_us, u64_add_sat(r->start_us, RELEASE_MAX_US));
+}
+
+static void end(struct release *r, enum release_outcome outcome)
+{
+	release_fini(r);
+	r->state = RELEASE_ENDED;
+	r->outcome = outcome;
+}
+
+/* Closes what is open and tries again after a pause. */
+static void again(struct release *r, const char *trouble, uint64_t now_us)
+{
+	(void)snprintf(r->trouble, sizeof(r->trouble), "%s", trouble);
+	release_fini(r);
+	r->state = RELEASE_WAITING;
+	r->wake_us = u64_add_sat(now_us, r->pause_us);
+	r->pause_us = u64_min(2 * r->pause_us, PAUSE_MAX_US);
+}
+
+static void connect_now(struct release *r, uint64_t now_us)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int error;
+
+	r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r->fd < 0) {
+		again(r, strerror(errno), now_us);
+		return;
+	}
+	memcpy(addr.sun_path, r->path, sizeof(r->path));
+	if (connect(r->fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		error = errno; /* EAGAIN: the listen queue is full */
+		r->refused = error == ENOENT || error == ECONNREFUSED ? r->refused + 1 : 0;
+		again(r, strerror(error), now_us);
+		if (r->refused >= REFUSED_MAX)
+			end(r, RELEASE_GONE);
+		return;
+	}
+	r->refused = 0;
+	r->state = RELEASE_GREETING;
+	r->wake_us = u64_add_sat(now_us, GREETING_MAX_US);
+}
+
+static void send_command(struct release *r, enum command command, uint64_t now_us)
+{
+	char text[128];
+	int n;
+
+	switch (command) {
+	case COMMAND_CAPABILITIES:
+		n = snprintf(text, sizeof(text), "{\"execute\":\"qmp_capabilities\",\"id\":%d}\n",
+			     COMMAND_CAPABILITIES);
+		break;
+	case COMMAND_BALLOON:
+		n = snprintf(text, sizeof(text),
+			     "{\"execute\":\"balloon\",\"arguments\":{\"value\":%llu},\"id\":%d}\n",
+			     (unsigned long long)r->ram_b, COMMAND_BALLOON);
+		break;
+	case COMMAND_QUERY:
+	default:
+		n = snprintf(text, sizeof(text), "{\"execute\":\"query-balloon\",\"id\":%d}\n",
+			     COMMAND_QUERY);
+		break;
+	}
+	/* an empty socket takes 100 bytes; where it does not, the peer is no QEMU */
+	if (send(r->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n) {
+		again(r, "the socket takes nothing", now_us);
+		return;
+	}
+	r->command = command;
+	r->state = RELEASE_COMMAND;
+	r->wake_us = u64_add_sat(now_us, ANSWER_MAX_US);
+}
+
+/* The size is known: done, or asked for again in a moment. */
+static void handle_size(struct release *r, json_object *answer, uint64_t now_us)
+{
+	json_object *actual;
+
+	if (!json_object_object_get_ex(answer, "actual", &actual) ||
+	    !json_object_is_type(actual, json_type_int) || json_object_get_int64(actual) < 0) {
+		again(r, "query-balloon was not answered with a size", now_us);
+		return;
+	}
+	r->actual_b = json_object_get_uint64(actual);
+	if (r->actual_b >= r->ram_b) {
+		end(r, RELEASED);
+		return;
+	}
+	r->state = RELEASE_PAUSE;
+	r->wake_us = u64_add_sat(now_us, SIZE_EVERY_US);
+}
+
+static void handle_answer(struct release *r, json_object *answer, uint64_t now_us)
+{
+	switch ((enum command)r->command) {
+	case COMMAND_CAPABILITIES:
+		send_command(r, COMMAND_BALLOON, now_us);
+		break;
+	case COMMAND_BALLOON:
+		r->accepted = true;
+		r->pause_us = PAUSE_MIN_US;
+		send_command(r, COMMAND_QUERY, now_us);
+		break;
+	case COMMAND_QUERY:
+		handle_size(r, answer, now_us);
+		break;
+	}
+}
+
+static void handle_error(struct release *r, json_object *error, uint64_t now_us)
+{
+	json_object *class = NULL, *desc = NULL;
+
+	(void)json_object_object_get_ex(error, "class", &class);
+	(void)json_object_object_get_ex(error, "desc", &desc);
+	if (class && strcmp(json_object_get_string(class), "DeviceNotActive") == 0) {
+		(void)snprintf(r->trouble, sizeof(r->trouble), "it has no balloon device");
+		end(r, RELEASE_GONE);
+		return;
+	}
+	again(r, desc ? json_object_get_string(desc) : "an error without a description", now_us);
+}
+
+/* One message of QEMU: the greeting, an event, or the answer to our command. */
+static void handle_message(struct release *r, json_object *msg, uint64_t now_us)
+{
+	json_object *part;
+
+	if (json_object_object_get_ex(msg, "event", NULL))
+		return;
+	if (r->state == RELEASE_GREETING) {
+		if (json_object_object_get_ex(msg, "QMP", NULL))
+			send_command(r, COMMAND_CAPABILITIES, now_us);
+		else
+			again(r, "it does not greet as QEMU does", now_us);
+		return;
+	}
+	if (r->state != RELEASE_COMMAND || !json_object_object_get_ex(msg, "id", &part) ||
+	    !json_object_is_type(part, json_type_int) ||
+	    json_object_get_int64(part) != (int64_t)r->command) {
+		again(r, "an answer that was not asked for", now_us);
+		return;
+	}
+	if (json_object_object_get_ex(msg, "error", &part))
+		handle_error(r, part, now_us);
+	else if (json_object_object_get_ex(msg, "return", &part))
+		handle_answer(r, part, now_us);
+	else
+		again(r, "neither an answer nor an error", now_us);
+}
+
+static void handle_line(struct release *r, const char *line, size_t len, uint64_t now_us)
+{
+	json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
+	json_object *msg = NULL;
+
+	if (tok)
+		msg = json_tokener_parse_ex(tok, line, (int)len);
+	if (json_object_is_type(msg, json_type_object))
+		handle_message(r, msg, now_us);
+	else
+		again(r, "it does not speak QMP", now_us);
+	json_object_put(msg);
+	if (tok)
+		json_tokener_free(tok);
+}
+
+/* All whole lines that are there; handling one may close the connection. */
+static void handle_lines(struct release *r, uint64_t now_us)
+{
+	cleanup_free char *line = NULL;
+	const char *nl;
+	size_t len;
+
+	while (r->fd >= 0 && r->in.len && (nl = memchr(r->in.data, '\n', r->in.len))) {
+		len = (size_t)(nl - r->in.data);
+		free(line);
+		line = strndup(r->in.data, len); /* handling it may empty the buffer */
+		buf_consume(&r->in, len + 1);
+		if (!line) {
+			again(r, strerror(ENOMEM), now_us);
+			return;
+		}
+		handle_line(r, line, strlen(line), now_us);
+	}
+}
+
+static void receive(struct release *r, uint64_t now_us)
+{
+	char piece[READ_PIECE];
+	unsigned int i;
+	ssize_t n;
+
+	for (i = 0; i < READS_MAX && r->fd >= 0; i++) {
+		n = recv(r->fd, piece, sizeof(piece), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			again(r, n < 0 ? strerror(errno) : "QEMU closed the connection", now_us);
+			return;
+		}
+		if (buf_add(&r->in, piece, (size_t)n) < 0) {
+			again(r, "a line is too long", now_us);
+			return;
+		}
+		handle_lines(r, now_us);
+	}
+}
+
+/* Something was due and did not come, or is to be begun. */
+static void due(struct release *r, uint64_t now_us)
+{
+	switch (r->state) {
+	case RELEASE_WAITING:
+		connect_now(r, now_us);
+		break;
+	case RELEASE_GREETING:
+		again(r, "no greeting: another client holds the socket", now_us);
+		break;
+	case RELEASE_COMMAND:
+		again(r, "no answer", now_us);
+		break;
+	case RELEASE_PAUSE:
+		send_command(r, COMMAND_QUERY, now_us);
+		break;
+	case RELEASE_ENDED:
+		break;
+	}
+}
+
+bool release_step(struct release *r, uint64_t now_us)
+{
+	if (r->fd >= 0)
+		receive(r, now_us);
+	if (r->state != RELEASE_ENDED && now_us >= r->wake_us)
+		due(r, now_us);
+	if (r->state != RELEASE_ENDED && now_us >= u64_add_sat(r->start_us, RELEASE_MAX_US))
+		end(r, RELEASE_NOT_REACHED);
+	return r->state == RELEASE_ENDED;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guardian_release.h - brings the balloon of one QEMU to 0 over QMP
+ *
+ * Layer: daemon (the guardian's own process).
+ * In:    a QMP socket, the memory of the VM, the time.
+ * Out:   the balloon at 0, or why not.
+ *
+ * It blocks nowhere: the owner polls release_fd() and release_wake_us() of all
+ * VMs at once, so that one QEMU that is stuck costs the others nothing.
+ */
+#ifndef BALLONET_DAEMON_GUARDIAN_RELEASE_H
+#define BALLONET_DAEMON_GUARDIAN_RELEASE_H
+
+#include "daemon/guardian_msg.h"
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Overall; a guest under pressure deflates 1 GiB in a few seconds, a paused one not at all. */
+#define RELEASE_MAX_US UINT64_C(60000000)
+
+/*
+ * What is legal in each state:
+ *   WAITING   no connection; one is tried at wake_us
+ *   GREETING  connected; QEMU greets, at once or when the client before us is gone
+ *   COMMAND   one command was sent; its answer comes, with any events before it
+ *   PAUSE     the target is set; the size is asked for again at wake_us
+ *   ENDED     see outcome
+ */
+enum release_state {
+	RELEASE_WAITING,
+	RELEASE_GREETING,
+	RELEASE_COMMAND,
+	RELEASE_PAUSE,
+	RELEASE_ENDED,
+};
+
+enum release_outcome {
+	RELEASED,	     /* the balloon is at 0 */
+	RELEASE_GONE,	     /* there is no such QEMU any more, or it has no balloon device */
+	RELEASE_NOT_REACHED, /* the time was over */
+};
+
+struct release {
+	uint64_t id;
+	uint64_t ram_b;
+	char path[sizeof(((struct guardian_msg *)0)->path)];
+	enum release_state state;
+	enum release_outcome outcome;
+	int fd;		      /* -EBADF while not connected */
+	unsigned int command; /* the one under way, or next */
+	uint64_t start_us;
+	uint64_t wake_us;     /* release_step() has something to do then */
+	uint64_t pause_us;    /* how long to wait before the next attempt */
+	unsigned int refused; /* attempts in a row at which nobody was there */
+	bool accepted;	      /* QEMU took the target */
+	uint64_t actual_b;    /* as QEMU said last; 0: never */
+	char trouble[96];     /* the last one */
+	struct buf in;
+};
+
+/* Begins at @now_us. */
+void release_init(struct release *r, uint64_t id, const char *path, uint64_t ram_b,
+		  uint64_t now_us);
+void release_fini(struct release *r);
+
+/* To be polled for reading; < 0: nothing is open. */
+int release_fd(const struct release *r);
+
+/* When release_step() is due even if nothing can be read; UINT64_MAX once ended. */
+uint64_t release_wake_us(const struct release *r);
+
+/* Does what can be done now. True once it has ended. */
+bool release_step(struct release *r, uint64_t now_us);
+
+#endif
