@@ -9,9 +9,10 @@ import statistics
 import sys
 from functools import partial
 
+from lab.daemon import GUARDIAN_AFTER_S
 from lab.figures import Figures
 from lab.guest import AgentError, Guest, Spec, accelerator
-from lab.scenarios import WATCHDOG_S, burst_during_inflate, busy_guest, daemon_lost, reclaim
+from lab.scenarios import burst_during_inflate, busy_guest, daemon_lost, reclaim
 from lab.workloads import MIB, archive, spike
 
 WORK_MIB = 600
@@ -88,7 +89,7 @@ def lost(figures: Figures) -> None:
     figures.at_most("SIGKILL of the daemon mid-inflate: balloon at 0 after",
                     daemon_lost(spec, signal.SIGKILL, 30), 3, "s")
     figures.at_most("SIGSTOP of the daemon mid-inflate: balloon at 0 after",
-                    daemon_lost(spec, signal.SIGSTOP, 60), WATCHDOG_S + 3, "s")
+                    daemon_lost(spec, signal.SIGSTOP, 60), GUARDIAN_AFTER_S + 3, "s")
 
 
 def main(wanted: list[str]) -> int:

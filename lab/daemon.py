@@ -26,6 +26,7 @@ from lab.process import Process, wait_for
 
 START_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 5
+GUARDIAN_AFTER_S = 5  # a daemon that is silent for as long is taken to hang; the default
 Settings = Mapping[str, str]
 
 
@@ -81,7 +82,8 @@ class Daemon:
 
     def start(self) -> None:
         """Returns when it answers on its control socket."""
-        argv = [self.binary(), "--config", self.config, *self._arguments]
+        argv = [self.binary(), "--config", self.config, "--config-dir", self.folder / "none",
+                *self._arguments]
         self.process = Process("ballonetd", argv, self.log)
         wait_for("answer of ballonetd", self._answers, START_DEADLINE_S)
 
@@ -157,7 +159,8 @@ class Daemon:
 
     def _config(self, guests: Iterable[Guest], defaults: Settings,
                 per_guest: Mapping[str, Settings]) -> str:
-        lines = [f"control: {self.control}", f"journal: {self.journal}", "discover: false"]
+        lines = [f"control: {self.control}", f"journal: {self.journal}", "discover: false",
+                 f"guardian_after: {GUARDIAN_AFTER_S}s"]
         if defaults:
             lines += ["defaults:", *(f"  {key}: {value}" for key, value in defaults.items())]
         lines.append("vms:")

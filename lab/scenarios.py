@@ -20,7 +20,6 @@ from lab.workloads import MIB, Harm, Rate, RateMeter, busy, harm, spike
 
 S = 1_000_000
 DECISION_DEADLINE_S = 90  # the default interval is 10 s, and a guest must be seen calm first
-WATCHDOG_S = 10  # in which a daemon that hangs is noticed by its guardian
 # slow enough to do something to the daemon or the guest in the middle of an inflate
 SLOW = {"interval": "1s", "step": "4MiB", "fast_interval": "100ms"}
 BRISK = {"interval": "1s"}

@@ -18,6 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      help="besides 6.1 and 6.12, run on 5.10 and 7.x")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: runs with tools/check --all only")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "series" in metafunc.fixturenames:
         more = ["5.10", "7"] if metafunc.config.getoption("--all-kernels") else []

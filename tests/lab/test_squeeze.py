@@ -10,11 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from lab.daemon import Daemon, Watch
+from lab.daemon import GUARDIAN_AFTER_S, Daemon, Watch
 from lab.guest import Spec
 from lab.process import wait_for
-from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, WATCHDOG_S, burst_during_inflate,
-                           daemon_lost, wait_balloon_empty, wait_mid_inflate)
+from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflate, daemon_lost,
+                           wait_balloon_empty, wait_mid_inflate)
 from lab.workloads import MIB, archive, busy, harm, spike
 
 pytestmark = pytest.mark.skipif(not Daemon.binary().exists(), reason="ballonetd is not built")
@@ -108,7 +108,7 @@ def test_killed_daemon_leaves_no_balloon():
 
 
 def test_stopped_daemon_leaves_no_balloon():
-    assert daemon_lost(Spec(), signal.SIGSTOP, 60) <= WATCHDOG_S + 3
+    assert daemon_lost(Spec(), signal.SIGSTOP, 60) <= GUARDIAN_AFTER_S + 3
 
 
 def test_ended_daemon_leaves_no_balloon():
