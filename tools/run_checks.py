@@ -76,7 +76,7 @@ def steps(everything: bool) -> list[Step]:
              limit_s=7200),
         Step("coverage", f"{build('build-cov')} && meson test -C build-cov --print-errorlogs "
              "--timeout-multiplier 4 && tools/check-coverage build-cov"),
-        Step("clang-tidy", "git ls-files 'src/*.c' | xargs -P2 -n4 clang-tidy -quiet -p build", needs=("gcc",)),
+        Step("clang-tidy", "git ls-files 'src/*.c' | xargs -P2 -n1 clang-tidy -quiet -p build", needs=("gcc",)),
         Step("analyzer", "tools/check-analyzer build", needs=("gcc",)),
         Step("cppcheck", "tools/check-cppcheck"),
         Step("house", pytest("house", "tests/house"), "pytest:house", needs=("gcc",)),
