@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -198,6 +199,8 @@ static pid_t child_start(const struct load *load)
 		size_t i;
 		char *p;
 
+		/* a test that fails leaves no child behind */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		p = mmap(NULL, load->anon + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			 -1, 0);
 		memset(p, 1, load->anon);

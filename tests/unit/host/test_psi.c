@@ -70,6 +70,8 @@ static void malformed_text_is_refused_and_nothing_is_written(void **state)
 		"some avg10=-0.01 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=100.01 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=99999999999999999999.00 avg60=0.00 avg300=0.00 total=1\n",
+		/* times 10000 that is 8384 modulo 2^64 */
+		"some avg10=1844674407370956.00 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=0.1 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=0.123 avg60=0.00 avg300=0.00 total=1\n",
 		"some avg10=nan avg60=0.00 avg300=0.00 total=1\n",

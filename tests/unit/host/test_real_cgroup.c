@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +87,8 @@ static pid_t child_start(size_t anon, size_t file_b, int *ret_go, int *ret_ready
 		size_t n;
 		char *p;
 
+		/* a test that fails leaves no child behind */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)unlink(name);
 		if (read(go[0], &c, 1) != 1)
 			_exit(1);
