@@ -360,6 +360,7 @@ static void deflated(struct step *st)
 	enter(st, PHASE_VERIFYING);
 	st->d->actions |= ACT_MEASURE;
 	st->d->reason = REASON_VERIFY;
+	st->d->fig.until_us = st->now_us + verify_after_us[VERIFY_60S];
 	st->d->wake_us = st->now_us + 1;
 }
 
