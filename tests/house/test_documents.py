@@ -75,3 +75,14 @@ def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_
         path.write_text(text + "\n", encoding="utf-8")
         done = run(daemon, "--check-config", "--config", path, "--config-dir", tmp_path / "none")
         assert done.returncode == 0, f"{text}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("source, pattern", [
+    ("src/daemon/control.c", r'^\t\{ "(?:GET|POST)", "([^"]+)"'),
+    ("src/daemon/metrics.c", r'"(ballonet_[a-z0-9_]+)"'),
+])
+def test_every_route_and_metric_is_in_the_document_of_the_api(source, pattern):
+    text = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
+    names = re.findall(pattern, (ROOT / source).read_text(encoding="utf-8"), re.MULTILINE)
+    assert names
+    assert [name for name in names if name not in text] == []
