@@ -127,7 +127,10 @@ int guardian_fd(const struct guardian *g)
 
 static int send_msg(struct guardian *g, const struct guardian_msg *msg)
 {
-	return send(g->socket, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (send(g->socket, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	/* a reset is what the first one hears of a guardian that died with messages unread */
+	return errno == ECONNRESET ? -EPIPE : -errno;
 }
 
 static struct guardian_msg msg_of(enum guardian_kind kind, uint64_t id)

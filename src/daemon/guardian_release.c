@@ -100,9 +100,10 @@ static void connect_now(struct release *r, uint64_t now_us)
 	}
 	memcpy(addr.sun_path, r->path, sizeof(r->path));
 	if (connect(r->fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		error = errno; /* EAGAIN: the listen queue is full */
+		error = errno;
 		r->refused = error == ENOENT || error == ECONNREFUSED ? r->refused + 1 : 0;
-		again(r, strerror(error), now_us);
+		again(r, error == EAGAIN ? "others wait for a greeting, too" : strerror(error),
+		      now_us);
 		if (r->refused >= REFUSED_MAX)
 			end(r, RELEASE_GONE);
 		return;
