@@ -27,17 +27,19 @@ struct config_rule {
 
 /* A VM that is named by the operator. */
 struct config_vm {
-	char *name; /* "" : as the hypervisor says */
-	char *qmp;  /* path of its socket */
+	char *name;    /* "" : as the hypervisor says */
+	char *qmp;     /* path of its socket */
+	uint64_t mask; /* as of a rule, for this VM alone; 0 where it has no name */
+	struct settings settings;
 };
 
 struct config {
-	char *control;              /* path of the control socket */
-	char *journal;              /* path of the journal; "": none */
-	uint64_t journal_max_b;     /* a file is rotated at this size */
-	uint64_t journal_files;     /* rotated files kept, >= 1 */
+	char *control;		    /* path of the control socket */
+	char *journal;		    /* path of the journal; "": none */
+	uint64_t journal_max_b;	    /* a file is rotated at this size */
+	uint64_t journal_files;	    /* rotated files kept, >= 1 */
 	uint64_t guardian_after_us; /* a daemon silent for this long is taken to hang */
-	bool discover;              /* find QEMU processes in /proc */
+	bool discover;		    /* find QEMU processes in /proc */
 	uint64_t discover_every_us;
 	char **sockets; /* globs of QMP sockets */
 	size_t nsockets;
@@ -60,7 +62,12 @@ void config_fini(struct config *c);
  */
 int config_load(const char *file, const char *dir, struct config *ret, char *error, size_t size);
 
-/* The settings of a VM called @name: defaults, then every rule that matches, in order. */
-void config_settings(const struct config *c, const char *name, struct settings *ret);
+/*
+ * The settings of a VM called @name: defaults, then every rule that matches,
+ * in order, then what its own entry says. Rules that are sound each may still
+ * contradict each other; one that contradicts what applies so far is left out,
+ * so that the result is always sound. Returns NULL, or the contradiction.
+ */
+const char *config_settings(const struct config *c, const char *name, struct settings *ret);
 
 #endif

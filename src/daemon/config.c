@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.c - the configuration: YAML in, struct config out
+ *
+ * Layer: daemon.
+ * In:    the texts of the keys of some files (config_schema.h).
+ * Out:   the whole configuration, checked, or one error that names file, line and key.
+ *
+ * All files are read before any is judged: defaults of a later file apply to
+ * the rules of an earlier one too.
+ */
+#include "daemon/config.h"
+
+#include "base/cleanup.h"
+#include "base/num.h"
+#include "daemon/config_schema.h"
+#include "daemon/fleet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define CONTROL_DEFAULT "/run/ballonet/control.sock"
+#define JOURNAL_DEFAULT "/var/lib/ballonet/journal.jsonl"
+
+/* Files of one folder; a configuration of more is a mistake, such as the wrong folder. */
+#define FILES_MAX 64
+
+struct source {
+	struct config_text text;
+	struct config_raw *raw; /* NULL where the file is empty */
+};
+
+struct sources {
+	struct source *file;
+	size_t n;
+};
+
+/* ---------------------------------------------------------------- one value */
+
+/* The daemon's own keys, in the form of settings so that their texts are read alike. */
+struct own_key {
+	struct setting key;
+	size_t raw; /* offset of the text in struct config_raw */
+	size_t at;  /* offset of the uint64_t in struct config */
+};
+
+#define OWN(name, unit_, field, lo, hi)                                                         \
+	{                                                                                       \
+		.key = { .key = #name, .unit = unit_, .min = lo, .max = hi },                   \
+		.raw = offsetof(struct config_raw, name), .at = offsetof(struct config, field), \
+	}
+
+static const struct own_key own_keys[] = {
+	OWN(journal_max_bytes, UNIT_BYTES, journal_max_b, 64 * KIB, 64 * GIB),
+	OWN(journal_files, UNIT_COUNT, journal_files, 1, 1000),
+	/* twice the second in which the daemon says that it lives; an hour is no protection */
+	OWN(guardian_after, UNIT_TIME, guardian_after_us, 2 * USEC_PER_SEC, 3600 * USEC_PER_SEC),
+	OWN(discover_every, UNIT_TIME, discover_every_us, 500 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
+};
+
+static const char *example_of(enum setting_unit unit)
+{
+	switch (unit) {
+	case UNIT_MODE:
+		return "off, observe or squeeze";
+	case UNIT_BOOL:
+		return "true or false";
+	case UNIT_BYTES:
+		return "a size such as 64MiB";
+	case UNIT_TIME:
+		return "a time such as 10s";
+	case UNIT_SHARE:
+		return "a share such as 5%";
+	case UNIT_COUNT:
+	default:
+		return "a whole number";
+	}
+}
+
+struct scale {
+	uint64_t factor;
+	const char *text;
+};
+
+/* @value as it may be written in the file, in the largest unit that tells it whole. */
+static void value_text(enum setting_unit unit, uint64_t value, char *text, size_t size)
+{
+	static const struct scale bytes[] = { { GIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" } };
+	static const struct scale times[] = { { 3600 * USEC_PER_SEC, "h" },
+					      { USEC_PER_SEC, "s" },
+					      { USEC_PER_MSEC, "ms" },
+					      { 1, "us" } };
+	static const struct scale shares[] = { { PPM / 100, "%" }, { 1, "ppm" } };
+	const struct scale *scale = NULL;
+	size_t n = 0, i;
+
+	if (unit == UNIT_BYTES) {
+		scale = bytes;
+		n = ARRAY_SIZE(bytes);
+	} else if (unit == UNIT_TIME) {
+		scale = times;
+		n = ARRAY_SIZE(times);
+	} else if (unit == UNIT_SHARE) {
+		scale = shares;
+		n = ARRAY_SIZE(shares);
+	}
+	for (i = 0; i < n; i++)
+		if (value && value % scale[i].factor == 0) {
+			(void)snprintf(text, size, "%llu%s",
+				       (unsigned long long)(value / scale[i].factor),
+				       scale[i].text);
+			return;
+		}
+	(void)snprintf(text, size, "%llu", (unsigned long long)value);
+}
+
+static int read_value(const struct source *from, struct config_place place,
+		      const struct setting *key, const char *text, uint64_t *ret,
+		      struct config_error *err)
+{
+	char min[32], max[32];
+	int r;
+
+	place.key = key->key;
+	r = setting_parse(key, text, ret);
+	if (r == -ERANGE) {
+		value_text(key->unit, key->min, min, sizeof(min));
+		value_text(key->unit, key->max, max, sizeof(max));
+		return config_error(err, &from->text, &place, "%.32s is out of range (%s to %s)",
+				    text, min, max);
+	}
+	if (r < 0)
+		return config_error(err, &from->text, &place, "'%.32s' is not %s", text,
+				    example_of(key->unit));
+	return 0;
+}
+
+/* Reads what is given of a group's settings into *settings, and which into *mask. */
+static int read_settings(const struct source *from, struct config_place place,
+			 const struct config_raw_group *group, struct settings *settings,
+			 uint64_t *mask, struct config_error *err)
+{
+	const struct setting *table;
+	uint64_t value;
+	size_t n, i;
+	int r;
+
+	table = settings_table(&n);
+	for (i = 0; i < n; i++) {
+		if (!group->setting[i])
+			continue;
+		r = read_value(from, place, &table[i], group->setting[i], &value, err);
+		if (r < 0)
+			return r;
+		setting_put(settings, &table[i], value);
+		*mask |= UINT64_C(1) << i;
+	}
+	return 0;
+}
+
+/* @base with those of @given that @mask says. */
+static void overlay(struct settings *base, const struct settings *given, uint64_t mask)
+{
+	const struct setting *table;
+	size_t n, i;
+
+	table = settings_table(&n);
+	for (i = 0; i < n; i++)
+		if (mask & UINT64_C(1) << i)
+			setting_put(base, &table[i], setting_get(given, &table[i]));
+}
+
+static int copy_text(char **to, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+/* What is wrong with a path, or NULL. */
+static const char *path_fault(const char *path, size_t max)
+{
+	if (path[0] != '/')
+		return "must be an absolute path";
+	if (strlen(path) >= max)
+		return "is too long a path";
+	return NULL;
+}
+
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+static int read_path(const struct source *from, const struct config_place *place, const char *text,
+		     size_t max, char **to, struct config_error *err)
+{
+	const char *fault = path_fault(text, max);
+
+	if (fault)
+		return config_error(err, &from->text, place, "'%.128s' %s", text, fault);
+	return copy_text(to, text);
+}
+
+/* ------------------------------------------------------------ one file's part */
+
+static int apply_own(const struct source *from, struct config *c, struct config_error *err)
+{
+	static const struct setting discover = { .key = "discover", .unit = UNIT_BOOL, .max = 1 };
+	const struct config_raw *raw = from->raw;
+	struct config_place place = { .entry = -1 };
+	uint64_t value;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < ARRAY_SIZE(own_keys); i++) {
+		const char *text = *(char *const *)((const char *)raw + own_keys[i].raw);
+
+		if (!text)
+			continue;
+		r = read_value(from, place, &own_keys[i].key, text, &value, err);
+		if (r == 0)
+			memcpy((char *)c + own_keys[i].at, &value, sizeof(value));
+	}
+	if (r == 0 && raw->discover) {
+		r = read_value(from, place, &discover, raw->discover, &value, err);
+		c->discover = value;
+	}
+	place.key = "control";
+	if (r == 0 && raw->control)
+		r = read_path(from, &place, raw->control, SOCKET_PATH_MAX, &c->control, err);
+	place.key = "journal";
+	if (r == 0 && raw->journal && raw->journal[0])
+		r = read_path(from, &place, raw->journal, CONFIG_VALUE_MAX, &c->journal, err);
+	else if (r == 0 && raw->journal)
+		r = copy_text(&c->journal, "");
+	return r;
+}
+
+static int apply_defaults(const struct source *from, struct config *c, struct config_error *err)
+{
+	struct config_place place = { .section = "defaults", .entry = -1 };
+	const char *conflict;
+	uint64_t mask = 0;
+	int r;
+
+	if (!from->raw->defaults)
+		return 0;
+	r = read_settings(from, place, from->raw->defaults, &c->defaults, &mask, err);
+	if (r < 0)
+		return r;
+	conflict = settings_conflict(&c->defaults);
+	return conflict ? config_error(err, &from->text, &place, "%s", conflict) : 0;
+}
+
+/* Do the settings of a rule or VM go together with the defaults? */
+static int check_group(const struct source *from, const struct config_place *place,
+		       const struct config *c, const struct settings *given, uint64_t mask,
+		       struct config_error *err)
+{
+	struct settings whole = c->defaults;
+	const char *conflict;
+
+	overlay(&whole, given, mask);
+	conflict = settings_conflict(&whole);
+	return conflict ? config_error(err, &from->text, place, "%s", conflict) : 0;
+}
+
+/* Makes room for @more elements behind the @n there are, all zero. */
+static int grow(void **array, size_t n, size_t more, size_t size)
+{
+	void *p = reallocarray(*array, n + more + 1, size); /* + 1: never of size 0 */
+
+	if (!p)
+		return -ENOMEM;
+	memset((char *)p + n * size, 0, (more + 1) * size);
+	*array = p;
+	return 0;
+}
+
+static int apply_rules(const struct source *from, struct config *c, struct config_error *err)
+{
+	struct config_place place = { .section = "rules" };
+	const struct config_raw *raw = from->raw;
+	int r = grow((void **)&c->rules, c->nrules, raw->rules_count, sizeof(*c->rules));
+
+	for (place.entry = 0; r == 0 && place.entry < (int)raw->rules_count; place.entry++) {
+		const struct config_raw_group *group = &raw->rules[place.entry];
+		struct config_rule *rule = &c->rules[c->nrules];
+
+		if (!group->match || !group->match[0])
+			return config_error(err, &from->text, &place,
+					    "needs 'match', the names it is for");
+		r = copy_text(&rule->match, group->match);
+		if (r < 0)
+			return r;
+		c->nrules++;
+		r = read_settings(from, place, group, &rule->settings, &rule->mask, err);
+		if (r == 0)
+			r = check_group(from, &place, c, &rule->settings, rule->mask, err);
+	}
+	return r;
+}
+
+static int apply_sockets(const struct source *from, struct config *c, struct config_error *err)
+{
+	struct config_place place = { .section = "sockets" };
+	const struct config_raw *raw = from->raw;
+	int r = grow((void **)&c->sockets, c->nsockets, raw->sockets_count, sizeof(*c->sockets));
+
+	for (place.entry = 0; r == 0 && place.entry < (int)raw->sockets_count; place.entry++) {
+		r = read_path(from, &place, raw->sockets[place.entry], CONFIG_VALUE_MAX,
+			      &c->sockets[c->nsockets], err);
+		if (r == 0)
+			c->nsockets++;
+	}
+	return r;
+}
+
+/* Where VM number @i of the whole configuration stands. */
+static void vm_origin(const struct sources *all, size_t i, const struct source **ret_from,
+		      struct config_place *ret_place)
+{
+	const struct source *from = all->file;
+
+	for (; !from->raw || i >= from->raw->vms_count; from++)
+		i -= from->raw ? from->raw->vms_count : 0;
+	*ret_from = from;
+	*ret_place = (struct config_place){ .section = "vms", .entry = (int)i };
+}
+
+/* Refuses VM number @i where an earlier one has its name or its socket. */
+static int check_unique(const struct sources *all, const struct config *c, size_t i,
+			struct config_error *err)
+{
+	const struct config_vm *vm = &c->vms[i];
+	const struct source *from, *other;
+	struct config_place place, at;
+	size_t j;
+
+	vm_origin(all, i, &from, &place);
+	for (j = 0; j < i; j++) {
+		if (vm->name[0] && strcmp(vm->name, c->vms[j].name) == 0)
+			place.key = "name";
+		else if (strcmp(vm->qmp, c->vms[j].qmp) == 0)
+			place.key = "qmp";
+		else
+			continue;
+		vm_origin(all, j, &other, &at);
+		at.key = place.key;
+		return config_error(err, &from->text, &place,
+				    "'%.128s' is another VM's already, see %s:%zu",
+				    place.key[0] == 'n' ? vm->name : vm->qmp, other->text.path,
+				    config_text_line(&other->text, &at));
+	}
+	return 0;
+}
+
+static const char *name_fault(const char *name)
+{
+	const char *p;
+
+	if (strlen(name) >= VM_NAME_MAX)
+		return "is too long";
+	for (p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return "contains a control character";
+	return NULL;
+}
+
+static int apply_vm(const struct source *from, struct config_place place, struct config *c,
+		    struct config_error *err)
+{
+	const struct config_raw_group *group = &from->raw->vms[place.entry];
+	struct config_vm *vm = &c->vms[c->nvms++];
+	const char *name = group->name ? group->name : "", *fault;
+	int r;
+
+	r = copy_text(&vm->name, name);
+	if (r == 0)
+		r = copy_text(&vm->qmp, group->qmp ? group->qmp : "");
+	if (r < 0)
+		return r;
+	if (!group->qmp)
+		return config_error(err, &from->text, &place,
+				    "needs 'qmp', the path of its socket");
+	place.key = "name";
+	fault = name_fault(name);
+	if (fault)
+		return config_error(err, &from->text, &place, "'%.32s' %s", name, fault);
+	place.key = "qmp";
+	r = read_path(from, &place, group->qmp, SOCKET_PATH_MAX, &vm->qmp, err);
+	place.key = NULL;
+	if (r == 0)
+		r = read_settings(from, place, group, &vm->settings, &vm->mask, err);
+	if (r == 0 && vm->mask && !name[0])
+		r = config_error(err, &from->text, &place, "needs 'name' to have settings");
+	return r < 0 ? r : check_group(from, &place, c, &vm->settings, vm->mask, err);
+}
+
+static int apply_vms(const struct sources *all, const struct source *from, struct config *c,
+		     struct config_error *err)
+{
+	struct config_place place = { .section = "vms" };
+	const struct config_raw *raw = from->raw;
+	int r;
+
+	/* each is compared with all before it */
+	if (c->nvms + raw->vms_count > CONFIG_ENTRIES_MAX) {
+		place = (struct config_place){ .entry = -1, .key = "vms" };
+		return config_error(err, &from->text, &place, "more than %d VMs in all",
+				    CONFIG_ENTRIES_MAX);
+	}
+	r = grow((void **)&c->vms, c->nvms, raw->vms_count, sizeof(*c->vms));
+	for (; r == 0 && place.entry < (int)raw->vms_count; place.entry++) {
+		r = apply_vm(from, place, c, err);
+		if (r == 0)
+			r = check_unique(all, c, c->nvms - 1, err);
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------ all files */
+
+static int build(const struct sources *all, struct config *c, struct config_error *err)
+{
+	const struct source *from;
+	int r = 0;
+	size_t i;
+
+	for (i = 0; r == 0 && i < all->n; i++) {
+		from = &all->file[i];
+		if (!from->raw)
+			continue;
+		r = apply_own(from, c, err);
+		if (r == 0)
+			r = apply_defaults(from, c, err);
+	}
+	for (i = 0; r == 0 && i < all->n; i++) {
+		from = &all->file[i];
+		if (!from->raw)
+			continue;
+		r = apply_rules(from, c, err);
+		if (r == 0)
+			r = apply_sockets(from, c, err);
+		if (r == 0)
+			r = apply_vms(all, from, c, err);
+	}
+	return r;
+}
+
+static void sources_fini(struct sources *all)
+{
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		config_schema_free(all->file[i].raw);
+		config_text_fini(&all->file[i].text);
+	}
+	free(all->file);
+}
+
+/* Reads one more file. */
+static int sources_add(struct sources *all, const char *path, struct config_error *err)
+{
+	struct source s = { 0 };
+	int r;
+
+	r = config_text_read(path, &s.text, err);
+	if (r < 0)
+		return r;
+	r = config_schema_load(&s.text, &s.raw, err);
+	if (r == 0)
+		r = grow((void **)&all->file, all->n, 1, sizeof(s));
+	if (r < 0) {
+		config_schema_free(s.raw);
+		config_text_fini(&s.text);
+		return r;
+	}
+	all->file[all->n++] = s;
+	return 0;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name); /* not by locale */
+}
+
+/* The *.yaml files of folder @dir, in order of name; none where there is no folder. */
+static int sources_add_dir(struct sources *all, const char *dir, struct config_error *err)
+{
+	struct dirent **entry;
+	char path[4096];
+	int n, i, r = 0;
+
+	n = scandir(dir, &entry, is_yaml, by_name);
+	if (n < 0 && errno == ENOENT)
+		return 0;
+	if (n < 0) {
+		r = -errno;
+		(void)config_error(err, NULL, NULL, "%s: cannot be read: %s", dir, strerror(-r));
+		return r;
+	}
+	if (n > FILES_MAX)
+		r = config_error(err, NULL, NULL, "%s: more than %d files", dir, FILES_MAX);
+	for (i = 0; i < n; i++) {
+		if (r == 0) {
+			(void)snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
+			r = sources_add(all, path, err);
+		}
+		free(entry[i]);
+	}
+	free(entry);
+	return r;
+}
+
+int config_load(const char *file, const char *dir, struct config *ret, char *error, size_t size)
+{
+	struct config_error err = { .text = error, .size = size };
+	struct sources all = { 0 };
+	struct config c;
+	int r;
+
+	r = config_init(&c);
+	if (r < 0)
+		return r;
+	if (file)
+		r = sources_add(&all, file, &err);
+	if (r == 0 && dir)
+		r = sources_add_dir(&all, dir, &err);
+	if (r == 0)
+		r = build(&all, &c, &err);
+	if (r == -ENOMEM)
+		(void)config_error(&err, NULL, NULL, "out of memory");
+	sources_fini(&all);
+	if (r < 0) {
+		config_fini(&c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+/* ----------------------------------------------------------------- the result */
+
+int config_init(struct config *c)
+{
+	struct config fresh = {
+		.control = strdup(CONTROL_DEFAULT),
+		.journal = strdup(JOURNAL_DEFAULT),
+		.journal_max_b = 16 * MIB,
+		.journal_files = 4,
+		.guardian_after_us = 5 * USEC_PER_SEC,
+		.discover = true,
+		.discover_every_us = 2 * USEC_PER_SEC,
+	};
+
+	if (!fresh.control || !fresh.journal) {
+		config_fini(&fresh);
+		return -ENOMEM;
+	}
+	settings_init(&fresh.defaults);
+	*c = fresh;
+	return 0;
+}
+
+void config_fini(struct config *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nsockets; i++)
+		free(c->sockets[i]);
+	for (i = 0; i < c->nvms; i++) {
+		free(c->vms[i].name);
+		free(c->vms[i].qmp);
+	}
+	for (i = 0; i < c->nrules; i++)
+		free(c->rules[i].match);
+	free(c->sockets);
+	free(c->vms);
+	free(c->rules);
+	free(c->control);
+	free(c->journal);
+	*c = (struct config){ 0 };
+}
+
+/* Takes over what is given, unless it contradicts what there is. */
+static const char *overlay_sound(struct settings *s, const struct settings *given, uint64_t mask)
+{
+	struct settings whole = *s;
+	const char *conflict;
+
+	overlay(&whole, given, mask);
+	conflict = settings_conflict(&whole);
+	if (!conflict)
+		*s = whole;
+	return conflict;
+}
+
+const char *config_settings(const struct config *c, const char *name, struct settings *ret)
+{
+	const char *conflict = NULL, *one;
+	struct settings s = c->defaults;
+	size_t i;
+
+	for (i = 0; i < c->nrules; i++) {
+		if (fnmatch(c->rules[i].match, name, 0) != 0)
+			continue;
+		one = overlay_sound(&s, &c->rules[i].settings, c->rules[i].mask);
+		conflict = conflict ? conflict : one;
+	}
+	for (i = 0; i < c->nvms; i++) {
+		if (strcmp(c->vms[i].name, name) != 0)
+			continue;
+		one = overlay_sound(&s, &c->vms[i].settings, c->vms[i].mask);
+		conflict = conflict ? conflict : one;
+	}
+	*ret = s;
+	return conflict;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * view.h - what the daemon knows, as the JSON objects of the control API
+ *
+ * Layer: daemon.
+ * In:    a VM of the fleet, the host's facts, the daemon's figures.
+ * Out:   JSON. What is not known is null, never 0.
+ *
+ * Its words and keys are a promise to scripts: docs/control-api.md.
+ */
+#ifndef BALLONET_DAEMON_VIEW_H
+#define BALLONET_DAEMON_VIEW_H
+
+#include "daemon/control.h"
+#include "policy/opportunity.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A VM: who, where it stands, figures, what was won. NULL: out of memory. */
+struct json_object *view_vm(const struct vm *vm, uint64_t now_us);
+
+/* Why its last decision is what it is, and the ones before it. NULL: out of memory. */
+struct json_object *view_why(const struct vm *vm, uint64_t now_us);
+
+/* The host and the daemon. NULL: out of memory. */
+struct json_object *view_host(const struct control_view *v, uint64_t now_us);
+
+/* What a squeeze that an operator asked for would do now. NULL: out of memory. */
+struct json_object *view_dry_run(const struct vm *vm, const struct opportunity *opp,
+				 uint64_t now_us);
+
+/*
+ * Text of any bytes as valid UTF-8, cut to @size: what is no UTF-8 becomes
+ * '?'. JSON and the metrics may carry nothing else.
+ */
+void view_text(const char *bytes, char *text, size_t size);
+
+/* The sentence for @reason with the figures of @opp; @text has EXPLAIN_MAX bytes. */
+void view_refusal(const struct vm *vm, const struct opportunity *opp, uint64_t now_us, char *text);
+
+#endif
