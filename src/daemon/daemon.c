@@ -33,6 +33,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -465,11 +466,24 @@ static int watch_signals(struct daemon *d)
 	return 0;
 }
 
+/* A VM takes up to five descriptors, and the usual soft limit is 1024. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("descriptors error=%s", strerror(errno));
+}
+
 static int start(struct daemon *d)
 {
 	uint64_t poll_s;
 	int r;
 
+	allow_descriptors();
 	r = daemon_configure(d->options, &d->config);
 	if (r < 0)
 		return r;

@@ -56,10 +56,10 @@ struct history {
 	uint64_t request;
 
 	/* how the guest has been, judged over about one interval */
-	struct guest_stats base;  /* the statistics that rates are told from */
-	struct fact base_cpu_us;  /* processor time then */
-	uint64_t calm;		  /* enum tri: no signs that it is short of memory */
-	uint64_t busy;		  /* enum tri: it computes or reads files */
+	struct guest_stats base; /* the statistics that rates are told from */
+	struct fact base_cpu_us; /* processor time then */
+	uint64_t calm; /* enum tri: no: it is short of memory; unknown: not known to be well */
+	uint64_t busy; /* enum tri: it computes or reads files */
 	uint64_t stale_since_us;  /* stale memory is large since then; 0: it is not */
 	uint64_t looking_us;	  /* fresh statistics were asked for then; 0: they were not */
 	struct guest_stats start; /* as they were when the inflate began */

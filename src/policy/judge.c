@@ -45,23 +45,24 @@ static uint64_t per_second(uint64_t count, uint64_t span_us)
 	return u64_mul_sat(count, USEC_PER_SEC) / u64_max(span_us, USEC_PER_SEC);
 }
 
-static bool is_calm(const struct settings *s, const struct guest_stats *from,
-		    const struct guest_stats *to)
+/* No: it is in need. Unknown: it grows, which only an operator may take for harmless. */
+static enum tri is_calm(const struct settings *s, const struct guest_stats *from,
+			const struct guest_stats *to)
 {
 	uint64_t span_us = to->taken_us - from->taken_us;
 	uint64_t growing = u64_max(s->grow_max_b, to->tag[BALLOON_STAT_MEMTOT] / GROWING_DIVISOR);
 
 	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > SWAP_CALM_B)
-		return false;
+		return TRI_NO;
 	if (grown(from, to, BALLOON_STAT_SWAP_IN) > SWAP_CALM_B)
-		return false;
+		return TRI_NO;
 	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
-		return false;
+		return TRI_NO;
 	if (grown(from, to, BALLOON_STAT_ALLOC_STALL) > STALLS_CALM)
-		return false;
+		return TRI_NO;
 	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT), span_us) > s->faults_per_s)
-		return false;
-	return grown(to, from, BALLOON_STAT_AVAIL) <= growing;
+		return TRI_NO;
+	return grown(to, from, BALLOON_STAT_AVAIL) <= growing ? TRI_YES : TRI_UNKNOWN;
 }
 
 static enum tri is_busy(const struct settings *s, const struct vm_facts *vm,
@@ -97,7 +98,7 @@ static void judge_rates(const struct settings *s, const struct vm_facts *vm, str
 	if (!first && vm->stats.taken_us < u64_add_sat(h->base.taken_us, s->interval_us / 2))
 		return;
 	if (!first) {
-		h->calm = is_calm(s, &h->base, &vm->stats) ? TRI_YES : TRI_NO;
+		h->calm = is_calm(s, &h->base, &vm->stats);
 		h->busy = is_busy(s, vm, h);
 	}
 	h->base = vm->stats;
