@@ -34,8 +34,10 @@ static const char *const sentences[REASON_COUNT] = {
 		"brings it to 0.",
 	[REASON_PINNED_VFIO] = "A device is assigned to it (VFIO), which pins all of its memory.",
 	[REASON_PINNED_MLOCK] = "Its memory is locked (mlock), so nothing of it can be freed.",
-	[REASON_NOT_CALM] =
-		"Its guest is not calm (swapping, faulting, growing, or not watched long enough).",
+	[REASON_IN_NEED] =
+		"Its guest is in need (it swaps, faults, stalls or killed a process): it is left "
+		"alone.",
+	[REASON_NOT_JUDGED] = "Its guest is growing, or was not watched for long enough yet.",
 	[REASON_LITTLE_TO_GAIN] =
 		"A squeeze would free about {expected} ({stale} stale, {cold} cold cache), less "
 		"than the {need} that make it worth it.",

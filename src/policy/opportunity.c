@@ -67,7 +67,7 @@ static enum reason worth_it(const struct vm_facts *vm, const struct history *h, 
 	if (left)
 		opp->expected_b = expected(&opp->est, 0);
 	if (h->calm != TRI_YES)
-		return REASON_NOT_CALM;
+		return h->calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_JUDGED;
 	if (opp->expected_b >= opp->need_b)
 		return REASON_NONE;
 	return left && whole >= opp->need_b ? REASON_LEFT_TO_REPORTING : REASON_LITTLE_TO_GAIN;
@@ -88,7 +88,7 @@ void opportunity_find(const struct settings *s, const struct vm_facts *vm, const
 	if (opp.est.size_b == 0)
 		opp.reason = REASON_AT_RESERVE;
 	else if (requested)
-		opp.reason = h->calm == TRI_NO ? REASON_NOT_CALM : REASON_NONE;
+		opp.reason = h->calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
 		opp.reason = worth_it(vm, h, now_us, &opp);
 

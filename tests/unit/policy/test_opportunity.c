@@ -89,14 +89,14 @@ static void a_guest_that_is_not_calm_is_left_alone(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.calm = TRI_UNKNOWN;
-	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
+	assert_int_equal(reason_of(&w), REASON_NOT_JUDGED);
 	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
 	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	w.history.calm = TRI_NO;
-	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
+	assert_int_equal(reason_of(&w), REASON_IN_NEED);
 	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
-	assert_int_equal(opp.reason, REASON_NOT_CALM);
+	assert_int_equal(opp.reason, REASON_IN_NEED);
 }
 
 static void little_is_not_worth_it_unless_asked_for(void **state)
