@@ -392,6 +392,7 @@ static void rest(struct step *st, enum reason why)
 	st->h->ending = why;
 	st->h->rest_until_us = st->now_us + st->h->rest_us;
 	st->d->reason = why;
+	st->d->fig.until_us = st->h->rest_until_us;
 	st->d->wake_us = next_calm(st);
 }
 
