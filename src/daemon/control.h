@@ -21,11 +21,11 @@
 /* Figures of the daemon itself; counters since it started. */
 struct daemon_figures {
 	uint64_t start_us;
-	uint64_t ticks;           /* runs of observe, fold, decide, apply */
-	uint64_t vm_ticks;        /* VMs ticked, all runs together */
-	uint64_t targets;         /* targets set */
+	uint64_t ticks;		  /* runs of observe, fold, decide, apply */
+	uint64_t vm_ticks;	  /* VMs ticked, all runs together */
+	uint64_t targets;	  /* targets set */
 	uint64_t targets_refused; /* by the guard, just before they were set */
-	uint64_t journal_lost;    /* records that could not be written */
+	uint64_t journal_lost;	  /* records that could not be written */
 	uint64_t reloads;
 	uint64_t reload_errors;
 	bool dry_run;

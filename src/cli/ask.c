@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask.c - asking the daemon, and saying in one sentence what went wrong
+ *
+ * Layer: cli.
+ * In:    a request.
+ * Out:   a JSON object, or a sentence and an exit code.
+ *
+ * Whatever listens on the socket may answer anything: only an object, or an
+ * object with an error in it, is taken for an answer.
+ */
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "cli/output.h"
+#include "client/client.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int cli_fail(enum exit_code code, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)fputs("ballonet: ", stderr);
+	out_text(stderr, text);
+	(void)fputc('\n', stderr);
+	return code;
+}
+
+static int fail_request(const struct cli *cli, int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return cli_fail(EXIT_NO_DAEMON,
+				"ballonetd is not running (no socket at %s). Start it with "
+				"'systemctl start ballonetd', or as root 'ballonetd'.",
+				cli->socket);
+	case -ECONNREFUSED:
+		return cli_fail(EXIT_NO_DAEMON,
+				"ballonetd is not running (nobody listens on %s). Start it with "
+				"'systemctl start ballonetd', or as root 'ballonetd'.",
+				cli->socket);
+	case -EACCES:
+	case -EPERM:
+		return cli_fail(EXIT_NO_DAEMON,
+				"no permission to ask ballonetd (%s). Try it as root.",
+				cli->socket);
+	case -ETIMEDOUT:
+		return cli_fail(EXIT_NO_DAEMON, "ballonetd does not answer (%s, after %d s).",
+				cli->socket, CLIENT_TIMEOUT_MS / 1000);
+	case -EMSGSIZE:
+		return cli_fail(EXIT_BAD_REPLY, "the answer from %s is too large.", cli->socket);
+	case -EPROTO:
+		return cli_fail(EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
+				cli->socket);
+	default:
+		return cli_fail(EXIT_NO_DAEMON, "ballonetd cannot be asked (%s): %s.", cli->socket,
+				strerror(-r));
+	}
+}
+
+/* The JSON in @reply, or NULL where it is none. */
+static struct json_object *parse(const struct buf *reply)
+{
+	struct json_tokener *tok = json_tokener_new();
+	struct json_object *o = NULL;
+
+	if (!tok || reply->len >= INT_MAX) {
+		json_tokener_free(tok);
+		return NULL;
+	}
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* with its NUL, so that a number at the end is known to end */
+	o = json_tokener_parse_ex(tok, reply->len ? reply->data : "", (int)reply->len + 1);
+	json_tokener_free(tok);
+	return o;
+}
+
+/*
+ * Judges a reply that came: *ret is @o where it is what was asked for, else @o
+ * is put. @not_found is what 404 means.
+ */
+static int judge(const struct cli *cli, long status, struct json_object *o,
+		 enum exit_code not_found, struct json_object **ret)
+{
+	struct json_object *error = NULL;
+	int code;
+
+	if (json_object_is_type(o, json_type_object) && status >= 200 && status < 300) {
+		*ret = o;
+		return EXIT_OK;
+	}
+	if (json_object_is_type(o, json_type_object))
+		(void)json_object_object_get_ex(o, "error", &error);
+	if (!json_object_is_type(error, json_type_string))
+		code = cli_fail(EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
+				cli->socket);
+	else
+		code = cli_fail(status == 404 ? not_found : EXIT_REFUSED, "%s",
+				json_object_get_string(error));
+	json_object_put(o);
+	return code;
+}
+
+static int ask(const struct cli *cli, const char *method, const char *path, const char *body,
+	       enum exit_code not_found, struct json_object **ret)
+{
+	struct buf reply;
+	long status;
+	int r;
+
+	buf_init(&reply, CLIENT_REPLY_MAX);
+	r = client_request(cli->socket, method, path, body, &status, &reply);
+	r = r < 0 ? fail_request(cli, r) : judge(cli, status, parse(&reply), not_found, ret);
+	buf_fini(&reply);
+	return r;
+}
+
+int cli_ask(const struct cli *cli, const char *method, const char *path, const char *body,
+	    struct json_object **ret)
+{
+	return ask(cli, method, path, body, EXIT_BAD_REPLY, ret);
+}
+
+int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
+	       const char *body, struct json_object **ret)
+{
+	struct buf path;
+	int r;
+
+	buf_init(&path, 16 * 1024);
+	r = buf_printf(&path, "/v1/vms/");
+	if (r == 0)
+		r = client_add_segment(&path, name);
+	if (r == 0)
+		r = buf_printf(&path, "%s", tail);
+	r = r < 0 ? cli_fail(EXIT_NO_VM, "There is no VM of such a long name.")
+		  : ask(cli, method, path.data, body, EXIT_NO_VM, ret);
+	buf_fini(&path);
+	return r;
+}
+
+int cli_print_json(struct json_object *o)
+{
+	const char *text = json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (!text)
+		return cli_fail(EXIT_BAD_REPLY, "out of memory.");
+	(void)puts(text);
+	return EXIT_OK;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cli.h - what the subcommands share: how they are called, asking the daemon
+ *
+ * Layer: cli (may include client, journal, policy, model, base).
+ * In:    the command line.
+ * Out:   text or JSON on standard output, one sentence on standard error, an exit code.
+ *
+ * One file per subcommand, and one row of the table in main.c.
+ */
+#ifndef BALLONET_CLI_CLI_H
+#define BALLONET_CLI_CLI_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+/* For scripts; they stand in the manual page, and one that was released does not change. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_REFUSED = 1,   /* refused, or a replay differs */
+	EXIT_USAGE = 2,	    /* called wrongly, or a file cannot be read */
+	EXIT_NO_DAEMON = 3, /* the daemon is not there, or may not be asked */
+	EXIT_NO_VM = 4,	    /* there is no such VM */
+	EXIT_BAD_REPLY = 5, /* what answers is not this daemon */
+};
+
+/* How the command line was called. */
+struct cli {
+	const char *socket;
+	bool json;
+	bool all;	      /* release */
+	bool dry_run;	      /* squeeze */
+	bool no_wait;	      /* squeeze */
+	const char *argument; /* the NAME or FILE; NULL: none */
+};
+
+/* Each prints what it has to say and returns an exit code. */
+int cmd_status(const struct cli *cli);
+int cmd_vm(const struct cli *cli);
+int cmd_why(const struct cli *cli);
+int cmd_squeeze(const struct cli *cli);
+int cmd_release(const struct cli *cli);
+int cmd_host(const struct cli *cli);
+
+/* Prints "ballonet: SENTENCE" to standard error; returns @code. */
+int cli_fail(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Asks the daemon. EXIT_OK with *ret an object (the caller's to put) when it
+ * did or will do what was asked; else says why it did not and returns the
+ * exit code.
+ */
+int cli_ask(const struct cli *cli, const char *method, const char *path, const char *body,
+	    struct json_object **ret);
+
+/* The same for /v1/vms/@name@tail. */
+int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
+	       const char *body, struct json_object **ret);
+
+/* Prints @o as JSON for people and programs. EXIT_OK, or EXIT_BAD_REPLY where it cannot. */
+int cli_print_json(struct json_object *o);
+
+#endif

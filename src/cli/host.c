@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * host.c - "ballonet host": the host and the daemon
+ *
+ * Layer: cli.
+ * In:    /v1/host.
+ * Out:   a line per figure; one that is not known has none.
+ */
+#include "base/num.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+static const struct out_row host_rows[] = {
+	{ "memory", "total_b", OUT_BYTES },
+	{ "available", "available_b", OUT_BYTES },
+	{ "some task waits for memory", "psi_some_avg10_ppm", OUT_SHARE },
+	{ "all tasks wait for memory", "psi_full_avg10_ppm", OUT_SHARE },
+	{ "VMs", "vms", OUT_COUNT },
+	{ "resident in VMs", "resident_total_b", OUT_BYTES },
+	{ "in balloons now", "balloon_total_b", OUT_BYTES },
+	{ "won by squeezes", "yield_total_b", OUT_BYTES },
+	{ "came back in 60 s", "return_total_b", OUT_BYTES },
+	{ "guardian alive", "guardian", OUT_YES_NO },
+	{ "dry run", "dry_run", OUT_YES_NO },
+	{ "ballonetd", "version", OUT_TEXT },
+};
+
+int cmd_host(const struct cli *cli)
+{
+	struct json_object *host;
+	int code;
+
+	code = cli_ask(cli, "GET", "/v1/host", NULL, &host);
+	if (code != EXIT_OK)
+		return code;
+	if (cli->json)
+		code = cli_print_json(host);
+	else
+		out_rows(host, host_rows, ARRAY_SIZE(host_rows));
+	json_object_put(host);
+	return code;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm.c - "ballonet vm NAME": all that is known of one VM
+ *
+ * Layer: cli.
+ * In:    /v1/vms/NAME.
+ * Out:   a line per figure; one that is not known has none.
+ */
+#include "base/num.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+#include <stdio.h>
+
+static const struct out_row vm_rows[] = {
+	{ "state", "state", OUT_TEXT },
+	{ "mode", "mode", OUT_TEXT },
+	{ "phase", "phase", OUT_TEXT },
+	{ "why", "why", OUT_TEXT },
+	{ "trouble", "trouble", OUT_TEXT },
+	{ "hint", "hint", OUT_TEXT },
+	{ "memory", "ram_b", OUT_BYTES },
+	{ "resident on the host", "resident_b", OUT_BYTES },
+	{ "measured by", "resident_source", OUT_TEXT },
+	{ "used by the guest", "used_b", OUT_BYTES },
+	{ "free in the guest", "free_b", OUT_BYTES },
+	{ "available in the guest", "available_b", OUT_BYTES },
+	{ "page cache", "cache_b", OUT_BYTES },
+	{ "statistics are old", "stats_age_us", OUT_SECONDS },
+	{ "balloon", "balloon_b", OUT_BYTES },
+	{ "stale", "stale_b", OUT_BYTES },
+	{ "cold cache", "cold_b", OUT_BYTES },
+	{ "expected of a squeeze", "expected_b", OUT_BYTES },
+	{ "reserve", "reserve_b", OUT_BYTES },
+	{ "calm", "calm", OUT_YES_NO },
+	{ "busy", "busy", OUT_YES_NO },
+	{ "balloon driver", "kind", OUT_TEXT },
+	{ "free page reporting", "reporting", OUT_TEXT },
+	{ "obstacles", "obstacles", OUT_LIST },
+	{ "squeezes", "squeezes", OUT_COUNT },
+	{ "won by squeezes", "yield_total_b", OUT_BYTES },
+	{ "came back in 60 s", "return_total_b", OUT_BYTES },
+	{ "process", "pid", OUT_COUNT },
+	{ "socket", "address", OUT_TEXT },
+};
+
+static const struct out_row squeeze_rows[] = {
+	{ "ended by", "stop", OUT_TEXT },
+	{ "largest balloon", "balloon_b", OUT_BYTES },
+	{ "resident before", "resident_before_b", OUT_BYTES },
+	{ "resident at the lowest", "resident_low_b", OUT_BYTES },
+	{ "stale expected", "stale_b", OUT_BYTES },
+	{ "cold cache expected", "cold_b", OUT_BYTES },
+	{ "freed at once", "freed_0s_b", OUT_BYTES },
+	{ "freed after 1 s", "freed_1s_b", OUT_BYTES },
+	{ "freed after 10 s", "freed_10s_b", OUT_BYTES },
+	{ "freed after 60 s", "freed_60s_b", OUT_BYTES },
+};
+
+int cmd_vm(const struct cli *cli)
+{
+	struct json_object *vm, *squeeze;
+	int code;
+
+	code = cli_ask_vm(cli, "GET", cli->argument, "", NULL, &vm);
+	if (code != EXIT_OK)
+		return code;
+	if (cli->json) {
+		code = cli_print_json(vm);
+	} else {
+		out_text(stdout, out_string(vm, "name"));
+		(void)putchar('\n');
+		out_rows(vm, vm_rows, ARRAY_SIZE(vm_rows));
+		squeeze = out_object(vm, "last_squeeze");
+		if (squeeze) {
+			(void)puts("last squeeze");
+			out_rows(squeeze, squeeze_rows, ARRAY_SIZE(squeeze_rows));
+		}
+	}
+	json_object_put(vm);
+	return code;
+}

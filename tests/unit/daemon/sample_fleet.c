@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sample_fleet.c - a fleet made by hand, for what shows fleets
+ *
+ * In:    nothing.
+ * Out:   a control_view over three VMs.
+ */
+#include "sample_fleet.h"
+
+#include "base/num.h"
+#include "policy/policy.h"
+#include "vmm/vmm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The connection of the VM that is down; never looked into. */
+#define DOWN_CONN ((struct vmm_conn *)(uintptr_t)0x10)
+
+/* Stands in for vmm/: the only thing of it that the control API asks. */
+const char *vmm_conn_trouble(const struct vmm_conn *conn)
+{
+	return conn == DOWN_CONN ? "The socket /run/weird is not there." : "";
+}
+
+static struct vm *add(struct sample *s, const char *name, const char *address)
+{
+	struct vm *vm;
+
+	assert_int_equal(fleet_add(&s->fleet, name, address, &vm), 0);
+	settings_init(&vm->settings);
+	policy_vm_init(&vm->history, &vm->settings);
+	return vm;
+}
+
+static void remember(struct vm *vm, uint64_t time_us, enum phase phase, enum reason reason)
+{
+	struct vm_recent *r = &vm->recent[vm->recent_n++ % VM_RECENT_MAX];
+
+	r->time_us = time_us;
+	r->decision = vm->decision;
+	r->decision.phase = phase;
+	r->decision.reason = reason;
+}
+
+static void make_facts(struct vm_facts *f, uint64_t now)
+{
+	f->state = VM_STATE_RUNNING;
+	f->device = TRI_YES;
+	f->reporting = TRI_NO;
+	f->resident_source = FOOTPRINT_CGROUP;
+	f->ram_b = fact_of(GIB, now);
+	f->actual_b = fact_of(GIB, now);
+	f->resident_b = fact_of(900 * MIB, now);
+	f->stats.taken_us = now;
+	f->stats.known = 0xff;
+	f->stats.tag[BALLOON_STAT_MEMTOT] = 980 * MIB;
+	f->stats.tag[BALLOON_STAT_MEMFREE] = 600 * MIB;
+	f->stats.tag[BALLOON_STAT_AVAIL] = 700 * MIB;
+	f->stats.tag[BALLOON_STAT_CACHES] = 120 * MIB;
+}
+
+static void make_known(struct sample *s)
+{
+	struct vm *vm = add(s, "db", "/run/db.qmp");
+	struct history *h = &vm->history;
+
+	make_facts(&vm->facts, SAMPLE_NOW_US - USEC_PER_SEC);
+	vm->pid = 4711;
+	vm->decided_us = SAMPLE_NOW_US - USEC_PER_SEC;
+	h->phase = PHASE_RESTING;
+	h->calm = TRI_YES;
+	h->busy = TRI_NO;
+	h->rest_until_us = SAMPLE_NOW_US + 30 * USEC_PER_SEC;
+	h->squeezes = 3;
+	h->yield_total_b = 1000 * MIB;
+	h->return_total_b = 100 * MIB;
+	h->done = (struct squeeze){
+		.start_us = SAMPLE_NOW_US - 90 * USEC_PER_SEC,
+		.end_us = SAMPLE_NOW_US - 80 * USEC_PER_SEC,
+		.stop = REASON_STOP_YIELD,
+		.size_b = 600 * MIB,
+		.balloon_b = 580 * MIB,
+		.stale_b = 550 * MIB,
+		.cold_b = 0,
+		.resident_before_b = 950 * MIB,
+		.resident_low_b = 400 * MIB,
+		.freed_b = { 550 * MIB, 540 * MIB, FIGURE_UNKNOWN, 530 * MIB },
+	};
+	vm->decision = (struct decision){
+		.vm_id = vm->id,
+		.phase = PHASE_RESTING,
+		.reason = REASON_REST,
+		.fig = { .resident_b = 900 * MIB,
+			 .available_b = 700 * MIB,
+			 .reserve_b = 96 * MIB,
+			 .stale_b = 400 * MIB,
+			 .cold_b = 90 * MIB,
+			 .expected_b = 490 * MIB,
+			 .need_b = 90 * MIB,
+			 .balloon_b = 0,
+			 .freed_b = 530 * MIB,
+			 .until_us = h->rest_until_us },
+	};
+	remember(vm, SAMPLE_NOW_US - 90 * USEC_PER_SEC, PHASE_INFLATING, REASON_BEGIN);
+	remember(vm, SAMPLE_NOW_US - 20 * USEC_PER_SEC, PHASE_RESTING, REASON_REST);
+	s->known = vm;
+}
+
+static void make_busy(struct sample *s)
+{
+	struct vm *vm = add(s, "b\xc3\xbcro 1", "/run/buero.qmp");
+	struct history *h = &vm->history;
+
+	make_facts(&vm->facts, SAMPLE_NOW_US);
+	vm->facts.actual_b.value = GIB - 300 * MIB;
+	vm->facts.reporting = TRI_YES;
+	vm->facts.obstacles = OBSTACLE_VFIO | OBSTACLE_HUGETLB;
+	vm->decided_us = SAMPLE_NOW_US;
+	h->phase = PHASE_INFLATING;
+	h->gives_back = 1;
+	h->now = (struct squeeze){
+		.start_us = SAMPLE_NOW_US - USEC_PER_SEC,
+		.balloon_b = 300 * MIB,
+		.resident_before_b = 900 * MIB,
+		.resident_low_b = 700 * MIB,
+		.freed_b = { FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN },
+	};
+	vm->decision.phase = PHASE_INFLATING;
+	vm->decision.reason = REASON_STEP;
+	s->busy = vm;
+}
+
+void sample_init(struct sample *s)
+{
+	memset(s, 0, sizeof(*s));
+	fleet_init(&s->fleet);
+	make_known(s);
+	s->down = add(s, SAMPLE_WEIRD, "/run/weird");
+	s->down->conn = DOWN_CONN;
+	make_busy(s);
+	s->host.total_b = fact_of(16 * GIB, SAMPLE_NOW_US);
+	s->host.available_b = fact_of(4 * GIB, SAMPLE_NOW_US);
+	s->host.psi_some_avg10_ppm = fact_of(12500, SAMPLE_NOW_US);
+	s->figures = (struct daemon_figures){
+		.start_us = 5,
+		.ticks = 10,
+		.vm_ticks = 30,
+		.targets = 7,
+		.targets_refused = 1,
+		.guardian = true,
+	};
+	s->view = (struct control_view){
+		.fleet = &s->fleet,
+		.host = &s->host,
+		.figures = &s->figures,
+	};
+}
+
+void sample_fini(struct sample *s)
+{
+	fleet_fini(&s->fleet);
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_control.c - the control API, asked by real connections to a real socket
+ *
+ * Client and server share one thread: the client's socket does not block, and
+ * the server is dispatched until the reply is whole.
+ */
+#include "daemon/control.h"
+
+#include "base/num.h"
+#include "sample_fleet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DEADLINE_MS 10000
+
+static char folder[64], path[100];
+static struct sample sample;
+static struct control *control;
+
+/* What was asked of the daemon. */
+static struct vm *asked_vm;
+static enum vm_request asked;
+
+static int on_request(void *userdata, struct vm *vm, enum vm_request request)
+{
+	assert_ptr_equal(userdata, &sample);
+	asked_vm = vm;
+	asked = request;
+	return 0;
+}
+
+static uint64_t on_now(void *userdata)
+{
+	(void)userdata;
+	return SAMPLE_NOW_US;
+}
+
+static const struct control_ops ops = { .request = on_request, .now = on_now };
+
+static int set_up(void **state)
+{
+	(void)state;
+	asked_vm = NULL;
+	asked = REQUEST_NONE;
+	sample_init(&sample);
+	(void)snprintf(folder, sizeof(folder), "/tmp/ballonet-control-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/run/control.sock", folder);
+	assert_int_equal(control_new(path, &sample.view, &ops, &sample, &control), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char run[80];
+
+	(void)state;
+	control_free(control);
+	control = NULL;
+	sample_fini(&sample);
+	(void)snprintf(run, sizeof(run), "%s/run", folder);
+	assert_int_equal(rmdir(run), 0); /* the socket is gone */
+	assert_int_equal(rmdir(folder), 0);
+	return 0;
+}
+
+static int dial(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Sends @n bytes and returns all that comes back until the server closes; freed by the caller. */
+static char *exchange(int fd, const char *bytes, size_t n)
+{
+	uint64_t end = now_ms() + DEADLINE_MS;
+	char *reply = calloc(1, MIB);
+	size_t len = 0;
+
+	assert_non_null(reply);
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = control_fd(control), .events = POLLIN },
+					 { .fd = fd, .events = POLLIN } };
+		ssize_t sent = n ? send(fd, bytes, n, MSG_NOSIGNAL) : 0, got;
+
+		if (sent > 0) {
+			bytes += sent;
+			n -= (size_t)sent;
+		}
+		if (poll(fds, 2, control_timeout_us(control) ? 20 : 0) < 0)
+			fail();
+		control_dispatch(control);
+		got = recv(fd, reply + len, MIB - len - 1, 0);
+		if (got == 0 || (got < 0 && errno == ECONNRESET))
+			break;
+		if (got > 0)
+			len += (size_t)got;
+		if (now_ms() > end)
+			fail_msg("no end of the reply: %s", reply);
+	}
+	(void)close(fd);
+	return reply;
+}
+
+/* One request; returns the status, and the body in *ret where that is not NULL. */
+static int ask(const char *method, const char *url, const char *body, char **ret)
+{
+	char request[4096], *reply, *at;
+	int status, n;
+
+	n = snprintf(
+		request, sizeof(request),
+		"%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+		method, url, body ? strlen(body) : 0, body ? body : "");
+	assert_true(n > 0 && (size_t)n < sizeof(request));
+	reply = exchange(dial(), request, (size_t)n);
+	if (sscanf(reply, "HTTP/1.1 %d ", &status) != 1)
+		fail_msg("no status: %s", reply);
+	at = strstr(reply, "\r\n\r\n");
+	assert_non_null(at);
+	if (ret)
+		*ret = strdup(at + 4);
+	free(reply);
+	return status;
+}
+
+/* The same where the body must be JSON. */
+static struct json_object *ask_json(const char *method, const char *url, const char *body, int want)
+{
+	struct json_object *o;
+	char *text;
+	int status = ask(method, url, body, &text);
+
+	if (status != want)
+		fail_msg("%s %s: %d %s", method, url, status, text);
+	o = json_tokener_parse(text);
+	if (!o)
+		fail_msg("no JSON: %s", text);
+	free(text);
+	return o;
+}
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+	struct json_object *value = NULL;
+
+	(void)json_object_object_get_ex(o, key, &value);
+	return value ? json_object_get_string(value) : "";
+}
+
+/* Is it refused with @status and a sentence that contains @part? */
+static void refused(const char *method, const char *url, const char *body, int status,
+		    const char *part)
+{
+	struct json_object *o = ask_json(method, url, body, status);
+
+	if (!strstr(text_of(o, "error"), part))
+		fail_msg("'%s' is not in '%s'", part, text_of(o, "error"));
+	json_object_put(o);
+	assert_null(asked_vm);
+}
+
+static void vms_are_listed_and_found_by_name(void **state)
+{
+	struct json_object *o, *list;
+
+	(void)state;
+	o = ask_json("GET", "/v1/vms", NULL, 200);
+	assert_true(json_object_object_get_ex(o, "vms", &list));
+	assert_int_equal(json_object_array_length(list), 3);
+	json_object_put(o);
+	o = ask_json("GET", "/v1/vms/db", NULL, 200);
+	assert_string_equal(text_of(o, "name"), "db");
+	json_object_put(o);
+	o = ask_json("GET", "/v1/vms/db/why", NULL, 200);
+	assert_string_equal(text_of(o, "reason"), "rest");
+	json_object_put(o);
+	o = ask_json("GET", "/v1/host", NULL, 200);
+	assert_string_equal(text_of(o, "vms"), "3");
+	json_object_put(o);
+}
+
+static void names_are_percent_decoded(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("GET", "/v1/vms/b%C3%BCro%201", NULL, 200);
+	assert_string_equal(text_of(o, "name"), "b\xc3\xbcro 1");
+	json_object_put(o);
+	o = ask_json("GET", "/v1/vms/we%22ir%5cd%0A%1B%5B31m%FF/why", NULL, 200);
+	assert_string_equal(text_of(o, "name"), SAMPLE_WEIRD_CLEAN);
+	json_object_put(o);
+	refused("GET", "/v1/vms/a%2Fb", NULL, 404, "no VM called 'a/b'");
+	refused("GET", "/v1/vms/db%", NULL, 404, "no such path");
+	refused("GET", "/v1/vms/db%zz", NULL, 404, "no such path");
+	refused("GET", "/v1/vms/db%00x", NULL, 404, "no such path");
+}
+
+static void what_is_not_there_is_404_and_the_wrong_method_405(void **state)
+{
+	char *reply;
+
+	(void)state;
+	refused("GET", "/v1/vms/nobody", NULL, 404, "no VM called 'nobody'");
+	refused("GET", "/v1/vms/db/nothing", NULL, 404, "no such path");
+	refused("GET", "/v1/vms/", NULL, 404, "no such path");
+	refused("GET", "/v2", NULL, 404, "no such path");
+	refused("POST", "/v1/vms/nobody/squeeze", NULL, 404, "no VM called 'nobody'");
+	refused("DELETE", "/v1/vms/db", NULL, 405, "another method");
+	refused("GET", "/v1/vms/db/squeeze", NULL, 405, "another method");
+	reply = exchange(dial(), "PUT /v1/host HTTP/1.0\r\n\r\n", 25);
+	assert_non_null(strstr(reply, " 405 "));
+	assert_non_null(strstr(reply, "Allow: GET, HEAD\r\n"));
+	free(reply);
+	assert_int_equal(ask("HEAD", "/v1/vms", NULL, NULL), 200);
+}
+
+static void metrics_are_text(void **state)
+{
+	char *text;
+
+	(void)state;
+	assert_int_equal(ask("GET", "/metrics", NULL, &text), 200);
+	assert_non_null(strstr(text, "\n# TYPE ballonet_vm_up gauge\n"));
+	free(text);
+}
+
+static void the_list_of_routes_is_served(void **state)
+{
+	char *text;
+
+	(void)state;
+	assert_int_equal(ask("GET", "/", NULL, &text), 200);
+	assert_non_null(strstr(text, "/v1/vms/NAME/squeeze"));
+	free(text);
+}
+
+static void a_squeeze_is_accepted_and_asked_for(void **state)
+{
+	struct json_object *o = ask_json("POST", "/v1/vms/db/squeeze", NULL, 202);
+
+	(void)state;
+	assert_string_equal(text_of(o, "accepted"), "true");
+	assert_string_equal(text_of(o, "name"), "db");
+	assert_ptr_equal(asked_vm, sample.known);
+	assert_int_equal(asked, REQUEST_SQUEEZE);
+	json_object_put(o);
+	/* statistics that are old are asked for anew */
+	sample.known->facts.stats.taken_us = 1;
+	json_object_put(ask_json("POST", "/v1/vms/db/squeeze", "{\"dry_run\":false}", 202));
+}
+
+static void a_dry_run_says_what_would_be_done_and_asks_for_nothing(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("POST", "/v1/vms/db/squeeze", "{\"dry_run\":true}", 200);
+	assert_string_equal(text_of(o, "would_squeeze"), "true");
+	assert_non_null(strstr(text_of(o, "sentence"), "It would free about"));
+	json_object_put(o);
+	sample.known->settings.mode = MODE_OFF;
+	o = ask_json("POST", "/v1/vms/db/squeeze", "{\"dry_run\":true}", 200);
+	assert_string_equal(text_of(o, "would_squeeze"), "false");
+	assert_string_equal(text_of(o, "reason"), "mode-off");
+	json_object_put(o);
+	assert_null(asked_vm);
+}
+
+static void a_squeeze_that_cannot_be_is_refused_with_its_reason(void **state)
+{
+	static const char url[] = "/v1/vms/db/squeeze";
+	struct json_object *o;
+
+	(void)state;
+	refused("POST", "/v1/vms/b%C3%BCro%201/squeeze", NULL, 409, "under way already");
+	refused("POST", "/v1/vms/we%22ir%5Cd%0A%1B%5B31m%FF/squeeze", NULL, 409, "no connection");
+	sample.known->settings.mode = MODE_OFF;
+	refused("POST", url, NULL, 409, "mode is off");
+	sample.known->settings.mode = MODE_OBSERVE;
+	refused("POST", url, NULL, 409, "only observed");
+	sample.known->settings.mode = MODE_SQUEEZE;
+	sample.known->facts.state = VM_STATE_PAUSED;
+	refused("POST", url, NULL, 409, "paused");
+	sample.known->facts.state = VM_STATE_RUNNING;
+	sample.known->facts.obstacles = OBSTACLE_VFIO;
+	refused("POST", url, NULL, 409, "VFIO");
+	sample.known->facts.obstacles = 0;
+	sample.figures.dry_run = true;
+	refused("POST", url, NULL, 409, "--dry-run");
+	o = ask_json("POST", url, NULL, 409);
+	assert_string_equal(text_of(o, "reason"), "dry-run");
+	json_object_put(o);
+}
+
+static void a_release_is_accepted_in_any_phase_and_mode(void **state)
+{
+	(void)state;
+	json_object_put(ask_json("POST", "/v1/vms/b%C3%BCro%201/release", NULL, 202));
+	assert_ptr_equal(asked_vm, sample.busy);
+	assert_int_equal(asked, REQUEST_RELEASE);
+	sample.known->settings.mode = MODE_OFF;
+	json_object_put(ask_json("POST", "/v1/vms/db/release", NULL, 202));
+	assert_ptr_equal(asked_vm, sample.known);
+	asked_vm = NULL;
+	refused("POST", "/v1/vms/we%22ir%5Cd%0A%1B%5B31m%FF/release", NULL, 409, "no connection");
+	sample.figures.dry_run = true;
+	refused("POST", "/v1/vms/db/release", NULL, 409, "--dry-run");
+}
+
+static void a_body_that_is_not_what_it_must_be_is_400(void **state)
+{
+	static const char *const bodies[] = {
+		"{",
+		"[]",
+		"true",
+		"{\"dry_run\":1}",
+		"{\"dryrun\":true}",
+		"dry_run=true",
+		"{\"dry_run\":{\"a\":{\"b\":{\"c\":{}}}}}",
+		"\xff",
+		"{\"dry_run\":true}x",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bodies); i++)
+		refused("POST", "/v1/vms/db/squeeze", bodies[i], 400, "The body must be");
+}
+
+static void a_body_that_is_too_large_is_413(void **state)
+{
+	static const char head[] = "POST /v1/vms/db/squeeze HTTP/1.1\r\nHost: x\r\n"
+				   "Connection: close\r\nContent-Length: 100000\r\n\r\n";
+	size_t n = strlen(head);
+	char *request = calloc(1, n + 100001), *reply;
+
+	(void)state;
+	assert_non_null(request);
+	memcpy(request, head, n);
+	memset(request + n, ' ', 100000);
+	reply = exchange(dial(), request, n + 100000);
+	assert_non_null(strstr(reply, " 413 "));
+	assert_null(asked_vm);
+	free(reply);
+	free(request);
+}
+
+static void a_path_that_is_too_long_is_414(void **state)
+{
+	char url[2000];
+
+	(void)state;
+	memset(url, 'a', sizeof(url) - 1);
+	url[sizeof(url) - 1] = '\0';
+	memcpy(url, "/v1/vms/", 8);
+	refused("GET", url, NULL, 414, "too long");
+}
+
+static void garbage_costs_only_its_own_connection(void **state)
+{
+	static const char *const garbage[] = {
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET /v1/vms HTTP/9.9\r\n\r\n",
+		"POST /v1/vms/db/squeeze HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+		"POST /v1/vms/db/squeeze HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		"chunked\r\n\r\nzz\r\n",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(garbage); i++) {
+		int fd = dial();
+		char *reply;
+
+		assert_int_equal(send(fd, garbage[i], strlen(garbage[i]), MSG_NOSIGNAL),
+				 strlen(garbage[i]));
+		assert_int_equal(shutdown(fd, SHUT_WR), 0); /* else it waits for more */
+		reply = exchange(fd, NULL, 0);
+		assert_null(strstr(reply, " 200 "));
+		free(reply);
+		assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+	}
+	assert_null(asked_vm);
+}
+
+static void a_client_that_leaves_in_the_middle_does_no_harm(void **state)
+{
+	static const char half[] =
+		"POST /v1/vms/db/squeeze HTTP/1.1\r\nContent-Length: 10\r\n\r\n{";
+	int fd = dial();
+
+	(void)state;
+	assert_int_equal(send(fd, half, strlen(half), MSG_NOSIGNAL), strlen(half));
+	control_dispatch(control);
+	(void)close(fd);
+	control_dispatch(control);
+	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+	assert_null(asked_vm);
+}
+
+static void silent_clients_leave_room_for_others_up_to_the_limit(void **state)
+{
+	int fd[60];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = dial();
+		control_dispatch(control);
+	}
+	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+	for (i = 0; i < ARRAY_SIZE(fd); i++)
+		(void)close(fd[i]);
+}
+
+static void an_idle_connection_is_timed(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	control_dispatch(control);
+	control_dispatch(control);
+	assert_true(control_timeout_us(control) <= 30 * USEC_PER_SEC);
+	(void)close(fd);
+}
+
+static void the_socket_is_for_owner_and_group_only(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+}
+
+static void a_socket_in_use_is_refused_and_a_dead_one_replaced(void **state)
+{
+	struct control *second = NULL;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	(void)state;
+	assert_int_equal(control_new(path, &sample.view, &ops, &sample, &second), -EADDRINUSE);
+	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+
+	control_free(control);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	(void)close(fd);
+	assert_int_equal(control_new(path, &sample.view, &ops, &sample, &control), 0);
+	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+}
+
+static void a_path_that_cannot_be_listened_on_is_an_error(void **state)
+{
+	struct control *second = NULL;
+	char other[120];
+	int fd;
+
+	(void)state;
+	memset(other, 'a', sizeof(other) - 1);
+	other[0] = '/';
+	other[sizeof(other) - 1] = '\0';
+	assert_int_equal(control_new(other, &sample.view, &ops, &sample, &second), -ENAMETOOLONG);
+	(void)snprintf(other, sizeof(other), "%s/a/b/c", folder);
+	assert_int_equal(control_new(other, &sample.view, &ops, &sample, &second), -ENOENT);
+	(void)snprintf(other, sizeof(other), "%s/file", folder);
+	fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(control_new(other, &sample.view, &ops, &sample, &second), -EEXIST);
+	assert_int_equal(unlink(other), 0); /* it was left alone */
+}
+
+static void a_socket_that_somebody_replaced_is_left_to_them(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	control_free(control);
+	control = NULL;
+	assert_int_equal(unlink(path), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(vms_are_listed_and_found_by_name),
+		TEST(names_are_percent_decoded),
+		TEST(what_is_not_there_is_404_and_the_wrong_method_405),
+		TEST(metrics_are_text),
+		TEST(the_list_of_routes_is_served),
+		TEST(a_squeeze_is_accepted_and_asked_for),
+		TEST(a_dry_run_says_what_would_be_done_and_asks_for_nothing),
+		TEST(a_squeeze_that_cannot_be_is_refused_with_its_reason),
+		TEST(a_release_is_accepted_in_any_phase_and_mode),
+		TEST(a_body_that_is_not_what_it_must_be_is_400),
+		TEST(a_body_that_is_too_large_is_413),
+		TEST(a_path_that_is_too_long_is_414),
+		TEST(garbage_costs_only_its_own_connection),
+		TEST(a_client_that_leaves_in_the_middle_does_no_harm),
+		TEST(silent_clients_leave_room_for_others_up_to_the_limit),
+		TEST(an_idle_connection_is_timed),
+		TEST(the_socket_is_for_owner_and_group_only),
+		TEST(a_socket_in_use_is_refused_and_a_dead_one_replaced),
+		TEST(a_path_that_cannot_be_listened_on_is_an_error),
+		TEST(a_socket_that_somebody_replaced_is_left_to_them),
+	};
+
+	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}
