@@ -60,6 +60,7 @@ static void begin_machine(struct qmp *q)
 	q->machine_pid = q->conn.pid;
 	q->conn.facts = (struct vm_facts){ .boots = boots };
 	q->interval_known = false;
+	q->reset_us = 0;
 }
 
 /* Forgets what belonged to the stream. */
@@ -247,7 +248,9 @@ static void take_msg(struct qmp *q, const struct qmp_msg *msg, uint64_t now_us)
 		take_answer(q, msg, now_us);
 		break;
 	}
-	if (q->state == QMP_SETUP && q->nasked == 0 && !q->failed && !qmp_setup_step(q, now_us))
+	if (q->state != QMP_SETUP || q->nasked || q->failed || q->conn.removed)
+		return;
+	if (!qmp_setup_step(q, now_us))
 		qmp_enter(q, QMP_UP, now_us);
 }
 
@@ -299,6 +302,12 @@ static void qmp_writable(struct vmm_conn *conn, uint64_t now_us)
 	settle(qmp_of(conn), now_us);
 }
 
+static void fail_ungreeted(struct qmp *q)
+{
+	qmp_fail(q, "no greeting: another client holds this QMP socket; "
+		    "give ballonetd one of its own (or QEMU itself is stopped)");
+}
+
 static void qmp_start(struct vmm_conn *conn, uint64_t now_us)
 {
 	struct qmp *q = qmp_of(conn);
@@ -307,7 +316,7 @@ static void qmp_start(struct vmm_conn *conn, uint64_t now_us)
 	if (r == 0)
 		qmp_enter(q, QMP_GREETING, now_us);
 	else if (r == -EAGAIN)
-		qmp_fail(q, "QEMU does not accept connections");
+		fail_ungreeted(q); /* earlier attempts still wait in the backlog */
 	else
 		qmp_fail(q, "cannot connect: %s", strerror(-r));
 	settle(q, now_us);
@@ -323,8 +332,7 @@ static void qmp_timeout(struct vmm_conn *conn, uint64_t now_us)
 		return;
 	}
 	if (q->state == QMP_GREETING && now_us >= q->since_us + QMP_GREETING_US)
-		qmp_fail(q, "no greeting: another client holds this QMP socket; "
-			    "give ballonetd one of its own (or QEMU itself is stopped)");
+		fail_ungreeted(q);
 	else if (q->nasked && now_us >= q->asked[q->first].at_us + QMP_COMMAND_US)
 		qmp_fail(q, "QEMU did not answer %s within %u s",
 			 qmp_cmd_name(q->asked[q->first].cmd),

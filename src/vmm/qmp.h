@@ -96,9 +96,10 @@ struct qmp {
 	/* the machine */
 	pid_t machine_pid; /* the process that the facts are of */
 	enum vm_state vm_state;
-	char *path;	 /* of the device, as JSON text; NULL: none */
-	char *ask_stats; /* the whole request, because it is sent so often */
-	bool list_error; /* "no device" is not certain */
+	uint64_t reset_us; /* when the guest was last reset; 0: not since it is known */
+	char *path;	   /* of the device, as JSON text; NULL: none */
+	char *ask_stats;   /* the whole request, because it is sent so often */
+	bool list_error;   /* "no device" is not certain */
 
 	/* guest-stats-polling-interval */
 	bool interval_known;

@@ -383,6 +383,7 @@ static int event_reset(struct qmp *q, const struct qmp_msg *msg, uint64_t now_us
 {
 	(void)event_wakeup(q, msg, now_us);
 	facts_of(q)->boots++;
+	q->reset_us = now_us;
 	facts_of(q)->stats.known = 0; /* QEMU keeps the figures of the boot before */
 	emit_up(q, VMM_EVENT_STATE);
 	return 0;

@@ -62,7 +62,8 @@ static void take(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us
 		if (q->have_last)
 			taken_us = u64_max(taken_us, q->last_asked_us);
 		facts->taken_us = taken_us;
-		facts->known = stats->known;
+		facts->known =
+			taken_us >= q->reset_us ? stats->known : 0; /* else of the boot before */
 		memcpy(facts->tag, stats->tag, sizeof(facts->tag));
 	}
 	q->have_last = true;
@@ -89,7 +90,8 @@ void qmp_interval_found(struct qmp *q, uint64_t found_s, uint64_t now_us)
 	q->interval_known = true;
 	q->set_s = found_s;
 	q->calm_s = q->found_s ? q->found_s : vmm_poll_s(q->conn.vmm);
-	qmp_set_interval(q, q->calm_s, now_us);
+	if (!q->conn.removed)
+		qmp_set_interval(q, q->calm_s, now_us);
 }
 
 static void toggle(struct qmp *q, uint64_t now_us)

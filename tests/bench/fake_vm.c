@@ -157,7 +157,7 @@ static void answer_known(struct fake_vm *vm, const char *line, uint64_t wall_s, 
 
 void fake_vm_answer(struct fake_vm *vm, const char *line, uint64_t wall_s, struct buf *out)
 {
-	if (vm->error_for && strstr(line, vm->error_for))
+	if (vm->error_for && strstr(line, vm->error_for) && !(vm->spare && strstr(line, vm->spare)))
 		(void)buf_printf(out,
 				 "{\"error\": {\"class\": \"%s\", \"desc\": \"no such thing\"}}"
 				 "\r\n",

@@ -34,6 +34,7 @@ struct fake_vm {
 	uint64_t asked;		 /* times the guest was asked for statistics */
 	uint64_t sent;		 /* times the statistics were read */
 	const char *error_for;	 /* a part of the requests that are answered by an error */
+	const char *spare;	 /* ... unless this is a part of them */
 	const char *error_class; /* "GenericError" where NULL */
 	const char *answer_for;	 /* a part of the requests that are answered by ... */
 	const char *answer;	 /* ... this, whatever it is */

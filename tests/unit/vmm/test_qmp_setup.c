@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_qmp_setup.c - coming up, going down, and everything that can go wrong in between
+ */
+#include "world.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define QMP_RETRY_TEST_US (300 * USEC_PER_MSEC) /* the first retry is over */
+
+static void assert_trouble(const struct peer *p, const char *part)
+{
+	if (!strstr(vmm_conn_trouble(p->conn), part))
+		fail_msg("\"%s\" does not say \"%s\"", vmm_conn_trouble(p->conn), part);
+}
+
+static void assert_down(const struct peer *p, const char *trouble)
+{
+	assert_int_equal(peer_facts(p).state, VM_STATE_DOWN);
+	assert_trouble(p, trouble);
+}
+
+static void first_facts_are_known_when_it_is_up(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+	struct vm_facts f = peer_facts(p);
+
+	(void)state;
+	assert_int_equal(f.state, VM_STATE_RUNNING);
+	assert_int_equal(f.device, TRI_YES);
+	assert_int_equal(f.reporting, TRI_NO);
+	assert_true(f.ram_b.known && f.ram_b.value == GIB && f.ram_b.taken_us == w->now_us);
+	assert_true(f.actual_b.known && f.actual_b.value == GIB);
+	assert_int_equal(f.boots, 0);
+	assert_int_equal(f.target_error, 0);
+	assert_string_equal(vmm_conn_name(p->conn), "guest");
+	assert_string_equal(vmm_conn_address(p->conn), p->path);
+	assert_string_equal(vmm_conn_trouble(p->conn), "");
+	assert_int_equal(vmm_conn_pid(p->conn), getpid());
+	assert_ptr_equal(vmm_conn_userdata(p->conn), p);
+	world_free(w);
+}
+
+static void device_is_found_wherever_it_is(void **state)
+{
+	static const char *const paths[] = { "\"/machine/peripheral/balloon0\"",
+					     "\"/machine/peripheral-anon/device[0]\"" };
+	enum fake_place place;
+
+	(void)state;
+	for (place = FAKE_PERIPHERAL; place <= FAKE_ANON; place++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w);
+
+		p->vm.place = place;
+		p->vm.reporting = true;
+		world_run(w);
+		assert_int_equal(peer_facts(p).device, TRI_YES);
+		assert_int_equal(peer_facts(p).reporting, TRI_YES);
+		peer_forget(p);
+		assert_int_equal(vmm_poll(p->conn, w->now_us), 0);
+		world_run(w);
+		assert_int_equal(peer_count(p, paths[place]), 1);
+		world_free(w);
+	}
+}
+
+static void vm_without_device_is_up_and_says_so(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->vm.place = FAKE_NOWHERE;
+	world_run(w);
+	assert_int_equal(p->events[VMM_EVENT_UP], 1);
+	assert_int_equal(peer_facts(p).device, TRI_NO);
+	assert_int_equal(vmm_poll(p->conn, w->now_us), -ENODEV);
+	assert_int_equal(vmm_refresh(p->conn, w->now_us), -ENODEV);
+	assert_int_equal(peer_count(p, "qom-get"), 0);
+	world_free(w);
+}
+
+static void paused_vm_is_known_to_be_paused(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->vm.paused = true;
+	world_run(w);
+	assert_int_equal(peer_facts(p).state, VM_STATE_PAUSED);
+	peer_say(p, "{\"event\": \"RESUME\"}");
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_int_equal(p->events[VMM_EVENT_STATE], 1);
+	world_free(w);
+}
+
+static void a_refused_command_costs_one_figure_only(void **state)
+{
+	static const char *const refused[] = {
+		"query-status",
+		"query-name",
+		"peripheral\"",
+		"anon\"",
+		"query-memory",
+		"query-balloon",
+		"reporting",
+		"\"guest-stats\"",
+		"qom-get\",\"arguments\":{\"path\":\"/machine/"
+		"peripheral/balloon0\",\"property\":"
+		"\"guest-stats-p",
+		"qom-set",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(refused); i++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w);
+		struct vm_facts f;
+
+		p->vm.error_for = refused[i];
+		p->vm.interval_s = i == 9 ? 0 : 5; /* only a missing one is set */
+		world_run(w);
+		f = peer_facts(p);
+		assert_int_equal(p->events[VMM_EVENT_UP], 1);
+		assert_int_equal(f.state, i == 0 ? VM_STATE_PAUSED : VM_STATE_RUNNING);
+		assert_int_equal(f.device, i == 2 ? TRI_UNKNOWN : TRI_YES);
+		assert_int_equal(f.reporting, i == 6 || i == 2 ? TRI_UNKNOWN : TRI_NO);
+		assert_int_equal(f.actual_b.known, i != 5);
+		assert_true(f.ram_b.known && f.ram_b.value == GIB);
+		assert_int_equal(f.stats.known != 0, i != 2 && i != 7 && i != 9);
+		if (i != 1 && i != 6)
+			assert_trouble(p, "no such thing");
+		world_free(w);
+	}
+}
+
+static void refused_negotiation_costs_the_connection(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->vm.error_for = "qmp_capabilities";
+	world_run(w);
+	assert_int_equal(p->events[VMM_EVENT_UP], 0);
+	assert_down(p, "QEMU refused to talk: no such thing");
+	world_free(w);
+}
+
+static void all_commands_refused_is_survived(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+	struct vm_facts f;
+
+	(void)state;
+	p->vm.error_for = "q"; /* query, qom: and the negotiation */
+	world_run(w);
+	assert_int_equal(p->events[VMM_EVENT_UP], 0);
+	p->vm.error_for = "{\"execute\":\"q";
+	p->vm.spare = "qmp_capabilities";
+	world_pass(w, QMP_RETRY_TEST_US);
+	f = peer_facts(p);
+	assert_int_equal(p->events[VMM_EVENT_UP], 1);
+	assert_int_equal(f.state, VM_STATE_PAUSED);
+	assert_int_equal(f.device, TRI_UNKNOWN);
+	assert_false(f.ram_b.known);
+	assert_false(f.actual_b.known);
+	world_free(w);
+}
+
+static void an_answer_of_the_wrong_shape_costs_the_connection(void **state)
+{
+	static const struct {
+		const char *request, *answer, *says;
+	} wrong[] = {
+		{ "qmp_capabilities", "{\"return\": 1}", "qmp_capabilities" },
+		{ "query-status", "{\"return\": {\"status\": 7}}", "query-status" },
+		{ "query-name", "{\"return\": []}", "query-name" },
+		{ "peripheral\"", "{\"return\": {}}", "qom-list /machine/peripheral" },
+		{ "anon\"", "{\"return\": [7]}", "qom-list /machine/peripheral-anon" },
+		{ "anon\"", "{\"return\": [{\"name\": \"x\"}]}", "qom-list" },
+		{ "query-memory", "{\"return\": {\"base-memory\": -1}}", "query-memory" },
+		{ "query-memory", "{\"return\": {\"base-memory\": 1, \"plugged-memory\": \"1\"}}",
+		  "query-memory" },
+		{ "query-balloon", "{\"return\": {\"actual\": -5}}", "query-balloon" },
+		{ "query-balloon", "{\"return\": {\"actual\": 1.5}}", "query-balloon" },
+		{ "reporting", "{\"return\": \"yes\"}", "free-page-reporting" },
+		{ "guest-stats-polling", "{\"return\": -1}", "guest-stats-polling-interval" },
+		{ "guest-stats-polling", "{\"return\": []}", "guest-stats-polling-interval" },
+		{ "\"guest-stats\"", "{\"return\": {}}", "guest-stats" },
+		{ "\"guest-stats\"", "{\"return\": {\"last-update\": 5, \"stats\": []}}",
+		  "guest-stats" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w), *other = world_add(w);
+
+		p->vm.answer_for = wrong[i].request;
+		p->vm.answer = wrong[i].answer;
+		world_run(w);
+		assert_int_equal(p->events[VMM_EVENT_UP], 0);
+		assert_down(p, wrong[i].says);
+		assert_down(p, "makes no sense");
+		assert_int_equal(peer_facts(other).state, VM_STATE_RUNNING);
+		p->vm.answer_for = NULL; /* it was repaired */
+		world_pass(w, QMP_RETRY_TEST_US);
+		assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+		assert_string_equal(vmm_conn_trouble(p->conn), "");
+		world_free(w);
+	}
+}
+
+static void garbage_costs_only_its_own_connection(void **state)
+{
+	static const char nul[] = "{\"event\": \"STOP\"}\0x\n";
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} garbage[] = {
+#define BYTES(s) { s, sizeof(s) - 1 }
+		BYTES("hello\n"),
+		BYTES("\x00\x01\x02\xff\n"),
+		BYTES("7\n"),
+		BYTES("[]\n"),
+		BYTES("null\n"),
+		BYTES("{}\n"),
+		BYTES("{\"event\": 7}\n"),
+		BYTES("{\"event\": \"X\", \"return\": {}}\n"),
+		BYTES("{\"event\": \"caf\xc3\"}\n"), /* not UTF-8 */
+		BYTES("{\"event\": \"STOP\"} {}\n"),
+		BYTES("{\"event\": \"STOP\"\n"),
+		BYTES("{'event': 'STOP'}\n"),
+		BYTES("{\"error\": {\"class\": \"X\"}}\n"),
+		BYTES("{\"error\": \"X\"}\n"),
+		BYTES("{\"return\": {}}\n"),				     /* not asked */
+		BYTES("{\"error\": {\"class\": \"X\", \"desc\": \"Y\"}}\n"), /* nor this */
+		BYTES("{\"QMP\": {}}\n"),				     /* twice */
+		BYTES("{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": -1}}\n"),
+		BYTES("{\"event\": \"BALLOON_CHANGE\"}\n"),
+		BYTES("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+		      "\"a\":"
+		      "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}\n"),
+		{ nul, sizeof(nul) - 1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(garbage); i++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w), *other = world_add(w);
+
+		world_run(w);
+		peer_say_raw(p, garbage[i].bytes, garbage[i].len);
+		assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+		assert_int_equal(peer_facts(p).state, VM_STATE_DOWN);
+		assert_true(vmm_conn_trouble(p->conn)[0]);
+		assert_int_equal(p->client, -1);
+		assert_int_equal(other->events[VMM_EVENT_DOWN], 0);
+		world_pass(w, QMP_RETRY_TEST_US);
+		assert_int_equal(p->events[VMM_EVENT_UP], 2);
+		world_free(w);
+	}
+}
+
+static void blank_lines_are_passed_over(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	peer_say_raw(p, "\n\r\n", 3);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0);
+	world_free(w);
+}
+
+static void lines_may_come_byte_by_byte(void **state)
+{
+	static const char line[] = "{\"event\": \"STOP\"}\r\n";
+	struct peer *p;
+	struct world *w = world_one(&p);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(line) - 1; i++) {
+		assert_int_equal(p->events[VMM_EVENT_STATE], 0);
+		peer_say_raw(p, line + i, 1);
+	}
+	assert_int_equal(p->events[VMM_EVENT_STATE], 1);
+	world_free(w);
+}
+
+static void endless_line_costs_only_its_own_connection(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w), *other = world_add(w);
+
+	(void)state;
+	world_run(w);
+	p->taken = 0;
+	p->flood = 100 * MIB;
+	p->flood_byte = 'x';
+	assert_int_equal(vmm_poll(other->conn, w->now_us), 0);
+	world_run(w);
+	assert_down(p, "a line from QEMU is longer than 1024 KiB");
+	assert_true(p->taken < 2 * MIB);
+	assert_int_equal(other->events[VMM_EVENT_STATS], 1);
+	assert_int_equal(other->events[VMM_EVENT_DOWN], 0);
+	world_free(w);
+}
+
+static void flood_does_not_make_others_late(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w), *other = world_add(w);
+	unsigned int rounds;
+
+	(void)state;
+	world_run(w);
+	p->flood = 16 * MIB; /* of whole events, which are legal */
+	for (rounds = 0; rounds < 20; rounds++) {
+		other->events[VMM_EVENT_STATS] = 0;
+		assert_int_equal(vmm_poll(other->conn, w->now_us), 0);
+		world_step(w); /* the request */
+		world_step(w); /* the answer */
+		assert_int_equal(other->events[VMM_EVENT_STATS], 1);
+		assert_true(p->flood);
+	}
+	world_run(w);
+	assert_int_equal(p->flood, 0);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0); /* it lost nothing */
+	world_free(w);
+}
+
+static void silence_instead_of_a_greeting_is_explained(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->no_greeting = true;
+	world_pass(w, 2 * USEC_PER_SEC - 1);
+	assert_int_equal(p->accepted, 1);
+	assert_true(p->client >= 0);
+	assert_string_equal(vmm_conn_trouble(p->conn), "");
+	world_pass(w, 1);
+	assert_int_equal(p->client, -1);
+	assert_down(p, "no greeting: another client holds this QMP socket; "
+		       "give ballonetd one of its own");
+	assert_int_equal(p->requests, 0); /* nothing may be sent before the greeting */
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0);
+	world_free(w);
+}
+
+static void socket_that_another_client_holds_is_taken_over_when_it_leaves(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->deaf = true; /* QEMU serves one client at a time: the second waits in the backlog */
+	world_pass(w, 5 * USEC_PER_SEC);
+	assert_trouble(p, "no greeting: another client holds this QMP socket");
+	p->deaf = false;
+	world_pass(w, 5 * USEC_PER_SEC);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_string_equal(vmm_conn_trouble(p->conn), "");
+	world_free(w);
+}
+
+static void half_a_line_costs_the_connection_at_the_deadline(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w), *other = world_add(w);
+
+	(void)state;
+	world_run(w);
+	p->mute = true;
+	assert_int_equal(vmm_poll(p->conn, w->now_us), 0);
+	peer_say_raw(p, "{\"return\": {\"stats\"", 19);
+	world_pass(w, 5 * USEC_PER_SEC - 1);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_int_equal(vmm_poll(other->conn, w->now_us), 0);
+	world_pass(w, 1);
+	assert_down(p, "QEMU did not answer qom-get guest-stats within 5 s");
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+	assert_int_equal(other->events[VMM_EVENT_STATS], 1);
+	assert_int_equal(vmm_poll(p->conn, w->now_us), -ENOTCONN);
+	assert_int_equal(vmm_refresh(p->conn, w->now_us), -ENOTCONN);
+	assert_int_equal(vmm_set_target(p->conn, GIB, w->now_us), -ENOTCONN);
+	assert_int_equal(vmm_conn_pid(p->conn), 0);
+	vmm_calm(p->conn, w->now_us);
+	p->mute = false;
+	world_pass(w, QMP_RETRY_TEST_US);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING); /* the half line is forgotten */
+	world_free(w);
+}
+
+static void every_command_has_a_deadline(void **state)
+{
+	static const char *const silent[] = {
+		"qmp_capabilities", "query-status",    "query-name",	"peripheral\"",
+		"anon\"",	    "query-memory",    "query-balloon", "reporting",
+		"polling-interval", "\"guest-stats\"",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(silent); i++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w);
+
+		p->vm.answer_for = silent[i];
+		p->vm.answer = ""; /* a blank line: no answer, and none to what follows */
+		world_run(w);
+		p->mute = true;
+		world_pass(w, 5 * USEC_PER_SEC - 1);
+		assert_true(p->client >= 0 || p->events[VMM_EVENT_UP] == 0);
+		world_pass(w, 1);
+		assert_int_equal(peer_facts(p).state, VM_STATE_DOWN);
+		assert_int_equal(p->events[VMM_EVENT_UP], 0);
+		world_free(w);
+	}
+}
+
+static void stopped_qemu_costs_only_its_own_connection(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w), *other = world_add(w);
+	unsigned int i;
+
+	(void)state;
+	world_run(w);
+	p->deaf = true; /* SIGSTOP */
+	for (i = 0; i < 60; i++) {
+		uint64_t asked_us = w->now_us;
+
+		(void)vmm_poll(p->conn, w->now_us);
+		assert_int_equal(vmm_poll(other->conn, w->now_us), 0);
+		world_run(w);
+		assert_int_equal(other->events[VMM_EVENT_STATS], i + 1);
+		assert_int_equal(other->event_us[VMM_EVENT_STATS], asked_us);
+		world_pass(w, USEC_PER_SEC);
+	}
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+	p->deaf = false; /* SIGCONT */
+	world_pass(w, 35 * USEC_PER_SEC);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	world_free(w);
+}
+
+static void reconnects_with_growing_waits(void **state)
+{
+	static const uint64_t wait_ms[] = { 250,  500,	 1000,	2000,  4000,
+					    8000, 16000, 30000, 30000, 30000 };
+	struct peer *p;
+	struct world *w = world_one(&p);
+	size_t i;
+
+	(void)state;
+	world_pass(w, 31 * USEC_PER_SEC);
+	p->greeting = "no\n";
+	peer_hang_up(p);
+	world_run(w);
+	assert_down(p, "QEMU closed the connection");
+	for (i = 0; i < ARRAY_SIZE(wait_ms); i++) {
+		assert_int_equal(p->accepted, 1 + i);
+		world_pass(w, wait_ms[i] * USEC_PER_MSEC - 1);
+		assert_int_equal(p->accepted, 1 + i);
+		world_pass(w, 1);
+		assert_int_equal(p->accepted, 2 + i);
+	}
+	p->greeting = NULL;
+	world_pass(w, 30 * USEC_PER_SEC);
+	assert_int_equal(p->events[VMM_EVENT_UP], 2);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+	world_free(w);
+}
+
+static void one_that_fails_as_soon_as_it_is_up_is_not_hurried_after(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		if (peer_facts(p).state != VM_STATE_DOWN)
+			peer_say(p, "garbage");
+		world_pass(w, USEC_PER_SEC);
+	}
+	assert_in_range(p->accepted, 7, 10);
+	world_free(w);
+}
+
+static void missing_socket_is_waited_for(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	peer_die(p);
+	world_pass(w, USEC_PER_SEC);
+	assert_down(p, "cannot connect: No such file or directory");
+	peer_listen(p);
+	world_pass(w, 2 * USEC_PER_SEC);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	world_free(w);
+}
+
+static void shutdown_is_told_before_the_connection_ends(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	peer_say(p, "{\"event\": \"POWERDOWN\"}");
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	peer_say(p, "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true}}");
+	assert_int_equal(p->events[VMM_EVENT_SHUTDOWN], 1);
+	assert_int_equal(peer_facts(p).state, VM_STATE_PAUSED);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0);
+	peer_die(p);
+	world_run(w);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+	assert_true(peer_facts(p).ram_b.known); /* the last facts known */
+	world_free(w);
+}
+
+static void events_change_the_state(void **state)
+{
+	static const struct {
+		const char *event;
+		enum vm_state now;
+	} rows[] = {
+		{ "STOP", VM_STATE_PAUSED },	{ "RESUME", VM_STATE_RUNNING },
+		{ "SUSPEND", VM_STATE_PAUSED }, { "WAKEUP", VM_STATE_RUNNING },
+		{ "STOP", VM_STATE_PAUSED },	{ "RESUME", VM_STATE_RUNNING },
+	};
+	struct peer *p;
+	struct world *w = world_one(&p);
+	char line[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		(void)snprintf(line, sizeof(line), "{\"event\": \"%s\"}", rows[i].event);
+		peer_say(p, line);
+		assert_int_equal(peer_facts(p).state, rows[i].now);
+		assert_int_equal(p->events[VMM_EVENT_STATE], i + 1);
+	}
+	p->vm.paused = true; /* a suspended guest that was paused too */
+	peer_say(p, "{\"event\": \"SUSPEND\"}");
+	peer_say(p, "{\"event\": \"WAKEUP\"}");
+	assert_int_equal(peer_facts(p).state, VM_STATE_PAUSED);
+	world_free(w);
+}
+
+static void unplugged_device_is_noticed(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	peer_say(p, "{\"event\": \"DEVICE_DELETED\", \"data\": "
+		    "{\"path\": \"/machine/peripheral/balloon\"}}");
+	peer_say(p, "{\"event\": \"DEVICE_DELETED\", \"data\": {}}");
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0);
+	p->vm.place = FAKE_NOWHERE;
+	peer_say(p, "{\"event\": \"DEVICE_DELETED\", \"data\": "
+		    "{\"path\": \"/machine/peripheral/balloon0\"}}");
+	world_pass(w, QMP_RETRY_TEST_US);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_int_equal(peer_facts(p).device, TRI_NO);
+	world_free(w);
+}
+
+static void hostile_names_are_tidied_and_escaped(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+
+	(void)state;
+	p->vm.answer_for = "peripheral\"";
+	p->vm.answer = "{\"return\": [{\"name\": \"a\\\"},\\n{\\\"\", "
+		       "\"type\": \"child<virtio-balloon-pci>\"}]}";
+	(void)snprintf(p->vm.name, sizeof(p->vm.name), "a\\nb\\u0007");
+	world_run(w);
+	assert_int_equal(p->events[VMM_EVENT_UP], 1);
+	assert_string_equal(vmm_conn_name(p->conn), "a?b?");
+	peer_forget(p);
+	assert_int_equal(vmm_poll(p->conn, w->now_us), 0);
+	world_run(w);
+	assert_int_equal(p->requests, 1); /* no second command was smuggled in */
+	assert_int_equal(peer_count(p, "/a\\\"},\\n{\\\"\""), 1);
+	world_free(w);
+}
+
+static void device_with_an_endless_name_is_refused(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+	char answer[512], name[256];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	(void)snprintf(
+		answer, sizeof(answer),
+		"{\"return\": [{\"name\": \"%s\", \"type\": \"child<virtio-balloon-pci>\"}]}",
+		name);
+	p->vm.answer_for = "peripheral\"";
+	p->vm.answer = answer;
+	world_run(w);
+	assert_down(p, "makes no sense");
+	world_free(w);
+}
+
+static void bad_addresses_are_refused(void **state)
+{
+	struct world *w = world_new();
+	struct vmm_conn *conn;
+	char path[200];
+
+	(void)state;
+	memset(path, 'p', sizeof(path) - 1);
+	path[108] = '\0';
+	assert_int_equal(vmm_add(w->vmm, VMM_QMP, path, NULL, 0, &conn), -EINVAL);
+	assert_int_equal(vmm_add(w->vmm, VMM_QMP, "", NULL, 0, &conn), -EINVAL);
+	assert_int_equal(vmm_add(w->vmm, (enum vmm_kind)7, "/x", NULL, 0, &conn), -EINVAL);
+	assert_int_equal(vmm_deadline(w->vmm), UINT64_MAX);
+	vmm_remove(NULL);
+	world_free(w);
+}
+
+static void remove_this(struct peer *p, enum vmm_event event)
+{
+	if (event == VMM_EVENT_STATE)
+		vmm_remove(p->conn);
+}
+
+static void connection_may_be_removed_from_within_an_event(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	w->on_event = remove_this;
+	peer_say(p, "{\"event\": \"STOP\"}\r\n{\"event\": \"RESUME\"}\r\nrubbish");
+	assert_int_equal(p->events[VMM_EVENT_STATE], 1); /* none comes after that */
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 0);
+	assert_int_equal(p->client, -1);
+	world_pass(w, 60 * USEC_PER_SEC);
+	assert_int_equal(p->accepted, 1);
+	world_free(w);
+}
+
+static void remove_down(struct peer *p, enum vmm_event event)
+{
+	if (event == VMM_EVENT_DOWN)
+		vmm_remove(p->conn);
+}
+
+static void connection_may_be_removed_when_it_goes_down(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	w->on_event = remove_down;
+	peer_die(p);
+	world_pass(w, 60 * USEC_PER_SEC);
+	assert_int_equal(p->events[VMM_EVENT_DOWN], 1);
+	assert_int_equal(vmm_deadline(w->vmm), UINT64_MAX);
+	world_free(w);
+}
+
+static void connection_may_be_removed_in_every_state(void **state)
+{
+	unsigned int steps;
+
+	(void)state;
+	for (steps = 0; steps < 12; steps++) {
+		struct world *w = world_new();
+		struct peer *p = world_add(w);
+		unsigned int i;
+
+		for (i = 0; i < steps; i++)
+			world_step(w);
+		vmm_remove(p->conn);
+		world_pass(w, 60 * USEC_PER_SEC);
+		assert_int_equal(p->client, -1);
+		assert_in_range(p->accepted, 0, 1);
+		assert_int_equal(p->vm.interval_s, 0);
+		world_free(w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_facts_are_known_when_it_is_up),
+		cmocka_unit_test(device_is_found_wherever_it_is),
+		cmocka_unit_test(vm_without_device_is_up_and_says_so),
+		cmocka_unit_test(paused_vm_is_known_to_be_paused),
+		cmocka_unit_test(a_refused_command_costs_one_figure_only),
+		cmocka_unit_test(refused_negotiation_costs_the_connection),
+		cmocka_unit_test(all_commands_refused_is_survived),
+		cmocka_unit_test(an_answer_of_the_wrong_shape_costs_the_connection),
+		cmocka_unit_test(garbage_costs_only_its_own_connection),
+		cmocka_unit_test(blank_lines_are_passed_over),
+		cmocka_unit_test(lines_may_come_byte_by_byte),
+		cmocka_unit_test(endless_line_costs_only_its_own_connection),
+		cmocka_unit_test(flood_does_not_make_others_late),
+		cmocka_unit_test(silence_instead_of_a_greeting_is_explained),
+		cmocka_unit_test(socket_that_another_client_holds_is_taken_over_when_it_leaves),
+		cmocka_unit_test(half_a_line_costs_the_connection_at_the_deadline),
+		cmocka_unit_test(every_command_has_a_deadline),
+		cmocka_unit_test(stopped_qemu_costs_only_its_own_connection),
+		cmocka_unit_test(reconnects_with_growing_waits),
+		cmocka_unit_test(one_that_fails_as_soon_as_it_is_up_is_not_hurried_after),
+		cmocka_unit_test(missing_socket_is_waited_for),
+		cmocka_unit_test(shutdown_is_told_before_the_connection_ends),
+		cmocka_unit_test(events_change_the_state),
+		cmocka_unit_test(unplugged_device_is_noticed),
+		cmocka_unit_test(hostile_names_are_tidied_and_escaped),
+		cmocka_unit_test(device_with_an_endless_name_is_refused),
+		cmocka_unit_test(bad_addresses_are_refused),
+		cmocka_unit_test(connection_may_be_removed_from_within_an_event),
+		cmocka_unit_test(connection_may_be_removed_when_it_goes_down),
+		cmocka_unit_test(connection_may_be_removed_in_every_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
