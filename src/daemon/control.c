@@ -376,6 +376,21 @@ static const struct route *find_route(const char *method, const char *url, char 
 	return NULL;
 }
 
+/* The VM called @name, or shown as @name because its own is no UTF-8. */
+static struct vm *find_vm(const struct fleet *fleet, const char *name)
+{
+	struct vm *vm = fleet_find(fleet, name);
+	char shown[VM_NAME_MAX];
+	size_t i;
+
+	for (i = 0; !vm && i < fleet->n; i++) {
+		view_text(fleet->vm[i]->name, shown, sizeof(shown));
+		if (strcmp(shown, name) == 0)
+			vm = fleet->vm[i];
+	}
+	return vm;
+}
+
 /* Fills in *ret; returns the Allow header, or NULL. */
 static const char *respond(struct control *c, const char *method, const char *url,
 			   const struct request *req, struct answer *ret)
@@ -399,7 +414,7 @@ static const char *respond(struct control *c, const char *method, const char *ur
 		return NULL;
 	}
 	if (name[0])
-		vm = fleet_find(c->view->fleet, name);
+		vm = find_vm(c->view->fleet, name);
 	if (name[0] && !vm) {
 		char clean[VM_NAME_MAX];
 
