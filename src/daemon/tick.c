@@ -109,7 +109,7 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 		vm->pid = vmm_conn_pid(vm->conn);
 	if (!vm->pid)
 		return;
-	r = footprint_new(t->roots, vm->pid, &vm->footprint);
+	r = footprint_new(t->roots, &t->footprints, vm->pid, &vm->footprint);
 	if (r < 0) {
 		log_warning("footprint vm=%s pid=%d error=%s", vm->name, (int)vm->pid,
 			    strerror(-r));

@@ -16,6 +16,7 @@
 #include "daemon/fleet.h"
 #include "daemon/guardian.h"
 
+#include "host/footprint.h"
 #include "host/roots.h"
 #include "journal/writer.h"
 #include "model/snapshot.h"
@@ -30,6 +31,7 @@ struct tick {
 	struct journal *journal;   /* NULL: none is kept */
 	struct guardian *guardian; /* NULL: it is not there, so nothing inflates */
 
+	struct footprint_budget footprints;
 	struct host_facts host;
 	uint64_t host_us; /* when it was read; 0: never */
 

@@ -44,9 +44,19 @@ struct footprint {
 	size_t nmemfd;
 	struct fact smaps_b;
 	uint64_t smaps_next_us; /* not read again before */
+	struct footprint_budget *budget;
 };
 
-int footprint_new(const struct host_roots *roots, pid_t pid, struct footprint **ret)
+/* Keeps count of those who share the budget for smaps. */
+static void set_source(struct footprint *fp, enum footprint_source source)
+{
+	fp->budget->sharers -= fp->source == FOOTPRINT_SMAPS;
+	fp->budget->sharers += source == FOOTPRINT_SMAPS;
+	fp->source = source;
+}
+
+int footprint_new(const struct host_roots *roots, struct footprint_budget *budget, pid_t pid,
+		  struct footprint **ret)
 {
 	struct footprint *fp;
 	int r;
@@ -55,6 +65,7 @@ int footprint_new(const struct host_roots *roots, pid_t pid, struct footprint **
 	if (!fp)
 		return -ENOMEM;
 	fp->roots = *roots;
+	fp->budget = budget;
 	fp->cgroup = CGROUP_NONE;
 	r = process_init(roots->proc, pid, &fp->process);
 	if (r < 0) {
@@ -69,6 +80,7 @@ void footprint_free(struct footprint *fp)
 {
 	if (!fp)
 		return;
+	set_source(fp, FOOTPRINT_NONE);
 	cgroup_fini(&fp->cgroup);
 	process_fini(&fp->process);
 	free(fp);
@@ -175,7 +187,9 @@ static int measure_smaps(struct footprint *fp, uint64_t now_us, bool force, stru
 	if (r < 0)
 		return r;
 	fp->smaps_b = resident_b;
-	fp->smaps_next_us = u64_add_sat(now_us, u64_mul_sat(took_us, FOOTPRINT_SMAPS_REST));
+	fp->smaps_next_us =
+		u64_add_sat(now_us, u64_mul_sat(u64_mul_sat(took_us, FOOTPRINT_SMAPS_REST),
+						fp->budget->sharers));
 	*ret_b = resident_b;
 	return 0;
 }
@@ -212,9 +226,9 @@ static void choose(struct footprint *fp, uint64_t now_us)
 	if (!(memfd && hugetlb) &&
 	    cgroup_open_own(fp->roots.cgroup, &fp->process, &fp->cgroup) == 0 &&
 	    cgroup_usage(&fp->cgroup, &bytes) == 0)
-		fp->source = FOOTPRINT_CGROUP;
+		set_source(fp, FOOTPRINT_CGROUP);
 	else
-		fp->source = memfd ? FOOTPRINT_MEMFD : FOOTPRINT_SMAPS;
+		set_source(fp, memfd ? FOOTPRINT_MEMFD : FOOTPRINT_SMAPS);
 }
 
 int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b,

@@ -11,8 +11,9 @@
  *    without the page cache of files. Two preads.
  * 2. FOOTPRINT_MEMFD: allocated blocks of the memory files that hold the
  *    guest's RAM. A stat for each.
- * 3. FOOTPRINT_SMAPS: smaps_rollup, which walks page tables: read again only
- *    when FOOTPRINT_SMAPS_REST times its last duration went by, or by force.
+ * 3. FOOTPRINT_SMAPS: smaps_rollup, which walks page tables (70-105 ms for
+ *    4 GiB): read again only when FOOTPRINT_SMAPS_REST times its last duration
+ *    went by, times the number of VMs that need it; or by force.
  * hugetlb is charged to no memory cgroup: for such a VM 2 comes before 1.
  */
 #ifndef BALLONET_HOST_FOOTPRINT_H
@@ -26,22 +27,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A hundred durations of rest for one of work: at most 1 % of a core. */
-#define FOOTPRINT_SMAPS_REST 100
+/* Durations of rest for one of work: all VMs together take at most 1/4 % of a core. */
+#define FOOTPRINT_SMAPS_REST 400
+
+/* What the footprints of a host share; begin with a zeroed one. */
+struct footprint_budget {
+	uint64_t sharers; /* VMs that are measured by smaps */
+};
 
 /*
  * How often the source is chosen again: somebody may have joined the cgroup,
  * or memory may have been plugged in. Seldom, for it looks at every open file.
  */
-#define FOOTPRINT_CHOOSE_US UINT64_C(60000000)
+#define FOOTPRINT_CHOOSE_US UINT64_C(600000000)
 
 /* Smaller memory files are not the RAM of a guest but sound buffers, logs and the like. */
 #define FOOTPRINT_MEMFD_MIN_B (UINT64_C(32) << 20)
 
 struct footprint;
 
-/* @roots is used for as long as the footprint lives. 0, -ESRCH, -ENOMEM or -errno. */
-int footprint_new(const struct host_roots *roots, pid_t pid, struct footprint **ret);
+/* @roots and @budget are used for as long as the footprint lives. 0, -ESRCH, -ENOMEM or -errno. */
+int footprint_new(const struct host_roots *roots, struct footprint_budget *budget, pid_t pid,
+		  struct footprint **ret);
 
 /* Takes NULL. */
 void footprint_free(struct footprint *fp);

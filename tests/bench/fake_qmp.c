@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fake_qmp.c - many fake QEMUs, each behind a socket of its own
+ * fake_qmp.c - many fake QEMUs, each in a process of its own behind a socket
  *
  * In:    a folder and a number.
  * Out:   sockets FOLDER/vm-0001.qmp ... that speak QMP; the line "ready".
  *
  * Like QEMU it serves one client per socket: a second one waits, unaccepted.
- * It exists to measure the daemon, so it is to be cheap itself.
+ * It exists to measure the daemon, so it is to be cheap itself; but what the
+ * daemon reads of a VM's process must cost it what it does in the world.
  */
 #include "base/buf.h"
 #include "base/num.h"
 #include "fake_vm.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -54,13 +57,13 @@ static void watch(int epoll_fd, int op, int fd, uint64_t what)
 }
 
 /* What an epoll event is about: twice the server's number, plus one for its client. */
-static void server_init(struct fleet *f, size_t i, const char *folder)
+static void server_init(struct fleet *f, size_t i, size_t number, const char *folder)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct server *s = &f->server[i];
 	char name[32];
 
-	(void)snprintf(name, sizeof(name), "vm-%04zu", i + 1);
+	(void)snprintf(name, sizeof(name), "vm-%04zu", number);
 	fake_vm_init(&s->vm, name, RAM_B);
 	s->client = -1;
 	buf_init(&s->in, LINE_MAX_B);
@@ -182,31 +185,60 @@ static void run(struct fleet *f)
 	}
 }
 
-int main(int argc, char **argv)
+/* The life of one fake QEMU; @ready_fd hears a byte when it listens. */
+static void be(size_t number, const char *folder, int ready_fd)
 {
-	struct fleet f = { 0 };
-	struct rlimit lim;
-	size_t i;
+	struct fleet f = { .n = 1 };
 
-	f.n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-	if (f.n < 1 || f.n > SERVERS_MAX) {
-		fprintf(stderr, "usage: %s FOLDER NUMBER\n", argv[0]);
-		return 2;
-	}
-	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) { /* two sockets per server */
-		lim.rlim_cur = lim.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &lim);
-	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	f.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	f.server = calloc(f.n, sizeof(*f.server));
 	buf_init(&f.out, LINE_MAX_B);
 	if (f.epoll_fd < 0 || !f.server) {
+		perror("fake_qmp");
+		exit(1);
+	}
+	server_init(&f, 0, number, folder);
+	if (write(ready_fd, "", 1) != 1)
+		exit(1);
+	(void)close(ready_fd);
+	run(&f);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i, n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	int ready[2];
+	char byte;
+
+	if (n < 1 || n > SERVERS_MAX) {
+		fprintf(stderr, "usage: %s FOLDER NUMBER\n", argv[0]);
+		return 2;
+	}
+	if (pipe2(ready, O_CLOEXEC) < 0) {
 		perror(argv[0]);
 		return 1;
 	}
-	for (i = 0; i < f.n; i++)
-		server_init(&f, i, argv[1]);
+	for (i = 1; i <= n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0) {
+			perror(argv[0]);
+			return 1;
+		}
+		if (pid == 0) {
+			(void)close(ready[0]);
+			be(i, argv[1], ready[1]);
+		}
+	}
+	(void)close(ready[1]);
+	for (i = 0; i < n; i++)
+		if (read(ready[0], &byte, 1) != 1) {
+			fprintf(stderr, "%s: not all of them listen\n", argv[0]);
+			return 1;
+		}
 	printf("ready\n");
 	(void)fflush(stdout);
-	run(&f);
+	for (;;)
+		(void)pause();
 }

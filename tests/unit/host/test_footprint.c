@@ -29,6 +29,7 @@
 struct world {
 	struct tree t;
 	struct host_roots roots;
+	struct footprint_budget budget;
 	struct footprint *fp;
 };
 
@@ -36,13 +37,14 @@ struct world {
 static void world_init(struct world *w)
 {
 	tree_init(&w->t);
+	w->budget = (struct footprint_budget){ 0 };
 	w->roots = (struct host_roots){ .proc = w->t.fd, .cgroup = w->t.fd };
 	tree_put_stat(&w->t, 7, "q", 'S', 1, 1, 100);
 	tree_put(&w->t, "7/status", "RssAnon: 1000 kB\n");
 	tree_put(&w->t, "7/cgroup", "0::/vm\n");
 	tree_link(&w->t, "7/fd/0", "/dev/null");
 	tree_put(&w->t, "7/smaps_rollup", "Rss: 100 kB\n");
-	assert_int_equal(footprint_new(&w->roots, 7, &w->fp), 0);
+	assert_int_equal(footprint_new(&w->roots, &w->budget, 7, &w->fp), 0);
 }
 
 static void world_fini(struct world *w)
@@ -56,6 +58,26 @@ static void put_cgroup(struct world *w)
 	tree_put(&w->t, "vm/memory.current", "5000\n");
 	tree_put(&w->t, "vm/memory.stat", "file 1000\nshmem 300\n");
 	tree_put(&w->t, "vm/cgroup.procs", "7\n");
+}
+
+static void those_who_need_smaps_share_one_budget(void **state)
+{
+	enum footprint_source source;
+	struct footprint *other;
+	struct world w;
+	struct fact f;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(w.budget.sharers, 0);
+	assert_int_equal(footprint_new(&w.roots, &w.budget, 7, &other), 0);
+	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(footprint_read(other, 1000, false, &f, &source), 0);
+	assert_int_equal(source, FOOTPRINT_SMAPS);
+	assert_int_equal(w.budget.sharers, 2);
+	footprint_free(other);
+	assert_int_equal(w.budget.sharers, 1);
+	world_fini(&w);
 }
 
 static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
@@ -172,8 +194,8 @@ static void a_process_that_ends_or_is_replaced_is_gone(void **state)
 	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), -ESRCH);
 	tree_put_stat(&w.t, 7, "q", 'Z', 1, 1, 100);
 	assert_int_equal(footprint_read(w.fp, 1001, true, &f, &source), -ESRCH);
-	assert_int_equal(footprint_new(&w.roots, 7, &none), -ESRCH);
-	assert_int_equal(footprint_new(&w.roots, 8, &none), -ESRCH);
+	assert_int_equal(footprint_new(&w.roots, &w.budget, 7, &none), -ESRCH);
+	assert_int_equal(footprint_new(&w.roots, &w.budget, 8, &none), -ESRCH);
 	assert_null(none);
 	footprint_free(NULL);
 	world_fini(&w);
@@ -236,6 +258,7 @@ static void real_roots(struct host_roots *roots)
 
 static struct fact measure_child(const struct load *load, enum footprint_source *ret_source)
 {
+	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
 	struct fact f, gone;
@@ -243,7 +266,7 @@ static struct fact measure_child(const struct load *load, enum footprint_source 
 
 	real_roots(&roots);
 	pid = child_start(load);
-	assert_int_equal(footprint_new(&roots, pid, &fp), 0);
+	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
 	assert_int_equal(footprint_read(fp, 1000, false, &f, ret_source), 0);
 	child_stop(pid);
 	assert_int_equal(footprint_read(fp, 1001, false, &gone, ret_source), -ESRCH);
@@ -301,6 +324,7 @@ static void memory_is_not_kept_alive_by_measuring_it(void **state)
 {
 	struct load load = { .memfd_size = MUCH, .memfd_touched = MUCH };
 	enum footprint_source source;
+	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
 	struct fact f;
@@ -311,7 +335,7 @@ static void memory_is_not_kept_alive_by_measuring_it(void **state)
 	(void)state;
 	real_roots(&roots);
 	pid = child_start(&load);
-	assert_int_equal(footprint_new(&roots, pid, &fp), 0);
+	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
 	assert_int_equal(footprint_read(fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_MEMFD);
 	for (fd = 0; fd < 64; fd++) { /* no fd of ours is the memfd */
@@ -330,6 +354,7 @@ static void memory_is_not_kept_alive_by_measuring_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(those_who_need_smaps_share_one_budget),
 		cmocka_unit_test(smaps_is_the_last_resort_and_is_read_at_a_bounded_rate),
 		cmocka_unit_test(a_cgroup_of_its_own_comes_first_and_is_always_fresh),
 		cmocka_unit_test(the_source_is_chosen_again_after_a_while),

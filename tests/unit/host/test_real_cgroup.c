@@ -126,6 +126,7 @@ static void proceed(int go, int ready)
 static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **state)
 {
 	enum footprint_source source;
+	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
 	struct fact before, after;
@@ -137,7 +138,7 @@ static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **s
 	pid = child_start(MUCH, MUCH, &go, &ready);
 	put("cgroup.procs", pid);
 	proceed(go, ready);
-	assert_int_equal(footprint_new(&roots, pid, &fp), 0);
+	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
 	assert_int_equal(footprint_read(fp, 1000, false, &before, &source), 0);
 	assert_int_equal(source, FOOTPRINT_CGROUP);
 	/* kernel memory (page tables, inodes, per-CPU stock) is counted too */
@@ -158,6 +159,7 @@ static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **s
 static void a_real_cgroup_that_is_shared_is_not_used(void **state)
 {
 	enum footprint_source source;
+	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
 	struct fact f;
@@ -172,7 +174,7 @@ static void a_real_cgroup_that_is_shared_is_not_used(void **state)
 		put("cgroup.procs", pid[i]);
 		proceed(go[i], ready[i]);
 	}
-	assert_int_equal(footprint_new(&roots, pid[0], &fp), 0);
+	assert_int_equal(footprint_new(&roots, &budget, pid[0], &fp), 0);
 	assert_int_equal(footprint_read(fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	footprint_free(fp);
