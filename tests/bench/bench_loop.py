@@ -30,8 +30,6 @@ GOAL_US_PER_TICK = 30
 GOAL_CORE_PERCENT = 1
 GOAL_RESIDENT_MIB = 32
 START_DEADLINE_S = 60
-# a QEMU has 30 to 60 open files, and the daemon looks through those of a VM's process
-SERVERS_OF_A_PROCESS = 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Daemon:
         self.control = folder / "control.sock"
         config = folder / f"ballonet-{interval_s}.yaml"
         config.write_text(f"control: {self.control}\njournal: {folder}/journal.jsonl\n"
-                          f"discover: false\nsockets: [\"{folder}/*/*.qmp\"]\n"
+                          f"discover: false\nsockets: [\"{folder}/*.qmp\"]\n"
                           f"defaults:\n  interval: {interval_s}s\n", encoding="ascii")
         self.log = folder / f"daemon-{interval_s}.log"
         self.process = Process("ballonetd", [BUILD / "src/daemon/ballonetd", "--config", config],
@@ -98,26 +96,19 @@ class Daemon:
 
 
 @contextmanager
-def servers(folder: Path, count: int) -> Iterator[None]:
-    """@count fake QMP servers, all listening, a few to a process."""
-    processes = []
+def servers(folder: Path, count: int) -> Iterator[Process]:
+    """@count fake QMP servers, all listening."""
+    log = folder / "fake_qmp.log"
+    process = Process("fake_qmp", [BUILD / "tests/bench/fake_qmp", folder, str(count)], log)
     try:
-        for first in range(0, count, SERVERS_OF_A_PROCESS):
-            place = folder / f"{first:05}"
-            place.mkdir()
-            number = min(SERVERS_OF_A_PROCESS, count - first)
-            processes.append(Process("fake_qmp", [BUILD / "tests/bench/fake_qmp", place,
-                                                  str(number)], place / "log"))
-        for process in processes:
-            wait_for("fake_qmp to listen",
-                     lambda process=process: process.returncode is not None
-                     or "ready" in process.log.read_text(), START_DEADLINE_S)
-            if process.returncode is not None:
-                raise RuntimeError(f"fake_qmp ended: {process.log.read_text()[-2000:]}")
-        yield
+        wait_for("fake_qmp to listen",
+                 lambda: process.returncode is not None or "ready" in log.read_text(),
+                 START_DEADLINE_S)
+        if process.returncode is not None:
+            raise RuntimeError(f"fake_qmp ended: {log.read_text()[-2000:]}")
+        yield process
     finally:
-        for process in processes:
-            process.stop(signal.SIGTERM)
+        process.stop(signal.SIGTERM)
 
 
 @contextmanager
