@@ -148,6 +148,16 @@ static void no_reply_at_all_is_refused(void **state)
 	assert_int_equal(exchange("x", "", 1, &status), -EPROTO);
 }
 
+static void a_daemon_that_does_not_answer_is_left_in_the_end(void **state)
+{
+	int listener = listen_here(); /* connects, and is never accepted */
+	long status;
+
+	(void)state;
+	assert_int_equal(client_request(path, "GET", "/", NULL, &status, &reply), -ETIMEDOUT);
+	(void)close(listener);
+}
+
 static void nobody_there_is_told_apart(void **state)
 {
 	char longer[200];
@@ -189,6 +199,7 @@ int main(void)
 		TEST(what_is_no_http_is_refused),
 		TEST(a_reply_cut_in_the_middle_is_refused),
 		TEST(no_reply_at_all_is_refused),
+		TEST(a_daemon_that_does_not_answer_is_left_in_the_end),
 		TEST(nobody_there_is_told_apart),
 		TEST(a_name_becomes_one_segment_of_a_path),
 	};
