@@ -76,7 +76,7 @@ def mirror(suite: str) -> str:
 
 def _fetch(source: Source, folder: Path) -> None:
     """Fills @folder with vmlinuz and modules/RELEASE/."""
-    apt = _private_apt(source, folder / "apt")
+    apt = private_apt(source, folder / "apt")
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     debs, tree = folder / "debs", folder / "tree"
     debs.mkdir()
@@ -95,7 +95,7 @@ def _fetch(source: Source, folder: Path) -> None:
         shutil.rmtree(scrap)
 
 
-def _private_apt(source: Source, root: Path) -> list[str]:
+def private_apt(source: Source, root: Path) -> list[str]:
     """Options that make apt work below @root, with one suite in its sources."""
     for sub in ("lists/partial", "archives/partial"):
         (root / sub).mkdir(parents=True)

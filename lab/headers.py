@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a module is built with: the headers of a laboratory kernel, unpacked and never installed.
+
+In:  a series, as lab/kernels.py knows it.
+Out: the folder for `make -C`, kept in the cache; module(series) builds guest/ and gives ballonet.ko.
+
+Debian's header packages expect to lie in /usr/src. Here their Makefiles find each other by their own
+place, `vmlinux` is dropped (it asks for pahole, and nothing of ours needs BTF), and a tool that was
+linked with a newer C library than this machine's gets that library beside it.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.cache import BUILD, ROOT, cached, locked
+from lab.kernels import SERIES, Source, kernel, private_apt
+
+GUEST = ROOT / "guest"
+SHARED = ROOT / "include" / "ballonet"
+PART = re.compile(r"linux-(?:headers|kbuild)-[\w.+-]+")
+# a suite whose C library runs the tools of a series that this machine's cannot
+LIBC_SUITE = {"7": "trixie"}
+# what the packages were built with is not always here; one compiler serves all
+MAKE = ("CC=gcc", "HOSTCC=gcc", "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=")
+
+
+def headers(series: str) -> Path:
+    """The build folder of the kernel that lab/kernels.py boots for @series."""
+    release = kernel(series).release
+    place = cached("headers", f"{series}-{release}",
+                   lambda folder: _fetch(series, release, folder))
+    return place / "usr" / "src" / f"linux-headers-{release}"
+
+
+def module(series: str, sparse: bool = False) -> Path:
+    """ballonet.ko for @series, built below build/guest/SERIES from what guest/ holds now."""
+    folder = BUILD / "guest" / series
+    with locked(BUILD / "guest" / f".{series}.lock"):
+        _copy_sources(folder)
+        check = ("C=2", "CF=-D__CHECK_ENDIAN__") if sparse else ()
+        done = subprocess.run(
+            ["make", "-C", headers(series), f"M={folder}", *MAKE, *check, "W=1",
+             "KCFLAGS=-Werror", "modules"], capture_output=True, text=True)
+        log = done.stdout + done.stderr
+        (folder / "build.log").write_text(log, encoding="utf-8")
+        if done.returncode != 0:
+            raise RuntimeError(f"ballonet.ko does not build on {series}:\n{log[-4000:]}")
+        found = [line for line in log.splitlines() if str(folder) in line or "guest/" in line]
+        if sparse and any("warning:" in line or "error:" in line for line in found):
+            raise RuntimeError(f"sparse has found something on {series}:\n" + "\n".join(found))
+    return folder / "ballonet.ko"
+
+
+def _copy_sources(folder: Path) -> None:
+    """Brings @folder up to date; a file that has not changed keeps its time, so make is quick."""
+    wanted = {path.name: path for path in GUEST.iterdir()
+              if path.suffix in (".c", ".h") or path.name == "Kbuild"}
+    for name, source in (*wanted.items(),
+                         *((f"ballonet/{path.name}", path) for path in SHARED.glob("*.h"))):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copyfile(source, target)
+    for stale in folder.glob("*.[ch]"):
+        if stale.name not in wanted and not stale.name.endswith(".mod.c"):
+            stale.unlink()
+
+
+def _fetch(series: str, release: str, folder: Path) -> None:
+    """Fills @folder with usr/src and usr/lib of the header packages."""
+    scrap = folder / "scrap"
+    _unpack(SERIES[series], scrap, folder, f"linux-headers-{release}")
+    for makefile in folder.glob("usr/src/linux-headers-*/Makefile"):
+        text = makefile.read_text(encoding="utf-8")
+        if len(text) < 1000:  # the stub that names its place, not the kernel's own
+            makefile.write_text(text.replace(
+                "/usr/src/", "$(dir $(realpath $(firstword $(MAKEFILE_LIST))))../"),
+                encoding="utf-8")
+    for vmlinux in folder.glob("usr/src/*/vmlinux"):
+        vmlinux.unlink()
+    if series in LIBC_SUITE:
+        _unpack(Source(LIBC_SUITE[series]), scrap, folder / "libc", "libc6")
+        for tool in folder.glob("usr/lib/linux-kbuild-*/tools/objtool/objtool.real-x86"):
+            _run_with(tool, next((folder / "libc").rglob("ld-linux-x86-64.so.2")))
+    shutil.rmtree(scrap, ignore_errors=True)
+
+
+def _unpack(source: Source, scrap: Path, folder: Path, package: str) -> None:
+    """Downloads @package with the header parts it depends on, and unpacks all into @folder."""
+    shutil.rmtree(scrap, ignore_errors=True)
+    apt = private_apt(source, scrap / "apt")
+    subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
+    todo, names = [package], []
+    while todo:
+        names.append(todo.pop())
+        shown = subprocess.run(["apt-cache", *apt, "show", "--no-all-versions", names[-1]],
+                               check=True, capture_output=True, text=True).stdout
+        for line in re.findall(r"^Depends: (.*)$", shown, re.MULTILINE):
+            todo += [part for part in PART.findall(line) if part not in names + todo]
+    debs = scrap / "debs"
+    debs.mkdir()
+    subprocess.run(["apt-get", *apt, "-qq", "download", *names], check=True, cwd=debs,
+                   stdout=sys.stderr)
+    for deb in debs.iterdir():
+        subprocess.run(["dpkg", "-x", deb, folder], check=True)
+
+
+def _run_with(tool: Path, loader: Path) -> None:
+    """Puts a script in the place of @tool that runs it with the C library beside @loader."""
+    real = tool.with_name(tool.name + ".elf")
+    tool.rename(real)
+    up = os.path.relpath(loader, tool.parent)
+    tool.write_text(
+        "#!/bin/sh\n"
+        'here=$(dirname "$(readlink -f "$0")")\n'
+        f'exec "$here/{up}" --library-path "$(dirname "$here/{up}")" "$here/{real.name}" "$@"\n',
+        encoding="ascii")
+    tool.chmod(0o755)
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or ("6.1", "6.12"):
+        print(module(wanted), flush=True)
