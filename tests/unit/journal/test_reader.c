@@ -127,6 +127,19 @@ static void lines_longer_than_one_read_are_whole(void **state)
 	check(text, (size_t)(at - text), 2, 0, false, 3);
 }
 
+static void short_lines_across_many_reads_are_all_there(void **state)
+{
+	enum { LINES = 20000 };
+	cleanup_free char *text = malloc(LINES * (sizeof(GONE) - 1));
+	unsigned int i;
+
+	(void)state;
+	assert_non_null(text);
+	for (i = 0; i < LINES; i++)
+		memcpy(text + i * (sizeof(GONE) - 1), GONE, sizeof(GONE) - 1);
+	check(text, LINES * (sizeof(GONE) - 1), LINES, 0, false, LINES + 1);
+}
+
 static void a_file_that_cannot_be_read_is_an_error(void **state)
 {
 	struct reader r;
@@ -147,6 +160,7 @@ int main(void)
 		cmocka_unit_test(garbage_in_the_middle_is_an_error_with_its_line),
 		cmocka_unit_test(a_line_without_end_costs_no_more_than_the_limit),
 		cmocka_unit_test(lines_longer_than_one_read_are_whole),
+		cmocka_unit_test(short_lines_across_many_reads_are_all_there),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
 	};
 

@@ -291,6 +291,9 @@ static void a_missing_an_unknown_and_a_doubled_key_are_refused_and_named(void **
 	assert_string_equal(trouble, "a key is there twice");
 	assert_int_equal(decode_text("{\"record\":\"gone\",\"id\":-7}", trouble), -EBADMSG);
 	assert_string_equal(trouble, "\"id\" has no legal value");
+	assert_int_equal(decode_text("{\"record\":\"gone\",\"id\":18446744073709551616}", trouble),
+			 -EBADMSG);
+	assert_string_equal(trouble, "a number is too large");
 	assert_int_equal(decode_text("{\"record\":\"come\",\"id\":7}", trouble), -EBADMSG);
 	assert_int_equal(decode_text("{\"id\":7}", trouble), -EBADMSG);
 	assert_int_equal(decode_text("{\"record\":7}", trouble), -EBADMSG);
