@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <search.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,15 +66,8 @@ static struct replay_vm *vm_find(const struct replay *p, uint64_t id)
 }
 
 /* Says what is wrong with the current line. Always -EBADMSG. */
-__attribute__((format(printf, 2, 3))) static int bad(struct replay *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(p->report->trouble, sizeof(p->report->trouble), fmt, ap);
-	va_end(ap);
-	return -EBADMSG;
-}
+#define bad(p, ...) \
+	((void)snprintf((p)->report->trouble, REPLAY_TROUBLE_MAX, __VA_ARGS__), -EBADMSG)
 
 /* A part begins: whatever was known is void. */
 static int take_journal(struct replay *p, const struct record_journal *r)
@@ -90,20 +82,30 @@ static int take_journal(struct replay *p, const struct record_journal *r)
 	return 0;
 }
 
+/* The VM @id, new where it is not known. NULL: no memory. */
+static struct replay_vm *vm_get(struct replay *p, uint64_t id)
+{
+	cleanup_free struct replay_vm *vm = NULL;
+	struct replay_vm **node;
+
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return NULL;
+	vm->id = id;
+	node = tsearch(vm, &p->vms, vm_compare);
+	if (!node)
+		return NULL;
+	if (*node == vm)
+		return take_ptr(vm); /* the tree has it now */
+	return *node;
+}
+
 static int take_vm(struct replay *p, struct record_vm *r)
 {
-	struct replay_vm *vm = vm_find(p, r->id);
+	struct replay_vm *vm = vm_get(p, r->id);
 
-	if (!vm) {
-		vm = calloc(1, sizeof(*vm));
-		if (!vm)
-			return -ENOMEM;
-		vm->id = r->id;
-		if (!tsearch(vm, &p->vms, vm_compare)) {
-			free(vm);
-			return -ENOMEM;
-		}
-	}
+	if (!vm)
+		return -ENOMEM;
 	free(vm->name);
 	vm->name = take_ptr(r->name);
 	vm->settings = r->settings;
