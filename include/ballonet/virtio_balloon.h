@@ -4,8 +4,9 @@
  *
  * Layer: include (no dependencies).
  * In:    the virtio specification, device type "Traditional Memory Balloon" (id 5).
- * Out:   statistics tags.
+ * Out:   statistics tags, feature bits, the layout of the configuration space.
  *
+ * Preprocessor and enums alone, so that the guest driver includes it as well.
  * Tags 0-9 are sent by every Linux guest, 10-15 by Linux 6.12 and later.
  */
 #ifndef BALLONET_VIRTIO_BALLOON_H
@@ -31,5 +32,50 @@ enum balloon_stat {
 	BALLOON_STAT_DIRECT_RECLAIM = 15, /* pages reclaimed by direct reclaim */
 	BALLOON_STAT_COUNT = 16,
 };
+
+/* Feature bits of the specification. */
+#define BALLOON_F_MUST_TELL_HOST 0
+#define BALLOON_F_STATS_VQ 1
+#define BALLOON_F_DEFLATE_ON_OOM 2
+#define BALLOON_F_FREE_PAGE_HINT 3
+#define BALLOON_F_PAGE_POISON 4
+#define BALLOON_F_REPORTING 5
+
+/*
+ * Feature bits of this project, from the device-specific range 50-127.
+ *
+ * DEFLATE_ON_PRESSURE: the driver may give ballooned pages back on memory
+ * pressure (from its shrinker), whether or not DEFLATE_ON_OOM is negotiated.
+ *
+ * PRESS: the device may ask the driver to press, which is the effect of an
+ * inflate and deflate without a balloon: the driver allocates memory, sends it
+ * as scatter-gather on the reporting queue, and frees it when the buffer is
+ * acknowledged; it stops at its reserve. Needs REPORTING. The request is made
+ * in the configuration space, see BALLOON_CFG_PRESS_*.
+ */
+#define BALLOON_F_DEFLATE_ON_PRESSURE 50
+#define BALLOON_F_PRESS 51
+
+/* The unit of PFNs, of num_pages, of actual and of press_pages, whatever the guest's page size. */
+#define BALLOON_PAGE_SHIFT 12
+
+/*
+ * Byte offsets in the configuration space; every field is a little-endian u32.
+ *
+ * press_id and press_pages are written by the device: a press_id other than the
+ * one last seen asks for a press of press_pages; 0 asks for nothing. The driver
+ * writes press_id to press_done when it is through, however much it got, and a
+ * press_id that changes meanwhile ends the press under way: 0 cancels. A driver
+ * that starts takes the press_id it finds as seen.
+ */
+#define BALLOON_CFG_NUM_PAGES 0
+#define BALLOON_CFG_ACTUAL 4
+#define BALLOON_CFG_FREE_PAGE_HINT_CMD_ID 8
+#define BALLOON_CFG_POISON_VAL 12
+#define BALLOON_CFG_PRESS_PAGES 16
+#define BALLOON_CFG_PRESS_ID 20
+#define BALLOON_CFG_PRESS_DONE 24
+#define BALLOON_CFG_SIZE_SPEC 16  /* what the specification knows */
+#define BALLOON_CFG_SIZE_PRESS 28 /* what a device with PRESS has */
 
 #endif
