@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU 11.1, unpacked with all its libraries into the cache, never installed.
+
+In:  the mirror this machine's apt already uses.
+Out: the path of a qemu-system-x86_64 that runs beside the machine's own.
+
+Debian bookworm's QEMU knows no generic vhost-user device. The one of trixie-backports does, and needs
+a newer C library, so it is started through its own dynamic linker with its own libraries.
+"""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.cache import cached
+from lab.kernels import KEYRING, mirror
+
+SUITES = ("trixie", "trixie-backports")
+PACKAGE = "qemu-system-x86"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+START = """#!/bin/sh
+# QEMU's modules must be of its own build, and are all built in but for displays
+here=$(dirname "$0")/tree
+export QEMU_MODULE_DIR="$here/none"
+exec "$here/{libraries}/ld-linux-x86-64.so.2" --argv0 qemu-system-x86_64 \\
+	--library-path "$here/{libraries}" "$here/usr/bin/qemu-system-x86_64" \\
+	-L "$here/usr/share/qemu" -L "$here/usr/share/seabios" "$@"
+"""
+
+
+def new_qemu() -> Path:
+    """The program, from the cache or from the machine's mirror."""
+    return cached("qemu", "11.1", _fetch) / "qemu-system-x86_64"
+
+
+def _fetch(folder: Path) -> None:
+    """Fills @folder with tree/ and the script that starts it."""
+    apt = _private_apt(folder / "apt")
+    subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
+    subprocess.run(["apt-get", *apt, "-qq", "-y", "--no-install-recommends", "--download-only",
+                    "-t", SUITES[-1], "install", PACKAGE], check=True, stdout=sys.stderr)
+    for deb in (folder / "apt" / "archives").glob("*.deb"):
+        subprocess.run(["dpkg", "-x", deb, folder / "tree"], check=True)
+    start = folder / "qemu-system-x86_64"
+    start.write_text(START.format(libraries=LIBRARIES), encoding="utf-8")
+    start.chmod(0o755)
+    shutil.rmtree(folder / "apt")
+
+
+def _private_apt(root: Path) -> list[str]:
+    """Options that make apt resolve for an empty machine below @root."""
+    for sub in ("lists/partial", "archives/partial"):
+        (root / sub).mkdir(parents=True)
+    (root / "status").touch()
+    (root / "sources.list").write_text("".join(
+        f"deb [arch=amd64 signed-by={KEYRING}] {mirror(suite)} {suite} main\n"
+        for suite in SUITES), encoding="utf-8")
+    options = {
+        "Dir::Etc::sourcelist": root / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "Dir::State": root,
+        "Dir::State::lists": root / "lists",
+        "Dir::State::status": root / "status",
+        "Dir::Cache": root,
+        "Dir::Cache::archives": root / "archives",
+        "Acquire::Languages": "none",
+        "APT::Architecture": "amd64",
+        "APT::Sandbox::User": "root" if os.getuid() == 0 else "",
+    }
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+if __name__ == "__main__":
+    print(new_qemu())
