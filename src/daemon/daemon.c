@@ -188,7 +188,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	case VMM_EVENT_SHUTDOWN:
 		break;
 	}
-	vm->due = true;
+	tick_due(&d->tick, vm, now_us());
 }
 
 static void on_gone(void *userdata, struct vm *vm)
@@ -216,9 +216,10 @@ static int on_vmm(sd_event_source *source, int fd, uint32_t events, void *userda
 
 static int op_request(void *userdata, struct vm *vm, enum vm_request request)
 {
-	(void)userdata;
+	struct daemon *d = userdata;
+
 	vm->request = request;
-	vm->due = true;
+	tick_due(&d->tick, vm, now_us());
 	return 0;
 }
 
@@ -324,6 +325,7 @@ static void work(struct daemon *d, uint64_t now)
 		beat(d, now);
 	if (d->roster_us <= now && !d->stop_us) {
 		roster_update(&d->roster, now);
+		tick_look(&d->tick);
 		d->roster_us = now + d->config.discover_every_us;
 	}
 	if (vmm_deadline(d->vmm) <= now)

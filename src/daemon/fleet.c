@@ -88,6 +88,7 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	}
 	vm->id = ++f->last_id;
 	vm->facts.id = vm->id;
+	vm->due_us = UINT64_MAX;
 	vm->refresh_us = UINT64_MAX;
 	f->vm[f->n++] = vm;
 	(void)fleet_rename(f, vm, *name ? name : slash ? slash + 1 : address);

@@ -57,9 +57,9 @@ struct vm {
 	struct footprint *footprint; /* NULL while the process is not known */
 
 	/* for tick.c alone */
-	uint64_t wake_us;    /* tick then */
+	uint64_t due_us;     /* something came: tick then; UINT64_MAX: nothing did */
+	uint64_t wake_us;    /* nothing came: look at it then */
 	uint64_t refresh_us; /* ask for statistics then; UINT64_MAX: no */
-	bool due;	     /* tick at once: something came */
 	bool polling;	     /* calm, and asked; the answer makes it due */
 	bool attach;	     /* its process is another: look at it anew */
 	bool measure;	     /* measure the footprint whatever it costs */

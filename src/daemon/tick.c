@@ -73,17 +73,20 @@ static bool tick_reserve(struct tick *t, size_t n)
 
 uint64_t tick_next(const struct tick *t)
 {
-	uint64_t next_us = UINT64_MAX;
-	size_t i;
+	return t->next_us;
+}
 
-	for (i = 0; i < t->fleet->n; i++) {
-		const struct vm *vm = t->fleet->vm[i];
+void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
+{
+	uint64_t at_us = vm->polling ? now_us + TICK_BATCH_US : now_us;
 
-		if (vm->due)
-			return 0;
-		next_us = u64_min(next_us, u64_min(vm->wake_us, vm->refresh_us));
-	}
-	return next_us;
+	vm->due_us = u64_min(vm->due_us, at_us);
+	t->next_us = u64_min(t->next_us, vm->due_us);
+}
+
+void tick_look(struct tick *t)
+{
+	t->next_us = 0;
 }
 
 void tick_hurry(struct tick *t)
@@ -91,6 +94,7 @@ void tick_hurry(struct tick *t)
 	size_t i;
 
 	t->host_us = 0;
+	tick_look(t);
 	for (i = 0; i < t->fleet->n; i++)
 		if (!t->fleet->vm[i]->polling)
 			t->fleet->vm[i]->wake_us = 0;
@@ -140,7 +144,13 @@ static void wake(struct vm *vm, uint64_t now_us)
 		vm->wake_us = now_us + POLL_MAX_US;
 		return;
 	}
-	vm->due = true;
+	vm->due_us = now_us;
+}
+
+/* When this VM is to be looked at next. */
+static uint64_t next_of(const struct vm *vm)
+{
+	return u64_min(vm->due_us, u64_min(vm->wake_us, vm->refresh_us));
 }
 
 /* Starts what has to be asked now; gathers what is due. */
@@ -148,8 +158,11 @@ static size_t gather(struct tick *t, uint64_t now_us)
 {
 	size_t i, n = 0;
 
-	if (!tick_reserve(t, t->fleet->n))
-		return 0; /* out of memory: the next wakeup tries again */
+	if (!tick_reserve(t, t->fleet->n)) {
+		t->next_us = now_us + USEC_PER_SEC; /* out of memory: perhaps not for long */
+		return 0;
+	}
+	t->next_us = UINT64_MAX;
 	for (i = 0; i < t->fleet->n; i++) {
 		struct vm *vm = t->fleet->vm[i];
 
@@ -157,10 +170,12 @@ static size_t gather(struct tick *t, uint64_t now_us)
 			vm->refresh_us = UINT64_MAX;
 			(void)vmm_refresh(vm->conn, now_us); /* silence is due at wake_us */
 		}
-		if (!vm->due && vm->wake_us <= now_us)
+		if (vm->due_us > now_us && vm->wake_us <= now_us)
 			wake(vm, now_us);
-		if (vm->due)
+		if (vm->due_us <= now_us)
 			t->due[n++] = vm;
+		else
+			t->next_us = u64_min(t->next_us, next_of(vm));
 	}
 	return n;
 }
@@ -185,7 +200,7 @@ static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 	vmm_facts(vm->conn, facts);
 	facts->request = vm->request;
 	vm->request = REQUEST_NONE;
-	vm->due = false;
+	vm->due_us = UINT64_MAX;
 	vm->polling = false;
 	if (vm->attach)
 		attach(t, vm, now_us);
@@ -194,8 +209,7 @@ static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 	r = footprint_read(vm->footprint, now_us, vm->measure, &facts->resident_b,
 			   &facts->resident_source);
 	vm->measure = false;
-	if (r == 0)
-		r = process_cpu(footprint_process(vm->footprint), now_us, &facts->cpu_us);
+	facts->cpu_us = footprint_cpu(vm->footprint);
 	if (r == -ESRCH) { /* it is gone; the connection will say so too */
 		footprint_free(vm->footprint);
 		vm->footprint = NULL;
@@ -227,8 +241,10 @@ static void apply(struct tick *t, const struct plan *plan)
 {
 	size_t i;
 
-	for (i = 0; i < plan->nvm; i++)
+	for (i = 0; i < plan->nvm; i++) {
 		apply_decision(t->due[i], &plan->vm[i], t->guardian, t->figures, plan->now_us);
+		t->next_us = u64_min(t->next_us, next_of(t->due[i]));
+	}
 }
 
 void tick_run(struct tick *t, uint64_t now_us)

@@ -19,6 +19,7 @@
 #include "host/footprint.h"
 #include "host/roots.h"
 #include "journal/writer.h"
+#include "base/num.h"
 #include "model/snapshot.h"
 
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct tick {
 	struct footprint_budget footprints;
 	struct host_facts host;
 	uint64_t host_us; /* when it was read; 0: never */
+	uint64_t next_us; /* nothing is to be done before */
 
 	/* one entry per VM that is due, grown as needed */
 	size_t cap;
@@ -48,8 +50,18 @@ void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roo
 	       struct daemon_figures *figures);
 void tick_fini(struct tick *t);
 
-/* The next instant at which tick_run() has something to do; 0: now; UINT64_MAX: none. */
+/* The next instant at which tick_run() has something to do; UINT64_MAX: none. */
 uint64_t tick_next(const struct tick *t);
+
+/*
+ * Something came for @vm: it is ticked at once; or, where it is calm, together
+ * with whatever else comes within TICK_BATCH_US, for less than alone.
+ */
+void tick_due(struct tick *t, struct vm *vm, uint64_t now_us);
+#define TICK_BATCH_US (10 * USEC_PER_MSEC)
+
+/* VMs were added: their times are to be looked at. */
+void tick_look(struct tick *t);
 
 /* Asks calm VMs whose time has come for their figures, and ticks all that are due. */
 void tick_run(struct tick *t, uint64_t now_us);

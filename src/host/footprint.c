@@ -37,6 +37,7 @@ struct memfd {
 struct footprint {
 	struct host_roots roots; /* the caller's */
 	struct process process;
+	struct fact cpu_us; /* it stands beside the start time that every reading checks */
 	enum footprint_source source;
 	uint64_t choose_us; /* choose the source again then */
 	struct cgroup cgroup;
@@ -89,6 +90,11 @@ void footprint_free(struct footprint *fp)
 const struct process *footprint_process(const struct footprint *fp)
 {
 	return &fp->process;
+}
+
+struct fact footprint_cpu(const struct footprint *fp)
+{
+	return fp->cpu_us;
 }
 
 struct memfd_scan {
@@ -236,7 +242,7 @@ int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fac
 {
 	int r;
 
-	r = process_alive(&fp->process);
+	r = process_cpu(&fp->process, now_us, &fp->cpu_us);
 	if (r < 0)
 		return r;
 	if (fp->source == FOOTPRINT_NONE || now_us >= fp->choose_us)

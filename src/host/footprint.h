@@ -53,8 +53,11 @@ int footprint_new(const struct host_roots *roots, struct footprint_budget *budge
 /* Takes NULL. */
 void footprint_free(struct footprint *fp);
 
-/* The process it measures, for process_cpu() and process_obstacles(). */
+/* The process it measures, for process_obstacles(). */
 const struct process *footprint_process(const struct footprint *fp);
+
+/* Processor time that the process had used at the last footprint_read(); unknown before one. */
+struct fact footprint_cpu(const struct footprint *fp);
 
 /*
  * Measures. *ret_b is as of @now_us, or, from FOOTPRINT_SMAPS and without

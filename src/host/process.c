@@ -85,11 +85,14 @@ static int gone(int r)
 static int read_stat(int fd, struct process_stat *ret)
 {
 	char text[STAT_TEXT_MAX];
+	ssize_t n;
 	int r;
 
-	r = file_read_fd(fd, text, sizeof(text), NULL);
-	if (r < 0)
-		return gone(r);
+	/* one line, which the kernel shows in one piece: no second read to see its end */
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	if (n < 0)
+		return gone(-errno);
+	text[n] = '\0';
 	r = process_stat_parse(text, ret);
 	if (r < 0)
 		return r;

@@ -48,6 +48,8 @@
 #define GIVE_BACK_B (16 * MIB)
 /* A balloon this close to its size is there, and less room than this is none. */
 #define CLOSE_B MIB
+/* Calm VMs share wakeups this far apart; the shortest interval is ten of them. */
+#define CALM_SLOT_US (100 * USEC_PER_MSEC)
 /* Between two looks the guest may use this much without any harm to the reserve. */
 #define ROOM_SLACK_B (16 * MIB)
 
@@ -69,15 +71,21 @@ struct step {
 	struct decision *d;
 };
 
-/* Calm VMs are looked at once per interval, each at its own point of it, so that 1000 do not tick
- * at once. The point comes from the id by Fibonacci hashing (Knuth, TAOCP 3, 6.4). */
+/*
+ * Calm VMs are looked at once per interval, each at its own point of it, so
+ * that 1000 do not tick at once; and points are apart by a slot, so that those
+ * of one slot share a wakeup. The point comes from the id by Fibonacci hashing
+ * (Knuth, TAOCP 3, 6.4).
+ */
 static uint64_t next_calm(const struct step *st)
 {
 	uint64_t interval_us = st->s->interval_us;
-	uint64_t point_us = (st->vm->id * UINT64_C(11400714819323198485) >> 20) % interval_us;
+	uint64_t slots = interval_us / CALM_SLOT_US;
+	uint64_t slot = (st->vm->id * UINT64_C(11400714819323198485) >> 32) % slots;
 	uint64_t earliest_us = st->now_us + interval_us / 2;
 
-	return earliest_us + (interval_us + point_us - earliest_us % interval_us) % interval_us;
+	return earliest_us +
+	       (interval_us + slot * CALM_SLOT_US - earliest_us % interval_us) % interval_us;
 }
 
 static void enter(struct step *st, enum phase phase)

@@ -91,6 +91,8 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	assert_int_equal(f.value, 100 * KIB);
+	assert_true(footprint_cpu(w.fp).known);
+	assert_int_equal(footprint_cpu(w.fp).taken_us, 1000);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 200 kB\n");
 	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(f.value, 100 * KIB);
