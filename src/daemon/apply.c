@@ -26,7 +26,7 @@ static bool hold(struct vm *vm, struct guardian *guardian)
 			 : -ENOTCONN;
 
 	if (r < 0) {
-		log_warning("not-inflated vm=%s cause=guardian error=%s", vm->name, strerror(-r));
+		log_debug("not-inflated vm=%s cause=guardian error=%s", vm->name, strerror(-r));
 		return false;
 	}
 	vm->held = true;

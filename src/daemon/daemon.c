@@ -40,8 +40,8 @@
 
 /* The guardian and systemd hear from us this often. */
 #define BEAT_US (500 * USEC_PER_MSEC)
-/* A guardian that does not start is tried again after this. */
-#define GUARDIAN_AGAIN_US (5 * USEC_PER_SEC)
+/* A guardian that died or does not start is started again after this. */
+#define GUARDIAN_AGAIN_US USEC_PER_SEC
 /* The host is under pressure when some task stalled for 100 ms within 2 s. */
 #define PSI_STALL_US (100 * USEC_PER_MSEC)
 #define PSI_WINDOW_US (2 * USEC_PER_SEC)
@@ -147,11 +147,12 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *u
 	(void)source;
 	(void)fd;
 	(void)events; /* it never speaks: readable means that it is gone */
-	log_warning("guardian-died effect=\"it is started again\"");
+	log_warning("guardian-died effect=\"nothing is inflated until it is started again\"");
 	d->guardian_source = sd_event_source_disable_unref(d->guardian_source);
 	guardian_stop(take_ptr(d->guardian));
 	d->tick.guardian = NULL;
-	guardian_begin(d, now_us());
+	d->figures.guardian = false;
+	d->guardian_us = now_us() + GUARDIAN_AGAIN_US; /* one that dies at once is no busy loop */
 	return 0;
 }
 
@@ -195,8 +196,7 @@ static void on_gone(void *userdata, struct vm *vm)
 {
 	struct daemon *d = userdata;
 
-	if (d->guardian && vm->held)
-		guardian_clear(d->guardian, vm->id);
+	/* the guardian is not told: should the VM live on unseen, its balloon is still to go */
 	if (d->journal && vm->announced)
 		journal_gone(d->journal, vm->id);
 }
@@ -542,9 +542,7 @@ static void finish(struct daemon *d)
 		roster_close(&d->roster);
 		vmm_free(d->vmm);
 	}
-	/* with balloons out, our end is what tells the guardian to act */
-	if (!held)
-		guardian_stop(d->guardian);
+	guardian_stop(d->guardian); /* with balloons out, our end is what tells it to act */
 	journal_close(d->journal);
 	tick_fini(&d->tick);
 	fleet_fini(&d->fleet);

@@ -111,7 +111,7 @@ static void judge_footprint(const struct settings *s, const struct vm_facts *vm,
 {
 	struct estimate est;
 
-	if (!vm->resident_b.known)
+	if (!vm->resident_b.known || !vm->ram_b.known)
 		return;
 	if (now_us <= u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) &&
 	    fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) &&

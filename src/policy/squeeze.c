@@ -379,8 +379,8 @@ static void step_deflating(struct step *st)
 
 	if (st->h->now.start_us)
 		track(st);
-	if (vm->state == VM_STATE_RUNNING && vm->actual_b.taken_us > st->h->target_us &&
-	    vm->actual_b.value >= vm->ram_b.value) {
+	if (vm->state == VM_STATE_RUNNING && vm->actual_b.known &&
+	    vm->actual_b.taken_us > st->h->target_us && st->balloon_b == 0) {
 		deflated(st);
 		return;
 	}

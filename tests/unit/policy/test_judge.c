@@ -197,6 +197,11 @@ static void stale_memory_is_remembered_since_when(void **state)
 	w.vm.resident_b.value -= 550 * MIB;
 	fold(&w);
 	assert_int_equal(w.history.stale_since_us, 0);
+	w.vm.resident_b.value += 550 * MIB;
+	w.vm.ram_b.known = false; /* what is not known is not estimated from */
+	fold(&w);
+	assert_int_equal(w.history.stale_since_us, 0);
+	w.vm.ram_b.known = true;
 	w.vm.resident_b.known = false;
 	fold(&w);
 	assert_int_equal(w.history.stale_since_us, 0);

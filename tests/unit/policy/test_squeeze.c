@@ -330,6 +330,12 @@ static void deflating_asks_again_and_says_when_it_is_stuck(void **state)
 	w.vm.state = VM_STATE_PAUSED;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	/* a size that is not known is not 0 */
+	w.vm.state = VM_STATE_RUNNING;
+	w.vm.actual_b.known = false;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	w.vm.actual_b.known = true;
 	/* a size from before the request is no answer to it */
 	w.vm.state = VM_STATE_RUNNING;
 	w.now_us += USEC_PER_SEC;
