@@ -652,7 +652,7 @@ static void bad_addresses_are_refused(void **state)
 static void remove_this(struct peer *p, enum vmm_event event)
 {
 	if (event == VMM_EVENT_STATE)
-		vmm_remove(p->conn);
+		peer_remove(p);
 }
 
 static void connection_may_be_removed_from_within_an_event(void **state)
@@ -674,7 +674,7 @@ static void connection_may_be_removed_from_within_an_event(void **state)
 static void remove_down(struct peer *p, enum vmm_event event)
 {
 	if (event == VMM_EVENT_DOWN)
-		vmm_remove(p->conn);
+		peer_remove(p);
 }
 
 static void connection_may_be_removed_when_it_goes_down(void **state)
@@ -703,7 +703,7 @@ static void connection_may_be_removed_in_every_state(void **state)
 
 		for (i = 0; i < steps; i++)
 			world_step(w);
-		vmm_remove(p->conn);
+		peer_remove(p);
 		world_pass(w, 60 * USEC_PER_SEC);
 		assert_int_equal(p->client, -1);
 		assert_in_range(p->accepted, 0, 1);

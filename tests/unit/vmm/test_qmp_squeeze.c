@@ -5,6 +5,7 @@
 #include "world.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -250,7 +252,7 @@ static void missing_interval_is_set_and_taken_away_again(void **state)
 
 	(void)state;
 	assert_int_equal(p->vm.interval_s, WORLD_POLL_S);
-	vmm_remove(p->conn);
+	peer_remove(p);
 	world_run(w);
 	assert_int_equal(p->vm.interval_s, 0);
 	assert_int_equal(p->client, -1);
@@ -278,7 +280,7 @@ static void interval_of_somebody_else_is_kept(void **state)
 	assert_int_equal(p->requests, 0); /* it is calm already */
 	assert_int_equal(vmm_refresh(p->conn, w->now_us), 0);
 	world_pass(w, 10 * MS);
-	vmm_remove(p->conn); /* in the midst of the fast part */
+	peer_remove(p); /* in the midst of the fast part */
 	world_run(w);
 	assert_int_equal(p->vm.interval_s, 33);
 	world_free(w);
@@ -351,7 +353,7 @@ static void interval_that_a_killed_daemon_left_is_not_kept(void **state)
 	p->vm.interval_s = 3607;
 	world_run(w);
 	assert_int_equal(p->vm.interval_s, WORLD_POLL_S);
-	vmm_remove(p->conn);
+	peer_remove(p);
 	world_run(w);
 	assert_int_equal(p->vm.interval_s, 0);
 	world_free(w);
@@ -527,7 +529,7 @@ static void last_target_is_delivered_when_a_vm_is_removed(void **state)
 	p->deaf = true;
 	(void)vmm_set_target(p->conn, GIB / 2, w->now_us);
 	(void)vmm_set_target(p->conn, GIB, w->now_us); /* waits for the first */
-	vmm_remove(p->conn);
+	peer_remove(p);
 	world_pass(w, 100 * MS);
 	assert_true(p->client >= 0); /* QEMU would drop what it has not read yet */
 	p->deaf = false;
@@ -545,7 +547,7 @@ static void vm_that_is_removed_and_silent_is_given_up_at_the_deadline(void **sta
 
 	(void)state;
 	p->deaf = true;
-	vmm_remove(p->conn);
+	peer_remove(p);
 	world_pass(w, 5 * USEC_PER_SEC);
 	assert_int_equal(vmm_deadline(w->vmm), UINT64_MAX);
 	p->deaf = false;
@@ -553,6 +555,63 @@ static void vm_that_is_removed_and_silent_is_given_up_at_the_deadline(void **sta
 	assert_int_equal(p->client, -1);
 	world_pass(w, 60 * USEC_PER_SEC);
 	assert_int_equal(p->accepted, 1);
+	world_free(w);
+}
+
+/* The peer's side in a process of its own, until all is put back: 0, or 1 after 5 s. */
+static int serve_to_the_end(struct peer *p)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 5000; ms++) {
+		struct pollfd pfd = { .fd = p->client, .events = POLLIN };
+
+		(void)poll(&pfd, 1, 1);
+		while (peer_step(p))
+			;
+		if (p->vm.interval_s == 0 && p->vm.target_b == GIB)
+			return 0;
+	}
+	return 1;
+}
+
+static void free_waits_until_everything_is_put_back(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+	int status;
+	pid_t child;
+
+	(void)state;
+	p->vm.target_b = GIB / 2;
+	assert_int_equal(vmm_refresh(p->conn, w->now_us), 0);
+	assert_int_equal(vmm_set_target(p->conn, GIB / 2, w->now_us), 0);
+	assert_int_equal(vmm_set_target(p->conn, GIB, w->now_us), 0); /* once that is answered */
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(serve_to_the_end(p));
+	vmm_free(w->vmm);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(vmm_new(1, NULL, NULL, &w->vmm), 0);
+	p->conn = NULL;
+	world_free(w);
+}
+
+static void free_does_not_wait_for_ever(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+	struct timespec start, end;
+
+	(void)state;
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	vmm_free(w->vmm); /* nobody answers */
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_in_range(end.tv_sec - start.tv_sec, 0, 5);
+	assert_int_equal(vmm_new(1, NULL, NULL, &w->vmm), 0);
+	p->conn = NULL;
 	world_free(w);
 }
 
@@ -614,6 +673,8 @@ int main(void)
 		cmocka_unit_test(balloon_that_never_moves_is_told_as_it_is),
 		cmocka_unit_test(last_target_is_delivered_when_a_vm_is_removed),
 		cmocka_unit_test(vm_that_is_removed_and_silent_is_given_up_at_the_deadline),
+		cmocka_unit_test(free_waits_until_everything_is_put_back),
+		cmocka_unit_test(free_does_not_wait_for_ever),
 		cmocka_unit_test(another_qemu_behind_the_same_socket_is_another_machine),
 	};
 

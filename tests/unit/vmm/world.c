@@ -81,16 +81,24 @@ void peer_die(struct peer *p)
 	(void)unlink(p->path);
 }
 
+void peer_remove(struct peer *p)
+{
+	vmm_remove(p->conn);
+	p->conn = NULL;
+}
+
 void world_free(struct world *w)
 {
 	unsigned int i;
 
-	vmm_free(w->vmm);
-	for (i = 0; i < w->npeer; i++) {
+	for (i = 0; i < w->npeer; i++) { /* nobody is left to wait for */
+		peer_remove(&w->peer[i]);
 		peer_die(&w->peer[i]);
 		buf_fini(&w->peer[i].in);
 		buf_fini(&w->peer[i].out);
 	}
+	world_run(w);
+	vmm_free(w->vmm);
 	assert_int_equal(rmdir(w->folder), 0);
 	free(w);
 }
@@ -205,7 +213,7 @@ static bool peer_write(struct peer *p)
 	return true;
 }
 
-static bool peer_step(struct peer *p)
+bool peer_step(struct peer *p)
 {
 	bool did;
 

@@ -71,6 +71,12 @@ void world_pass(struct world *w, uint64_t us);
 /* A world with one VM that is up. */
 struct world *world_one(struct peer **ret);
 
+/* The vmm is not to know this VM any more. */
+void peer_remove(struct peer *p);
+
+/* What QEMU does in one turn; false: nothing. */
+bool peer_step(struct peer *p);
+
 /* Sends @text (a line without its end) to the vmm. */
 void peer_say(struct peer *p, const char *text);
 /* Sends @text as it is. */
