@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int cli_fail(enum exit_code code, const char *fmt, ...)
+int cli_fail(int code, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -88,8 +88,8 @@ static struct json_object *parse(const struct buf *reply)
  * Judges a reply that came: *ret is @o where it is what was asked for, else @o
  * is put. @not_found is what 404 means.
  */
-static int judge(const struct cli *cli, long status, struct json_object *o,
-		 enum exit_code not_found, struct json_object **ret)
+static int judge(const struct cli *cli, long status, struct json_object *o, int not_found,
+		 struct json_object **ret)
 {
 	struct json_object *error = NULL;
 	int code;
@@ -111,7 +111,7 @@ static int judge(const struct cli *cli, long status, struct json_object *o,
 }
 
 static int ask(const struct cli *cli, const char *method, const char *path, const char *body,
-	       enum exit_code not_found, struct json_object **ret)
+	       int not_found, struct json_object **ret)
 {
 	struct buf reply;
 	long status;

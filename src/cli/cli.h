@@ -42,8 +42,8 @@ int cmd_squeeze(const struct cli *cli);
 int cmd_release(const struct cli *cli);
 int cmd_host(const struct cli *cli);
 
-/* Prints "ballonet: SENTENCE" to standard error; returns @code. */
-int cli_fail(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Prints "ballonet: SENTENCE" to standard error; returns @code (enum exit_code). */
+int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Asks the daemon. EXIT_OK with *ret an object (the caller's to put) when it

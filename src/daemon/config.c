@@ -35,7 +35,7 @@ struct source {
 };
 
 struct sources {
-	struct source *file;
+	struct source file[1 + FILES_MAX];
 	size_t n;
 };
 
@@ -271,24 +271,27 @@ static int check_group(const struct source *from, const struct config_place *pla
 	return conflict ? config_error(err, &from->text, place, "%s", conflict) : 0;
 }
 
-/* Makes room for @more elements behind the @n there are, all zero. */
-static int grow(void **array, size_t n, size_t more, size_t size)
+/* @array of @n elements with room for @more behind them, all zero; NULL without memory. */
+static void *grown(void *array, size_t n, size_t more, size_t size)
 {
-	void *p = reallocarray(*array, n + more + 1, size); /* + 1: never of size 0 */
+	char *p = reallocarray(array, n + more + 1, size); /* + 1: never of size 0 */
 
-	if (!p)
-		return -ENOMEM;
-	memset((char *)p + n * size, 0, (more + 1) * size);
-	*array = p;
-	return 0;
+	if (p)
+		memset(p + n * size, 0, (more + 1) * size);
+	return p;
 }
 
 static int apply_rules(const struct source *from, struct config *c, struct config_error *err)
 {
 	struct config_place place = { .section = "rules" };
 	const struct config_raw *raw = from->raw;
-	int r = grow((void **)&c->rules, c->nrules, raw->rules_count, sizeof(*c->rules));
+	struct config_rule *rules;
+	int r = 0;
 
+	rules = grown(c->rules, c->nrules, raw->rules_count, sizeof(*rules));
+	if (!rules)
+		return -ENOMEM;
+	c->rules = rules;
 	for (place.entry = 0; r == 0 && place.entry < (int)raw->rules_count; place.entry++) {
 		const struct config_raw_group *group = &raw->rules[place.entry];
 		struct config_rule *rule = &c->rules[c->nrules];
@@ -311,8 +314,13 @@ static int apply_sockets(const struct source *from, struct config *c, struct con
 {
 	struct config_place place = { .section = "sockets" };
 	const struct config_raw *raw = from->raw;
-	int r = grow((void **)&c->sockets, c->nsockets, raw->sockets_count, sizeof(*c->sockets));
+	char **sockets;
+	int r = 0;
 
+	sockets = grown(c->sockets, c->nsockets, raw->sockets_count, sizeof(char *));
+	if (!sockets)
+		return -ENOMEM;
+	c->sockets = sockets;
 	for (place.entry = 0; r == 0 && place.entry < (int)raw->sockets_count; place.entry++) {
 		r = read_path(from, &place, raw->sockets[place.entry], CONFIG_VALUE_MAX,
 			      &c->sockets[c->nsockets], err);
@@ -408,7 +416,8 @@ static int apply_vms(const struct sources *all, const struct source *from, struc
 {
 	struct config_place place = { .section = "vms" };
 	const struct config_raw *raw = from->raw;
-	int r;
+	struct config_vm *vms;
+	int r = 0;
 
 	/* each is compared with all before it */
 	if (c->nvms + raw->vms_count > CONFIG_ENTRIES_MAX) {
@@ -416,7 +425,10 @@ static int apply_vms(const struct sources *all, const struct source *from, struc
 		return config_error(err, &from->text, &place, "more than %d VMs in all",
 				    CONFIG_ENTRIES_MAX);
 	}
-	r = grow((void **)&c->vms, c->nvms, raw->vms_count, sizeof(*c->vms));
+	vms = grown(c->vms, c->nvms, raw->vms_count, sizeof(*vms));
+	if (!vms)
+		return -ENOMEM;
+	c->vms = vms;
 	for (; r == 0 && place.entry < (int)raw->vms_count; place.entry++) {
 		r = apply_vm(from, place, c, err);
 		if (r == 0)
@@ -462,10 +474,9 @@ static void sources_fini(struct sources *all)
 		config_schema_free(all->file[i].raw);
 		config_text_fini(&all->file[i].text);
 	}
-	free(all->file);
 }
 
-/* Reads one more file. */
+/* Reads one more file, for which there is room. */
 static int sources_add(struct sources *all, const char *path, struct config_error *err)
 {
 	struct source s = { 0 };
@@ -475,10 +486,7 @@ static int sources_add(struct sources *all, const char *path, struct config_erro
 	if (r < 0)
 		return r;
 	r = config_schema_load(&s.text, &s.raw, err);
-	if (r == 0)
-		r = grow((void **)&all->file, all->n, 1, sizeof(s));
 	if (r < 0) {
-		config_schema_free(s.raw);
 		config_text_fini(&s.text);
 		return r;
 	}

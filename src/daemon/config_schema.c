@@ -108,31 +108,43 @@ struct complaint {
 	unsigned int entry;	/* of a list, from 1; 0: none */
 };
 
+/* What follows @prefix in @line; NULL where the line does not begin with it. */
+static const char *after(const char *line, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	line += strspn(line, " ");
+	return strncmp(line, prefix, n) == 0 ? line + n : NULL;
+}
+
+/* The @n characters at @text as a word, cut where it is too long. */
+static void copy_word(char *word, const char *text, size_t n)
+{
+	(void)snprintf(word, WORD_MAX, "%.*s", (int)n, text);
+}
+
 static void listen(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
 {
-	static const char unexpected[] = "Load: Unexpected key: ";
 	struct complaint *c = ctx;
-	char line[256], word[WORD_MAX];
-	unsigned int entry;
-	size_t n;
+	const char *rest;
+	char line[256];
 
 	(void)level;
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	n = strlen(line);
-	if (n && line[n - 1] == '\n')
-		line[n - 1] = '\0';
-	if (strncmp(line, unexpected, strlen(unexpected)) == 0) {
-		(void)snprintf(c->unknown, sizeof(c->unknown), "%.64s", line + strlen(unexpected));
-		return;
-	}
-	if (sscanf(line, "Load: Expecting %64[A-Z_],", c->wanted) == 1)
-		return;
-	if (sscanf(line, " in sequence entry '%u'", &entry) == 1) {
-		c->entry = entry;
+	rest = after(line, "Load: Unexpected key: ");
+	if (rest) /* a newline ends the line, but may stand in the key too */
+		copy_word(c->unknown, rest, strlen(rest) - (rest[strlen(rest) - 1] == '\n'));
+	rest = after(line, "Load: Expecting ");
+	if (rest)
+		copy_word(c->wanted, rest, strcspn(rest, ","));
+	rest = after(line, "in sequence entry '");
+	if (rest) {
+		c->entry = (unsigned int)strtoul(rest, NULL, 10);
 		c->key_in_entry = c->inner[0];
-	} else if (sscanf(line, " in mapping field '%64[^']'", word) == 1) {
-		memcpy(c->inner[0] || c->entry ? c->outer : c->inner, word, sizeof(word));
 	}
+	rest = after(line, "in mapping field '");
+	if (rest)
+		copy_word(c->inner[0] || c->entry ? c->outer : c->inner, rest, strcspn(rest, "'"));
 }
 
 /* Letters to insert, drop or change to come from one word to the other. */

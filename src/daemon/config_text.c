@@ -25,28 +25,22 @@
 
 /* ------------------------------------------------------------------- errors */
 
+/* Room for the sentence of an error; what is longer is cut. */
+#define SENTENCE_MAX 512
+
 /* Appends to the @len characters of @err; returns the new length. */
-static size_t add(struct config_error *err, size_t len, const char *fmt, va_list ap)
-{
-	int n;
-
-	if (len + 1 >= err->size)
-		return len;
-	n = vsnprintf(err->text + len, err->size - len, fmt, ap);
-	if (n < 0)
-		return len;
-	return (size_t)n < err->size - len ? len + (size_t)n : err->size - 1;
-}
-
 static size_t __attribute__((format(printf, 3, 4)))
 addf(struct config_error *err, size_t len, const char *fmt, ...)
 {
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	len = add(err, len, fmt, ap);
+	n = vsnprintf(err->text + len, err->size - len, fmt, ap);
 	va_end(ap);
-	return len;
+	if (n < 0)
+		return len;
+	return (size_t)n < err->size - len ? len + (size_t)n : err->size - 1;
 }
 
 static size_t add_place(struct config_error *err, size_t len, const struct config_place *place)
@@ -63,21 +57,23 @@ static size_t add_place(struct config_error *err, size_t len, const struct confi
 int config_error(struct config_error *err, const struct config_text *t,
 		 const struct config_place *place, const char *fmt, ...)
 {
+	char sentence[SENTENCE_MAX], *p;
 	size_t len = 0, line;
 	va_list ap;
-	char *p;
 
 	if (err->size == 0)
 		return -EINVAL;
-	err->text[0] = '\0';
+	va_start(ap, fmt);
+	(void)vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
 	line = t && place ? config_text_line(t, place) : 0;
-	if (t)
-		len = addf(err, len, line ? "%s:%zu: " : "%s: ", t->path, line);
+	if (t && line)
+		len = addf(err, len, "%s:%zu: ", t->path, line);
+	else if (t)
+		len = addf(err, len, "%s: ", t->path);
 	if (place)
 		len = add_place(err, len, place);
-	va_start(ap, fmt);
-	(void)add(err, len, fmt, ap);
-	va_end(ap);
+	(void)addf(err, len, "%s", sentence);
 	for (p = err->text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';

@@ -84,12 +84,18 @@ static uint64_t vm_free_memory(const struct vm *vm)
 
 static uint64_t vm_stale(const struct vm *vm)
 {
-	return vm->decided_us ? vm->decision.fig.stale_b : FIGURE_UNKNOWN;
+	struct figures fig;
+
+	view_figures(vm, &fig);
+	return fig.stale_b;
 }
 
 static uint64_t vm_cold(const struct vm *vm)
 {
-	return vm->decided_us ? vm->decision.fig.cold_b : FIGURE_UNKNOWN;
+	struct figures fig;
+
+	view_figures(vm, &fig);
+	return fig.cold_b;
 }
 
 static uint64_t vm_squeezes(const struct vm *vm)

@@ -252,13 +252,26 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	add(o, "obstacles", obstacles_json(vm->facts.obstacles));
 }
 
+static const struct figures unknown_figures = {
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+};
+
+void view_figures(const struct vm *vm, struct figures *ret)
+{
+	*ret = vm->decided_us ? vm->decision.fig : unknown_figures;
+	/* no setting makes it 0: an opportunity was asked for and facts were missing */
+	if (ret->need_b == 0)
+		ret->need_b = ret->stale_b = ret->cold_b = ret->expected_b = FIGURE_UNKNOWN;
+}
+
 static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint64_t now_us)
 {
 	const struct vm_facts *f = &vm->facts;
-	const struct figures *fig = &vm->decision.fig;
-	bool decided = vm->decided_us != 0;
 	uint64_t balloon_b = FIGURE_UNKNOWN;
+	struct figures fig;
 
+	view_figures(vm, &fig);
 	if (f->ram_b.known && f->actual_b.known)
 		balloon_b = u64_sub_sat(f->ram_b.value, f->actual_b.value);
 	add_figure(o, "ram_b", fact_figure(&f->ram_b));
@@ -272,10 +285,10 @@ static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint6
 	add_figure(o, "cache_b", tag_figure(&f->stats, BALLOON_STAT_CACHES));
 	add_figure(o, "stats_age_us",
 		   f->stats.known ? u64_sub_sat(now_us, f->stats.taken_us) : FIGURE_UNKNOWN);
-	add_figure(o, "stale_b", decided ? fig->stale_b : FIGURE_UNKNOWN);
-	add_figure(o, "cold_b", decided ? fig->cold_b : FIGURE_UNKNOWN);
-	add_figure(o, "expected_b", decided ? fig->expected_b : FIGURE_UNKNOWN);
-	add_figure(o, "reserve_b", decided ? fig->reserve_b : FIGURE_UNKNOWN);
+	add_figure(o, "stale_b", fig.stale_b);
+	add_figure(o, "cold_b", fig.cold_b);
+	add_figure(o, "expected_b", fig.expected_b);
+	add_figure(o, "reserve_b", fig.reserve_b);
 }
 
 struct json_object *view_vm(const struct vm *vm, uint64_t now_us)
@@ -307,18 +320,12 @@ struct json_object *view_vm(const struct vm *vm, uint64_t now_us)
 
 /* ------------------------------------------------------------------------ why */
 
-/* @fig NULL: nothing was decided, so nothing is known. */
 static struct json_object *figures_json(const struct figures *fig)
 {
-	static const struct figures unknown = {
-		FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
-		FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
-	};
 	struct json_object *o = json_object_new_object();
 
 	if (!o)
 		return NULL;
-	fig = fig ? fig : &unknown;
 	add_figure(o, "resident_b", fig->resident_b);
 	add_figure(o, "available_b", fig->available_b);
 	add_figure(o, "reserve_b", fig->reserve_b);
@@ -350,6 +357,7 @@ struct json_object *view_why(const struct vm *vm, uint64_t now_us)
 {
 	struct json_object *o = json_object_new_object(), *recent = json_object_new_array();
 	uint64_t i = vm->recent_n > VM_RECENT_MAX ? vm->recent_n - VM_RECENT_MAX : 0;
+	struct figures fig;
 
 	if (!o || !recent) {
 		json_object_put(o);
@@ -360,7 +368,8 @@ struct json_object *view_why(const struct vm *vm, uint64_t now_us)
 	add_text(o, "phase", phase_word((enum phase)vm->history.phase));
 	add_text(o, "reason", reason_word(vm->decision.reason));
 	add_sentence(o, "sentence", &vm->decision, now_us);
-	add(o, "figures", figures_json(vm->decided_us ? &vm->decision.fig : NULL));
+	view_figures(vm, &fig);
+	add(o, "figures", figures_json(&fig));
 	for (; i < vm->recent_n; i++)
 		(void)json_object_array_add(recent,
 					    recent_json(&vm->recent[i % VM_RECENT_MAX], now_us));
@@ -374,7 +383,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 				 struct decision *ret)
 {
 	const struct vm_facts *f = &vm->facts;
-	bool estimated = estimate_possible(&f->stats) && f->resident_b.known;
+	bool estimated = opp->need_b != 0;
 
 	*ret = (struct decision){
 		.vm_id = vm->id,

@@ -37,7 +37,13 @@ struct json_object *view_dry_run(const struct vm *vm, const struct opportunity *
  */
 void view_text(const char *bytes, char *text, size_t size);
 
-/* The sentence for @reason with the figures of @opp; @text has EXPLAIN_MAX bytes. */
+/*
+ * The figures of its last decision. What the decision did not estimate, because
+ * a fact was missing, is FIGURE_UNKNOWN; so is all before the first decision.
+ */
+void view_figures(const struct vm *vm, struct figures *ret);
+
+/* The sentence for why @opp is none, with its figures; @text has EXPLAIN_MAX bytes. */
 void view_refusal(const struct vm *vm, const struct opportunity *opp, uint64_t now_us, char *text);
 
 #endif

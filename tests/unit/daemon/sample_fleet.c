@@ -133,6 +133,19 @@ static void make_busy(struct sample *s)
 	};
 	vm->decision.phase = PHASE_INFLATING;
 	vm->decision.reason = REASON_STEP;
+	vm->decision.target_b = GIB - 400 * MIB;
+	vm->decision.fig = (struct figures){
+		.resident_b = 700 * MIB,
+		.available_b = 300 * MIB,
+		.reserve_b = 96 * MIB,
+		.stale_b = FIGURE_UNKNOWN,
+		.cold_b = FIGURE_UNKNOWN,
+		.expected_b = 400 * MIB,
+		.need_b = FIGURE_UNKNOWN,
+		.balloon_b = 300 * MIB,
+		.freed_b = 200 * MIB,
+		.until_us = FIGURE_UNKNOWN,
+	};
 	s->busy = vm;
 }
 

@@ -120,6 +120,26 @@ static void a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros(void **state)
 	json_object_put(o);
 }
 
+static void what_a_decision_did_not_estimate_is_null_too(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	/* as the policy leaves it where facts are missing */
+	sample.known->decision.reason = REASON_PAUSED;
+	sample.known->decision.fig.need_b = 0;
+	sample.known->decision.fig.stale_b = 0;
+	o = view_vm(sample.known, SAMPLE_NOW_US);
+	assert_null_key(o, "stale_b");
+	assert_null_key(o, "cold_b");
+	assert_null_key(o, "expected_b");
+	assert_number(o, "reserve_b", 96 * MIB);
+	json_object_put(o);
+	o = view_why(sample.known, SAMPLE_NOW_US);
+	assert_null_key(get(o, "figures"), "need_b");
+	json_object_put(o);
+}
+
 static void a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet(void **state)
 {
 	struct json_object *o = view_vm(sample.busy, SAMPLE_NOW_US), *sq = get(o, "last_squeeze");
@@ -289,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_vm_of_which_all_is_known_has_all_figures),
 		TEST(a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros),
+		TEST(what_a_decision_did_not_estimate_is_null_too),
 		TEST(a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet),
 		TEST(a_request_that_waits_is_shown),
 		TEST(a_hint_names_what_is_missing),
