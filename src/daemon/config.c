@@ -572,7 +572,7 @@ int config_init(struct config *c)
 		.journal_files = 4,
 		.guardian_after_us = 5 * USEC_PER_SEC,
 		.discover = true,
-		.discover_every_us = 2 * USEC_PER_SEC,
+		.discover_every_us = 10 * USEC_PER_SEC,
 	};
 
 	if (!fresh.control || !fresh.journal) {

@@ -14,12 +14,18 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 
 void fleet_init(struct fleet *f)
 {
 	*f = (struct fleet){ 0 };
+}
+
+static int by_address(const void *a, const void *b)
+{
+	return strcmp(((const struct vm *)a)->address, ((const struct vm *)b)->address);
 }
 
 static void vm_free(struct vm *vm)
@@ -32,8 +38,10 @@ void fleet_fini(struct fleet *f)
 {
 	size_t i;
 
-	for (i = 0; i < f->n; i++)
+	for (i = 0; i < f->n; i++) {
+		(void)tdelete(f->vm[i], &f->by_address, by_address);
 		vm_free(f->vm[i]);
+	}
 	free(f->vm);
 	fleet_init(f);
 }
@@ -82,8 +90,8 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	if (!vm)
 		return -ENOMEM;
 	vm->address = strdup(address);
-	if (!vm->address) {
-		free(vm);
+	if (!vm->address || !tsearch(vm, &f->by_address, by_address)) {
+		vm_free(vm);
 		return -ENOMEM;
 	}
 	vm->id = ++f->last_id;
@@ -103,6 +111,7 @@ void fleet_remove(struct fleet *f, struct vm *vm)
 	for (i = 0; i < f->n; i++)
 		if (f->vm[i] == vm) {
 			f->vm[i] = f->vm[--f->n];
+			(void)tdelete(vm, &f->by_address, by_address);
 			vm_free(vm);
 			return;
 		}
@@ -115,10 +124,8 @@ struct vm *fleet_find(const struct fleet *f, const char *name)
 
 struct vm *fleet_find_address(const struct fleet *f, const char *address)
 {
-	size_t i;
+	const struct vm key = { .address = (char *)(uintptr_t)address };
+	void *node = tfind(&key, &f->by_address, by_address);
 
-	for (i = 0; i < f->n; i++)
-		if (strcmp(f->vm[i]->address, address) == 0)
-			return f->vm[i];
-	return NULL;
+	return node ? *(struct vm **)node : NULL;
 }

@@ -71,6 +71,7 @@ struct vm {
 struct fleet {
 	struct vm **vm;
 	size_t n;
+	void *by_address; /* the same, as a tree of tsearch(3): each look around asks for all */
 	uint64_t last_id;
 };
 
@@ -79,7 +80,8 @@ void fleet_init(struct fleet *f);
 /* Frees all VMs (not their connections and footprints: the owner closes those first). */
 void fleet_fini(struct fleet *f);
 
-/* A VM of unique name. @name "" is replaced by the file name of @address. 0 or -ENOMEM. */
+/* A VM of unique name, and of an address that none has. @name "" is replaced by the file name of
+ * @address. 0 or -ENOMEM. */
 int fleet_add(struct fleet *f, const char *name, const char *address, struct vm **ret);
 
 /* Forgets and frees it. */

@@ -110,7 +110,7 @@ static void no_file_at_all_means_the_defaults(void **state)
 	assert_int_equal(c.journal_files, 4);
 	assert_int_equal(c.guardian_after_us, 5 * USEC_PER_SEC);
 	assert_true(c.discover);
-	assert_int_equal(c.discover_every_us, 2 * USEC_PER_SEC);
+	assert_int_equal(c.discover_every_us, 10 * USEC_PER_SEC);
 	assert_int_equal(c.defaults.reserve_min_b, 96 * MIB);
 	assert_int_equal(c.nvms + c.nrules + c.nsockets, 0);
 	config_fini(&c);
@@ -141,7 +141,7 @@ static void every_key_is_taken(void **state)
 
 	(void)state;
 	write_text("control: /tmp/c\njournal: \"\"\njournal_max_bytes: 1MiB\njournal_files: 2\n"
-		   "guardian_after: 3s\ndiscover: false\ndiscover_every: 10s\n"
+		   "guardian_after: 3s\ndiscover: false\ndiscover_every: 5s\n"
 		   "sockets:\n  - /run/a/*.qmp\n  - /run/b.qmp\n"
 		   "vms:\n  - name: db\n    qmp: /run/db.qmp\n    mode: off\n  - qmp: /run/x.qmp\n"
 		   "defaults:\n  min_yield: 32MiB\n  min_yield_share: 5%\n  press_cache: false\n"
@@ -153,7 +153,7 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.journal_files, 2);
 	assert_int_equal(c.guardian_after_us, 3 * USEC_PER_SEC);
 	assert_false(c.discover);
-	assert_int_equal(c.discover_every_us, 10 * USEC_PER_SEC);
+	assert_int_equal(c.discover_every_us, 5 * USEC_PER_SEC);
 	assert_int_equal(c.nsockets, 2);
 	assert_string_equal(c.sockets[1], "/run/b.qmp");
 	assert_int_equal(c.nvms, 2);
