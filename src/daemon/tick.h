@@ -58,7 +58,7 @@ uint64_t tick_next(const struct tick *t);
  * with whatever else comes within TICK_BATCH_US, for less than alone.
  */
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us);
-#define TICK_BATCH_US (10 * USEC_PER_MSEC)
+#define TICK_BATCH_US (50 * USEC_PER_MSEC)
 
 /* VMs were added: their times are to be looked at. */
 void tick_look(struct tick *t);
