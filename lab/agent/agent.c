@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORK_MAX 16 /* a scenario starts two or three */
-#define LINE_MAX_B 256 /* requests are a verb and four numbers */
+#define WORK_MAX 16	  /* a scenario starts two or three */
+#define LINE_MAX_B 256	  /* requests are a verb and four numbers */
 #define REPLY_MAX_B 32768 /* meminfo and vmstat are about 8 KiB as JSON */
 #define PROC_MAX_B 16384
 #define CHUNK_B 262144 /* one read of a streaming program */
@@ -41,15 +41,15 @@
 enum work_state {
 	WORK_FREE,
 	WORK_RUNNING,
-	WORK_DONE, /* it ended by itself and all it saw was right */
-	WORK_FAILED, /* it ended by itself and says so */
-	WORK_KILLED, /* somebody else ended it: the OOM killer */
+	WORK_DONE,    /* it ended by itself and all it saw was right */
+	WORK_FAILED,  /* it ended by itself and says so */
+	WORK_KILLED,  /* somebody else ended it: the OOM killer */
 	WORK_STOPPED, /* we were asked to end it */
 };
 
 static const char *const state_names[] = {
-	[WORK_FREE] = "free", [WORK_RUNNING] = "running", [WORK_DONE] = "done",
-	[WORK_FAILED] = "failed", [WORK_KILLED] = "killed", [WORK_STOPPED] = "stopped",
+	[WORK_FREE] = "free",	  [WORK_RUNNING] = "running", [WORK_DONE] = "done",
+	[WORK_FAILED] = "failed", [WORK_KILLED] = "killed",   [WORK_STOPPED] = "stopped",
 };
 
 /* Written by the child, read by the agent; lies in shared memory. */
@@ -202,7 +202,8 @@ static int read_span(int fd, uint64_t from_b, uint64_t to_b, struct progress *p)
 	ssize_t n, i;
 
 	while (at < to_b) {
-		n = pread(fd, chunk, to_b - at < CHUNK_B ? (size_t)(to_b - at) : CHUNK_B, (off_t)at);
+		n = pread(fd, chunk, to_b - at < CHUNK_B ? (size_t)(to_b - at) : CHUNK_B,
+			  (off_t)at);
 		if (n <= 0)
 			return 1;
 		for (i = 0; i + PAGE_B <= n; i += PAGE_B) {
@@ -319,11 +320,11 @@ static void say_work(int index)
 	const struct work *w = &works[index];
 	const struct progress *p = w->progress;
 
-	say("{\"work\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"size_b\":%" PRIu64, index, w->kind->name,
-	    state_names[w->state], w->req.size_b);
+	say("{\"work\":%d,\"kind\":\"%s\",\"state\":\"%s\",\"size_b\":%" PRIu64, index,
+	    w->kind->name, state_names[w->state], w->req.size_b);
 	say(",\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64, w->start_us, w->end_us);
-	say(",\"bytes\":%" PRIu64 ",\"passes\":%" PRIu64 ",\"errors\":%" PRIu64, p->bytes, p->passes,
-	    p->errors);
+	say(",\"bytes\":%" PRIu64 ",\"passes\":%" PRIu64 ",\"errors\":%" PRIu64, p->bytes,
+	    p->passes, p->errors);
 	say(",\"held_b\":%" PRIu64 ",\"slowest_pass_us\":%" PRIu64 ",\"filled_us\":%" PRIu64 "}",
 	    w->state == WORK_RUNNING ? p->held_b : 0, p->slowest_pass_us, p->filled_us);
 }

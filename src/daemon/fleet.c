@@ -71,8 +71,8 @@ bool fleet_rename(struct fleet *f, struct vm *vm, const char *name)
 		(void)snprintf(tail, sizeof(tail), "@%d", (int)vm->pid);
 	if (!vm->pid || strlen(name) + strlen(tail) >= sizeof(vm->name))
 		(void)snprintf(tail, sizeof(tail), "@%llu", (unsigned long long)vm->id);
-	vm->name[sizeof(vm->name) - sizeof(tail)] = '\0';
-	strcat(vm->name, tail);
+	(void)snprintf(vm->name + strnlen(vm->name, sizeof(vm->name) - sizeof(tail)), sizeof(tail),
+		       "%s", tail);
 	return true;
 }
 
