@@ -23,7 +23,13 @@
 
 void roster_settings(const struct roster *r, struct vm *vm)
 {
-	config_settings(r->config, vm->name, &vm->settings);
+	const char *conflict = config_settings(r->config, vm->name, &vm->settings);
+
+	if (conflict)
+		log_warning(
+			"settings vm=%s conflict=\"%s\" effect=\"the rule that does not agree is "
+			"left out\"",
+			vm->name, conflict);
 	if (r->dry_run && vm->settings.mode == MODE_SQUEEZE)
 		vm->settings.mode = MODE_OBSERVE;
 	vm->announced = false; /* the journal is to say so */

@@ -184,10 +184,12 @@ static void step_watch(struct step *st)
 	struct opportunity opp;
 
 	opportunity_find(st->s, st->vm, st->h, st->now_us, requested, &opp);
-	st->d->fig.stale_b = opp.est.stale_b;
-	st->d->fig.cold_b = opp.est.cold_b;
-	st->d->fig.expected_b = opp.expected_b;
-	st->d->fig.need_b = opp.need_b;
+	if (opp.need_b) { /* there were facts to estimate from */
+		st->d->fig.stale_b = opp.est.stale_b;
+		st->d->fig.cold_b = opp.est.cold_b;
+		st->d->fig.expected_b = opp.expected_b;
+		st->d->fig.need_b = opp.need_b;
+	}
 	st->d->reason = opp.reason;
 	st->d->wake_us = next_calm(st);
 	st->h->looking_us = 0;
@@ -264,8 +266,11 @@ static void take_step(struct step *st)
 	if (st->vm->stats.taken_us <= st->h->target_us) {
 		/* these statistics do not tell yet what the last step did to the guest */
 	} else if (target_b + st->s->step_b / 2 <= st->h->target_b ||
-		   (target_b < st->h->target_b && next_b == st->h->now.size_b)) {
-		/* half a step is worth a request; so is all that is left */
+		   (target_b < st->h->target_b &&
+		    (next_b == st->h->now.size_b ||
+		     st->vm->actual_b.value < st->h->target_b + CLOSE_B))) {
+		/* half a step is worth a request; so is all that is left, or what there is room
+		 * for where nothing is out any more */
 		want_target(st, target_b);
 		st->d->reason = REASON_STEP;
 	}

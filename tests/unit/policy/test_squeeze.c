@@ -108,6 +108,21 @@ static void the_last_bit_of_the_size_is_asked_for(void **state)
 	assert_int_equal(w.d.reason, REASON_INFLATE_WAIT);
 }
 
+static void what_the_reserve_leaves_is_asked_for_when_nothing_is_out(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	world_balloon(&w, 198 * MIB);
+	w.settings.grow_max_b = GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 13) * MIB;
+	w.history.target_b = RAM - 198 * MIB;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STEP);
+	assert_int_equal(w.d.target_b, RAM - 211 * MIB);
+}
+
 static void a_step_waits_for_statistics_that_are_newer_than_the_last(void **state)
 {
 	struct world w;
@@ -808,6 +823,7 @@ int main(void)
 		cmocka_unit_test(what_comes_back_is_counted),
 		cmocka_unit_test(steps_never_pass_the_step_nor_the_reserve),
 		cmocka_unit_test(the_last_bit_of_the_size_is_asked_for),
+		cmocka_unit_test(what_the_reserve_leaves_is_asked_for_when_nothing_is_out),
 		cmocka_unit_test(a_step_waits_for_statistics_that_are_newer_than_the_last),
 		cmocka_unit_test(a_size_that_is_not_known_begins_nothing),
 		cmocka_unit_test(the_size_ends_it),
