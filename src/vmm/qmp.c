@@ -60,6 +60,7 @@ static void begin_machine(struct qmp *q)
 	q->machine_pid = q->conn.pid;
 	q->conn.facts = (struct vm_facts){ .boots = boots };
 	q->interval_known = false;
+	q->have_last = false;
 	q->reset_us = 0;
 }
 
@@ -74,7 +75,6 @@ static void drop_stream(struct qmp *q)
 	q->polling = q->refreshing = q->calm_wanted = false;
 	q->target_asked = false;
 	q->target_next_b = 0;
-	q->have_last = false;
 }
 
 /*

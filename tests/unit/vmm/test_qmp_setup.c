@@ -279,6 +279,25 @@ static void garbage_costs_only_its_own_connection(void **state)
 	}
 }
 
+static void an_answer_to_nothing_costs_the_connection(void **state)
+{
+	static const char *const answers[] = {
+		"{\"return\": {}}",
+		"{\"error\": {\"class\": \"X\", \"desc\": \"Y\"}}",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct peer *p;
+		struct world *w = world_one(&p);
+
+		peer_say(p, answers[i]);
+		assert_down(p, "QEMU answered what was not asked");
+		world_free(w);
+	}
+}
+
 static void blank_lines_are_passed_over(void **state)
 {
 	struct peer *p;
@@ -724,6 +743,7 @@ int main(void)
 		cmocka_unit_test(all_commands_refused_is_survived),
 		cmocka_unit_test(an_answer_of_the_wrong_shape_costs_the_connection),
 		cmocka_unit_test(garbage_costs_only_its_own_connection),
+		cmocka_unit_test(an_answer_to_nothing_costs_the_connection),
 		cmocka_unit_test(blank_lines_are_passed_over),
 		cmocka_unit_test(lines_may_come_byte_by_byte),
 		cmocka_unit_test(endless_line_costs_only_its_own_connection),

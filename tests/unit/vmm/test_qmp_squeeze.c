@@ -631,12 +631,15 @@ static void another_qemu_behind_the_same_socket_is_another_machine(void **state)
 		_exit(listen(p->listener, 1) < 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	fake_vm_init(&p->vm, "other", 2 * GIB);
+	fake_vm_guest_answers(&p->vm, WORLD_WALL_US / USEC_PER_SEC - 100);
+	p->vm.slow = true;
 	peer_hang_up(p);
 	world_pass(w, USEC_PER_SEC);
 	assert_int_equal(p->events[VMM_EVENT_UP], 2);
 	assert_int_equal(vmm_conn_pid(p->conn), child);
 	assert_int_equal(peer_facts(p).boots, 1);
-	assert_int_equal(peer_facts(p).stats.known, 0);
+	assert_true(peer_facts(p).stats.known);
+	assert_int_equal(peer_facts(p).stats.taken_us, WORLD_START_US - 100 * USEC_PER_SEC);
 	assert_int_equal(peer_facts(p).ram_b.value, 2 * GIB);
 	assert_int_equal(p->vm.interval_s, WORLD_POLL_S);
 	assert_string_equal(vmm_conn_name(p->conn), "other");
