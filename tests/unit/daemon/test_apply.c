@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_apply.c - a decision becomes a deed only where the guard and the guardian agree
+ *
+ * In:    decisions, a VM behind a fake QMP socket, facts that have changed meanwhile.
+ * Out:   what QEMU was asked for.
+ */
+#include "daemon/apply.h"
+
+#include "../vmm/world.h"
+
+#include "base/num.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct scene {
+	struct world *world;
+	struct peer *peer;
+	struct vm vm;
+	struct daemon_figures figures;
+};
+
+/* The guardian's program, from the command line of the test. */
+static const char *guardian_program;
+
+/* A calm VM of 1 GiB that is up, and a decision that follows from its facts. */
+static void scene_init(struct scene *s)
+{
+	*s = (struct scene){ 0 };
+	s->world = world_one(&s->peer);
+	(void)vmm_refresh(s->peer->conn, s->world->now_us);
+	world_pass(s->world, 100 * USEC_PER_MSEC);
+	s->vm = (struct vm){ .id = 1, .name = "a", .address = s->peer->path };
+	s->vm.conn = s->peer->conn;
+	settings_init(&s->vm.settings);
+	s->vm.settings.stats_max_age_us = 60 * USEC_PER_SEC;
+	s->vm.history.target_b = 1;
+	vmm_facts(s->vm.conn, &s->vm.facts);
+	s->peer->log[0] = '\0';
+}
+
+static void scene_fini(struct scene *s)
+{
+	world_free(s->world);
+}
+
+static void apply_target(struct scene *s, struct guardian *g, uint64_t target_b)
+{
+	struct decision d = {
+		.vm_id = 1,
+		.actions = ACT_SET_TARGET,
+		.phase = PHASE_INFLATING,
+		.reason = REASON_STEP,
+		.target_b = target_b,
+		.wake_us = s->world->now_us + 1,
+	};
+
+	apply_decision(&s->vm, &d, g, &s->figures, s->world->now_us);
+	world_run(s->world);
+}
+
+static bool asked_for_a_balloon(const struct scene *s)
+{
+	return strstr(s->peer->log, "\"balloon\"") != NULL;
+}
+
+static void without_a_guardian_nothing_inflates(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	apply_target(&s, NULL, s.vm.facts.ram_b.value - 64 * MIB);
+	assert_false(asked_for_a_balloon(&s));
+	assert_false(s.vm.held);
+	assert_int_equal(s.figures.targets, 0);
+	/* but what lets memory go needs nobody's leave */
+	apply_target(&s, NULL, s.vm.facts.ram_b.value);
+	assert_true(asked_for_a_balloon(&s));
+	assert_int_equal(s.figures.targets, 1);
+	scene_fini(&s);
+}
+
+static void the_guardian_hears_of_a_balloon_before_qemu_does(void **state)
+{
+	struct guardian *g = NULL;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(guardian_start(guardian_program, 5 * USEC_PER_SEC, &g), 0);
+	apply_target(&s, g, s.vm.facts.ram_b.value - 64 * MIB);
+	assert_true(s.vm.held);
+	assert_true(asked_for_a_balloon(&s));
+	/* with the balloon back at 0 it is told so */
+	s.vm.history.target_b = 0;
+	apply_target(&s, g, s.vm.facts.ram_b.value);
+	assert_false(s.vm.held);
+	guardian_stop(g);
+	scene_fini(&s);
+}
+
+static void the_guard_is_asked_again_with_the_facts_of_now(void **state)
+{
+	struct guardian *g = NULL;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(guardian_start(guardian_program, 5 * USEC_PER_SEC, &g), 0);
+	/* the decision was fine; meanwhile the guest has used up its memory */
+	s.peer->vm.free_b = 64 * MIB;
+	s.peer->vm.cache_b = 0;
+	s.world->now_us += 2 * USEC_PER_SEC;
+	(void)vmm_refresh(s.vm.conn, s.world->now_us);
+	world_pass(s.world, 2 * USEC_PER_SEC);
+	s.peer->log[0] = '\0';
+	apply_target(&s, g, s.vm.facts.ram_b.value - 64 * MIB);
+	assert_int_equal(s.figures.targets_refused, 1);
+	assert_false(asked_for_a_balloon(&s));
+	assert_false(s.vm.held);
+	guardian_stop(g);
+	scene_fini(&s);
+}
+
+static void what_is_told_twice_is_remembered_once(void **state)
+{
+	struct decision d = { .vm_id = 1, .phase = PHASE_RESTING, .reason = REASON_REST };
+	struct scene s;
+	int i;
+
+	(void)state;
+	scene_init(&s);
+	for (i = 0; i < 5; i++)
+		apply_decision(&s.vm, &d, NULL, &s.figures, s.world->now_us);
+	assert_int_equal(s.vm.recent_n, 1);
+	d.reason = REASON_STEP; /* a small step on the way is no turn */
+	apply_decision(&s.vm, &d, NULL, &s.figures, s.world->now_us);
+	assert_int_equal(s.vm.recent_n, 1);
+	scene_fini(&s);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_guardian_nothing_inflates),
+		cmocka_unit_test(the_guardian_hears_of_a_balloon_before_qemu_does),
+		cmocka_unit_test(the_guard_is_asked_again_with_the_facts_of_now),
+		cmocka_unit_test(what_is_told_twice_is_remembered_once),
+	};
+
+	if (argc != 2)
+		return 2;
+	guardian_program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
