@@ -81,43 +81,6 @@ static const char *example_of(enum setting_unit unit)
 	}
 }
 
-struct scale {
-	uint64_t factor;
-	const char *text;
-};
-
-/* @value as it may be written in the file, in the largest unit that tells it whole. */
-static void value_text(enum setting_unit unit, uint64_t value, char *text, size_t size)
-{
-	static const struct scale bytes[] = { { GIB, "GiB" }, { MIB, "MiB" }, { KIB, "KiB" } };
-	static const struct scale times[] = { { 3600 * USEC_PER_SEC, "h" },
-					      { USEC_PER_SEC, "s" },
-					      { USEC_PER_MSEC, "ms" },
-					      { 1, "us" } };
-	static const struct scale shares[] = { { PPM / 100, "%" }, { 1, "ppm" } };
-	const struct scale *scale = NULL;
-	size_t n = 0, i;
-
-	if (unit == UNIT_BYTES) {
-		scale = bytes;
-		n = ARRAY_SIZE(bytes);
-	} else if (unit == UNIT_TIME) {
-		scale = times;
-		n = ARRAY_SIZE(times);
-	} else if (unit == UNIT_SHARE) {
-		scale = shares;
-		n = ARRAY_SIZE(shares);
-	}
-	for (i = 0; i < n; i++)
-		if (value && value % scale[i].factor == 0) {
-			(void)snprintf(text, size, "%llu%s",
-				       (unsigned long long)(value / scale[i].factor),
-				       scale[i].text);
-			return;
-		}
-	(void)snprintf(text, size, "%llu", (unsigned long long)value);
-}
-
 static int read_value(const struct source *from, struct config_place place,
 		      const struct setting *key, const char *text, uint64_t *ret,
 		      struct config_error *err)
@@ -128,8 +91,8 @@ static int read_value(const struct source *from, struct config_place place,
 	place.key = key->key;
 	r = setting_parse(key, text, ret);
 	if (r == -ERANGE) {
-		value_text(key->unit, key->min, min, sizeof(min));
-		value_text(key->unit, key->max, max, sizeof(max));
+		setting_text(key, key->min, min, sizeof(min));
+		setting_text(key, key->max, max, sizeof(max));
 		return config_error(err, &from->text, &place, "%.32s is out of range (%s to %s)",
 				    text, min, max);
 	}

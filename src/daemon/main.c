@@ -59,49 +59,20 @@ static void print_help(void)
 	     "itself.\nSee ballonetd(8) and ballonet.yaml(5).");
 }
 
-/* A value as the configuration would have it. */
-static void print_value(const struct setting *key, uint64_t v)
-{
-	unsigned long long n = v;
-
-	switch (key->unit) {
-	case UNIT_MODE:
-		printf("%s", mode_word(v));
-		break;
-	case UNIT_BOOL:
-		printf("%s", v ? "true" : "false");
-		break;
-	case UNIT_BYTES:
-		printf(v % MIB ? "%llu" : "%lluMiB", v % MIB ? n : n / MIB);
-		break;
-	case UNIT_TIME:
-		printf(v % USEC_PER_SEC ? "%llums" : "%llus",
-		       n / (v % USEC_PER_SEC ? USEC_PER_MSEC : USEC_PER_SEC));
-		break;
-	case UNIT_SHARE:
-		printf("%llu%%", n / (PPM / 100));
-		break;
-	case UNIT_COUNT:
-		printf("%llu", n);
-		break;
-	}
-}
-
 static void print_settings(void)
 {
+	char def[SETTING_TEXT_MAX], min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
 	const struct setting *table;
 	size_t i, n;
 
 	table = settings_table(&n);
 	puts("| key | default | from | to | what it is |\n| --- | --- | --- | --- | --- |");
 	for (i = 0; i < n; i++) {
-		printf("| `%s` | ", table[i].key);
-		print_value(&table[i], table[i].def);
-		printf(" | ");
-		print_value(&table[i], table[i].min);
-		printf(" | ");
-		print_value(&table[i], table[i].max);
-		printf(" | %s |\n", table[i].help);
+		setting_text(&table[i], table[i].def, def, sizeof(def));
+		setting_text(&table[i], table[i].min, min, sizeof(min));
+		setting_text(&table[i], table[i].max, max, sizeof(max));
+		printf("| `%s` | %s | %s | %s | %s |\n", table[i].key, def, min, max,
+		       table[i].help);
 	}
 }
 

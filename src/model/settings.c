@@ -13,6 +13,7 @@
 #include "base/num.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define AT(field) offsetof(struct settings, field)
@@ -82,19 +83,34 @@ struct suffix {
 	uint64_t factor;
 };
 
+/* By unit; the first ones are those that values are written with, largest first. */
 static const struct suffix byte_suffixes[] = {
-	{ "", 1 },	{ "B", 1 },   { "KiB", KIB }, { "MiB", MIB },
-	{ "GiB", GIB }, { "K", KIB }, { "M", MIB },   { "G", GIB },
+	{ "GiB", GIB }, { "MiB", MIB }, { "KiB", KIB }, { "", 1 },
+	{ "B", 1 },	{ "K", KIB },	{ "M", MIB },	{ "G", GIB },
 };
 static const struct suffix time_suffixes[] = {
-	{ "us", 1 },
-	{ "ms", USEC_PER_MSEC },
-	{ "s", USEC_PER_SEC },
-	{ "min", 60 * USEC_PER_SEC },
 	{ "h", 3600 * USEC_PER_SEC },
+	{ "min", 60 * USEC_PER_SEC },
+	{ "s", USEC_PER_SEC },
+	{ "ms", USEC_PER_MSEC },
+	{ "us", 1 },
 };
 static const struct suffix share_suffixes[] = { { "%", PPM / 100 }, { "ppm", 1 } };
 static const struct suffix count_suffixes[] = { { "", 1 } };
+
+struct suffixes {
+	const struct suffix *suffix;
+	size_t n;
+};
+
+static const struct suffixes suffixes_of[] = {
+	[UNIT_BYTES] = { byte_suffixes, ARRAY_SIZE(byte_suffixes) },
+	[UNIT_TIME] = { time_suffixes, ARRAY_SIZE(time_suffixes) },
+	[UNIT_SHARE] = { share_suffixes, ARRAY_SIZE(share_suffixes) },
+	[UNIT_COUNT] = { count_suffixes, ARRAY_SIZE(count_suffixes) },
+};
+
+static const char *const bool_words[] = { "false", "true" };
 
 const struct setting *settings_table(size_t *ret_n)
 {
@@ -168,7 +184,7 @@ static const char *parse_digits(const char *text, uint64_t *ret)
 	return p == text ? NULL : p;
 }
 
-static int parse_scaled(const char *text, const struct suffix *suffixes, size_t n, uint64_t *ret)
+static int parse_scaled(const char *text, const struct suffixes *of, uint64_t *ret)
 {
 	const char *rest;
 	uint64_t v;
@@ -177,9 +193,9 @@ static int parse_scaled(const char *text, const struct suffix *suffixes, size_t 
 	rest = parse_digits(text, &v);
 	if (!rest)
 		return -EINVAL;
-	for (i = 0; i < n; i++)
-		if (strcmp(rest, suffixes[i].text) == 0) {
-			*ret = u64_mul_sat(v, suffixes[i].factor);
+	for (i = 0; i < of->n; i++)
+		if (strcmp(rest, of->suffix[i].text) == 0) {
+			*ret = u64_mul_sat(v, of->suffix[i].factor);
 			return 0;
 		}
 	return -EINVAL;
@@ -199,23 +215,11 @@ static int parse_word(const char *text, const char *const *words, size_t n, uint
 
 static int parse_unit(enum setting_unit unit, const char *text, uint64_t *ret)
 {
-	static const char *const bool_words[] = { "false", "true" };
-
-	switch (unit) {
-	case UNIT_MODE:
+	if (unit == UNIT_MODE)
 		return parse_word(text, mode_words, ARRAY_SIZE(mode_words), ret);
-	case UNIT_BOOL:
+	if (unit == UNIT_BOOL)
 		return parse_word(text, bool_words, ARRAY_SIZE(bool_words), ret);
-	case UNIT_BYTES:
-		return parse_scaled(text, byte_suffixes, ARRAY_SIZE(byte_suffixes), ret);
-	case UNIT_TIME:
-		return parse_scaled(text, time_suffixes, ARRAY_SIZE(time_suffixes), ret);
-	case UNIT_SHARE:
-		return parse_scaled(text, share_suffixes, ARRAY_SIZE(share_suffixes), ret);
-	case UNIT_COUNT:
-	default:
-		return parse_scaled(text, count_suffixes, ARRAY_SIZE(count_suffixes), ret);
-	}
+	return parse_scaled(text, &suffixes_of[unit], ret);
 }
 
 int setting_parse(const struct setting *key, const char *text, uint64_t *ret_value)
@@ -230,6 +234,22 @@ int setting_parse(const struct setting *key, const char *text, uint64_t *ret_val
 		return -ERANGE;
 	*ret_value = v;
 	return 0;
+}
+
+void setting_text(const struct setting *key, uint64_t value, char *text, size_t size)
+{
+	const struct suffix *suffix;
+
+	if (key->unit == UNIT_MODE || key->unit == UNIT_BOOL) {
+		(void)snprintf(text, size, "%s",
+			       key->unit == UNIT_MODE ? mode_word(value) : bool_words[!!value]);
+		return;
+	}
+	/* the list ends with a factor of 1 at the latest, which goes into everything */
+	for (suffix = suffixes_of[key->unit].suffix; value % suffix->factor != 0; suffix++)
+		;
+	(void)snprintf(text, size, "%llu%s", (unsigned long long)(value / suffix->factor),
+		       suffix->text);
 }
 
 const char *mode_word(uint64_t mode)

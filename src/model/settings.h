@@ -101,6 +101,13 @@ const char *settings_conflict(const struct settings *s);
  */
 int setting_parse(const struct setting *key, const char *text, uint64_t *ret_value);
 
+/*
+ * The text of a value as setting_parse() reads it, in the largest unit that it
+ * is a whole number of; SETTING_TEXT_MAX bytes are room for every one.
+ */
+#define SETTING_TEXT_MAX 32
+void setting_text(const struct setting *key, uint64_t value, char *text, size_t size);
+
 /* The word of a mode ("squeeze"); never NULL. */
 const char *mode_word(uint64_t mode);
 

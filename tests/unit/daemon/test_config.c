@@ -292,7 +292,7 @@ static void a_value_out_of_range_is_refused_with_the_range(void **state)
 	refused("rules:\n  - match: a\n    min_yield: 18446744073709551615\n",
 		":3: rules[0].min_yield: 18446744073709551615 is out of range (1MiB to 1024GiB)");
 	refused("defaults:\n  reserve_share: 100%\n",
-		":2: defaults.reserve_share: 100% is out of range (0 to 90%)");
+		":2: defaults.reserve_share: 100% is out of range (0% to 90%)");
 	refused("journal_files: 0\n", ":1: journal_files: 0 is out of range (1 to 1000)");
 	refused("guardian_after: 1s\n", ":1: guardian_after: 1s is out of range (2s to 1h)");
 }

@@ -70,6 +70,32 @@ static void values_carry_their_units(void **state)
 	assert_value("press_cache", "true", 0, 1);
 }
 
+static void every_default_reads_as_it_is_written(void **state)
+{
+	const struct setting *table;
+	char text[SETTING_TEXT_MAX];
+	uint64_t v;
+	size_t n, i;
+
+	(void)state;
+	table = settings_table(&n);
+	for (i = 0; i < n; i++) {
+		setting_text(&table[i], table[i].def, text, sizeof(text));
+		assert_int_equal(setting_parse(&table[i], text, &v), 0);
+		assert_int_equal(v, table[i].def);
+	}
+	setting_text(setting_find("min_yield"), 1536 * MIB, text, sizeof(text));
+	assert_string_equal(text, "1536MiB");
+	setting_text(setting_find("min_yield"), MIB + 1, text, sizeof(text));
+	assert_string_equal(text, "1048577");
+	setting_text(setting_find("interval"), 90 * USEC_PER_SEC, text, sizeof(text));
+	assert_string_equal(text, "90s");
+	setting_text(setting_find("reserve_share"), 1, text, sizeof(text));
+	assert_string_equal(text, "1ppm");
+	setting_text(setting_find("press_cache"), 0, text, sizeof(text));
+	assert_string_equal(text, "false");
+}
+
 static void what_is_no_value_is_refused(void **state)
 {
 	(void)state;
@@ -144,6 +170,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_within_their_ranges_and_agree),
 		cmocka_unit_test(keys_are_unique_and_cover_the_whole_struct),
 		cmocka_unit_test(values_carry_their_units),
+		cmocka_unit_test(every_default_reads_as_it_is_written),
 		cmocka_unit_test(what_is_no_value_is_refused),
 		cmocka_unit_test(absurd_sizes_are_out_of_range),
 		cmocka_unit_test(settings_that_do_not_agree_are_told),
