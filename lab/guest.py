@@ -44,6 +44,10 @@ class Spec:
     vcpus: int = 1
     balloon: bool = True  # the device
     driver: str | Path | None = BALLOON  # the guest's: a module's name, a .ko, or none
+    driver_args: str = ""  # parameters of the driver
+    spare_drivers: tuple[str | Path, ...] = ()  # for Guest.insmod()
+    balloon_args: str = ""  # more properties of the device, after a comma each
+    append: str = ""  # more of the kernel's command line
     deflate_on_oom: bool = False
     free_page_reporting: bool = False
     swap_mib: int = 0
@@ -167,6 +171,24 @@ class Guest:
     def stop_works(self) -> None:
         self.ask("stop")
 
+    def cat(self, path: str) -> str:
+        """The beginning of a file in the guest."""
+        return self.ask("cat", path)["text"]
+
+    def write(self, path: str, text: str, deadline_s: float = ANSWER_DEADLINE_S) -> int:
+        """Writes to a file in the guest; returns how many microseconds that took."""
+        return self.ask("write", path, text, deadline_s=deadline_s)["us"]
+
+    def insmod(self, name: str, args: str = "") -> None:
+        self.ask("insmod", name, args)
+
+    def rmmod(self, name: str, deadline_s: float = ANSWER_DEADLINE_S) -> None:
+        self.ask("rmmod", name, deadline_s=deadline_s)
+
+    def warnings(self, level: int = 4) -> list[str]:
+        """What the kernel has said as a warning (level 4) or worse."""
+        return self.ask("log", level)["text"].splitlines()
+
     def _connect(self) -> socket.socket | None:
         if not self.alive:
             raise AgentError(f"QEMU of {self.name} ended with {self.process.returncode}")
@@ -248,8 +270,10 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
         "-name", f"guest={spec.name},debug-threads=on",
         "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if spec.memfd else ""),
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),
-        "-kernel", str(boot.vmlinuz), "-initrd", str(initramfs(boot, spec.driver)),
-        "-append", "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check",
+        "-kernel", str(boot.vmlinuz), "-initrd",
+        str(initramfs(boot, spec.driver, spec.driver_args, spec.spare_drivers)),
+        "-append", "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check "
+        + spec.append,
         "-chardev", f"file,id=console,path={folder / 'console.log'}", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off",
@@ -271,7 +295,7 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
     if spec.balloon:
         argv += ["-device", "virtio-balloon-pci,id=balloon0"
                  f",deflate-on-oom={_on(spec.deflate_on_oom)}"
-                 f",free-page-reporting={_on(spec.free_page_reporting)}"]
+                 f",free-page-reporting={_on(spec.free_page_reporting)}{spec.balloon_args}"]
     return argv + list(spec.qemu_args)
 
 

@@ -23,6 +23,8 @@ SHARED = ROOT / "include" / "ballonet"
 PART = re.compile(r"linux-(?:headers|kbuild)-[\w.+-]+")
 # a suite whose C library runs the tools of a series that this machine's cannot
 LIBC_SUITE = {"7": "trixie"}
+NEWER_TOOLS = ("usr/lib/linux-kbuild-*/tools/objtool/objtool.real-x86",
+               "usr/lib/linux-kbuild-*/scripts/mod/modpost.real-*")
 # what the packages were built with is not always here; one compiler serves all
 MAKE = ("CC=gcc", "HOSTCC=gcc", "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=")
 
@@ -83,7 +85,7 @@ def _fetch(series: str, release: str, folder: Path) -> None:
         vmlinux.unlink()
     if series in LIBC_SUITE:
         _unpack(Source(LIBC_SUITE[series]), scrap, folder / "libc", "libc6")
-        for tool in folder.glob("usr/lib/linux-kbuild-*/tools/objtool/objtool.real-x86"):
+        for tool in (tool for name in NEWER_TOOLS for tool in folder.glob(name)):
             _run_with(tool, next((folder / "libc").rglob("ld-linux-x86-64.so.2")))
     shutil.rmtree(scrap, ignore_errors=True)
 

@@ -36,22 +36,26 @@ def agent() -> Path:
                   compile_into) / "agent"
 
 
-def initramfs(kernel: Kernel, balloon: str | Path | None = BALLOON,
-              extra: Iterable[Path] = ()) -> Path:
+def initramfs(kernel: Kernel, balloon: str | Path | None = BALLOON, balloon_args: str = "",
+              spare: Iterable[str | Path] = ()) -> Path:
     """The archive for @kernel.
 
     @balloon is the name of a module of the kernel, a .ko file of our own, or None for a guest that
-    has no driver for its balloon. Modules of our own find their dependencies in the kernel's.
+    has no driver for its balloon; @balloon_args are its parameters. Modules of our own find their
+    dependencies in the kernel's. What is @spare lies there too, for the agent to insert.
     """
     files: dict[str, bytes] = {
         "init": (HERE / "agent" / "init").read_bytes(),
         "bin/busybox": _busybox().read_bytes(),
         "bin/agent": agent().read_bytes(),
     }
-    wanted = [*WANTED, *([balloon] if balloon else []), *extra]
+    wanted = [*WANTED, *([balloon] if balloon else [])]
     modules = _load_order(kernel, wanted)
-    files |= {f"modules/{name}.ko": code for name, code in modules.items()}
-    files["modules/order"] = "".join(f"{name}.ko\n" for name in modules).encode()
+    files |= {f"modules/{name}.ko": code
+              for name, code in (_load_order(kernel, [*wanted, *spare]) | modules).items()}
+    args = {_name(Path(balloon)): f" {balloon_args}"} if balloon and balloon_args else {}
+    files["modules/order"] = "".join(
+        f"{name}.ko{args.get(name, '')}\n" for name in modules).encode()
     archive = _cpio(files, ("proc", "sys", "dev", "data", "bin", "modules"))
 
     def write_into(folder: Path) -> None:

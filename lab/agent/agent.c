@@ -23,7 +23,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/klog.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -33,7 +35,10 @@
 #define LINE_MAX_B 256	  /* requests are a verb and four numbers */
 #define REPLY_MAX_B 32768 /* meminfo and vmstat are about 8 KiB as JSON */
 #define PROC_MAX_B 16384
-#define CHUNK_B 262144 /* one read of a streaming program */
+#define LOG_MAX_B 262144    /* as large as the kernel's own */
+#define SAY_LOG_MAX_B 12000 /* of it, what fits into a reply even with every byte escaped */
+#define LOG_READ_ALL 3	    /* klogctl's: read what is there, take nothing away */
+#define CHUNK_B 262144	    /* one read of a streaming program */
 #define PAGE_B 4096
 #define PAGE_WORDS (PAGE_B / sizeof(uint64_t))
 #define DATA_FILE "/data/data"
@@ -391,6 +396,106 @@ static uint64_t next_number(char **save)
 	return word ? strtoull(word, NULL, 10) : 0;
 }
 
+/* A string in JSON; what is not printable ASCII becomes a blank. */
+static void say_string(const char *text, size_t len)
+{
+	size_t i;
+
+	say("\"");
+	for (i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (c == '"' || c == '\\')
+			say("\\%c", c);
+		else if (c == '\n')
+			say("\\n");
+		else
+			say("%c", c >= ' ' && c < 127 ? c : ' ');
+	}
+	say("\"");
+}
+
+/* "cat PATH": the beginning of a file, or of a link to a file below /sys or /proc. */
+static void do_cat(char **save)
+{
+	const char *path = strtok_r(NULL, " ", save);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n = 0, got;
+
+	if (fd < 0) {
+		say(",\"error\":\"cat: %s\"", path ? strerror(errno) : "no path");
+		return;
+	}
+	while ((got = read(fd, proc_text + n, SAY_LOG_MAX_B - (size_t)n)) > 0)
+		n += got;
+	close(fd);
+	say(",\"text\":");
+	say_string(proc_text, (size_t)n);
+}
+
+/* "write PATH WORD...": all words in one write. */
+static void do_write(char **save)
+{
+	const char *path = strtok_r(NULL, " ", save), *text = strtok_r(NULL, "", save);
+	uint64_t start_us = now_us();
+	int fd = path && text ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		say(",\"error\":\"write: %s\"", path && text ? strerror(errno) : "no path or text");
+	say(",\"us\":%" PRIu64, now_us() - start_us);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* "insmod NAME PARAMETER=VALUE...": a module of the initramfs. */
+static void do_insmod(char **save)
+{
+	const char *name = strtok_r(NULL, " ", save), *args = strtok_r(NULL, "", save);
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/modules/%s.ko", name ? name : "");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, args ? args : "", 0) < 0)
+		say(",\"error\":\"insmod: %s\"", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void do_rmmod(char **save)
+{
+	const char *name = strtok_r(NULL, " ", save);
+
+	if (!name || syscall(SYS_delete_module, name, O_NONBLOCK) < 0)
+		say(",\"error\":\"rmmod: %s\"", name ? strerror(errno) : "no name");
+}
+
+/* "log LEVEL": the kernel's lines of this level and those more urgent, the last that fit. */
+static void do_log(char **save)
+{
+	static char all[LOG_MAX_B];
+	int level = (int)next_number(save), len = klogctl(LOG_READ_ALL, all, sizeof(all) - 1);
+	char *line, *rest = NULL;
+	size_t n = 0;
+
+	all[len < 0 ? 0 : len] = '\0';
+	for (line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		size_t size = strlen(line) + 1;
+
+		if (line[0] != '<' || atoi(line + 1) % 8 > level || size > SAY_LOG_MAX_B)
+			continue;
+		line[size - 1] = '\n';
+		if (n + size > SAY_LOG_MAX_B) {
+			memmove(proc_text, proc_text + size, n < size ? 0 : n - size);
+			n = n < size ? 0 : n - size;
+		}
+		memcpy(proc_text + n, line, size);
+		n += size;
+	}
+	say(",\"text\":");
+	say_string(proc_text, n);
+}
+
 static void do_start(char **save)
 {
 	const char *name = strtok_r(NULL, " ", save);
@@ -455,6 +560,16 @@ static void handle(char *line)
 		say_works();
 	else if (strcmp(verb, "report") == 0)
 		say_report();
+	else if (strcmp(verb, "cat") == 0)
+		do_cat(&save);
+	else if (strcmp(verb, "write") == 0)
+		do_write(&save);
+	else if (strcmp(verb, "insmod") == 0)
+		do_insmod(&save);
+	else if (strcmp(verb, "rmmod") == 0)
+		do_rmmod(&save);
+	else if (strcmp(verb, "log") == 0)
+		do_log(&save);
 	else if (strcmp(verb, "poweroff") == 0)
 		reboot(RB_POWER_OFF);
 	else

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * show.c - what the balloon is and has done, for people
+ *
+ * Layer: guest.
+ * In:    struct ballonet.
+ * Out:   debugfs ballonet/DEVICE; sysfs "press".
+ */
+#include "ballonet.h"
+
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+const char *const ending_names[END_COUNT] = {
+	[END_DONE] = "done", [END_RESERVE] = "reserve", [END_NO_PAGES] = "no_pages",
+	[END_SWAP] = "swap", [END_OOM] = "oom",		[END_DEVICE] = "device",
+	[END_STOP] = "stop",
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counter_names[] = {
+#define ROW(field)                                       \
+	{                                                \
+#field, offsetof(struct counters, field) \
+	}
+	ROW(inflates),	      ROW(deflates),	   ROW(inflated_pages),	  ROW(deflated_pages),
+	ROW(allocated_pages), ROW(migrated_pages), ROW(oom_calls),	  ROW(oom_pages),
+	ROW(pressure_calls),  ROW(pressure_pages), ROW(pressure_refused), ROW(presses),
+	ROW(pressed_pages),   ROW(last_press_us),  ROW(reported_pages),	  ROW(hinted_pages),
+	ROW(stats_sent),
+#undef ROW
+};
+
+static struct dentry *folder;
+
+static int balloon_show(struct seq_file *m, void *unused)
+{
+	struct ballonet *b = m->private;
+	unsigned int i;
+
+	seq_printf(m, "state: %s\n", direction_names[READ_ONCE(b->dir)]);
+	seq_printf(m, "size_pages: %ld\n", atomic_long_read(&b->size));
+	seq_printf(m, "target_pages: %lu\n", DIV_ROUND_UP((unsigned long)b->target, PFNS_PER_PAGE));
+	seq_printf(m, "available_pages: %lu\n", relief_counted(b));
+	seq_printf(m, "reserve_pages: %lu\n", ballonet_reserve_pages());
+	seq_printf(m, "deflate_on_oom: %d\n", b->on_oom);
+	seq_printf(m, "deflate_on_pressure: %d\n", b->on_pressure);
+	seq_printf(m, "must_tell_host: %d\n", b->must_tell);
+	seq_printf(m, "reporting: %d\n", b->reporting_registered);
+	seq_printf(m, "buffer_pages: %u\n", b->inflateq.capacity);
+	seq_printf(m, "holding_off: %d\n", READ_ONCE(b->holding_off));
+	seq_printf(m, "stuck: %d\n", READ_ONCE(b->stuck));
+	for (i = 0; i < ARRAY_SIZE(counter_names); i++)
+		seq_printf(m, "%s: %llu\n", counter_names[i].name,
+			   *(u64 *)((char *)&b->counters + counter_names[i].offset));
+	for (i = 0; i < END_COUNT; i++)
+		seq_printf(m, "ended_%s: %llu\n", ending_names[i], b->counters.endings[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(balloon);
+
+/* "press": write a size such as 512M. Returns when the device has seen the pages. */
+static ssize_t press_store(struct device *dev, struct device_attribute *attr, const char *text,
+			   size_t len)
+{
+	struct ballonet *b = dev_to_virtio(dev)->priv;
+	unsigned long long size;
+	long pressed;
+	char *end;
+
+	if (!b || !READ_ONCE(b->ready))
+		return -ENODEV;
+	size = memparse(text, &end);
+	if (end == text || (*end && *end != '\n') || size < PAGE_SIZE) {
+		dev_err(dev, "press: wants a size such as 512M\n");
+		return -EINVAL;
+	}
+	pressed = press(b, min_t(unsigned long long, size >> PAGE_SHIFT, LONG_MAX));
+	return pressed < 0 ? pressed : len;
+}
+
+static ssize_t press_show(struct device *dev, struct device_attribute *attr, char *text)
+{
+	struct ballonet *b = dev_to_virtio(dev)->priv;
+
+	if (!b)
+		return -ENODEV;
+	return sysfs_emit(text, "presses %llu pages %llu last_us %llu\n", b->counters.presses,
+			  b->counters.pressed_pages, b->counters.last_press_us);
+}
+static DEVICE_ATTR_RW(press);
+
+static struct attribute *attributes[] = { &dev_attr_press.attr, NULL };
+static const struct attribute_group group = { .attrs = attributes };
+const struct attribute_group *ballonet_groups[] = { &group, NULL };
+
+void show_init(void)
+{
+	folder = debugfs_create_dir("ballonet", NULL);
+}
+
+void show_exit(void)
+{
+	debugfs_remove_recursive(folder);
+}
+
+void show_add(struct ballonet *b)
+{
+	b->debugfs = debugfs_create_file(dev_name(&b->vdev->dev), 0444, folder, b, &balloon_fops);
+}
+
+void show_remove(struct ballonet *b)
+{
+	debugfs_remove(b->debugfs);
+}

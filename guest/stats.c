@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * stats.c - the guest's statistics, one buffer that goes to and fro
+ *
+ * Layer: guest.
+ * In:    the kernel's counters, when the device returns the buffer.
+ * Out:   tags 0 to 15, on every kernel, and the mark of this driver (BALLOON_MARK_*).
+ *
+ * The kernels before 6.12 send tags 0 to 9 only; what the others say was counted long before.
+ */
+#include "ballonet.h"
+
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/vm_event_item.h>
+
+struct stat_entry {
+	__virtio16 tag;
+	__virtio64 val;
+} __packed;
+
+static void put(struct ballonet *b, unsigned int *n, u16 tag, u64 value)
+{
+	b->stats[*n].tag = cpu_to_virtio16(b->vdev, tag);
+	b->stats[*n].val = cpu_to_virtio64(b->vdev, value);
+	(*n)++;
+}
+
+static u64 mark(struct ballonet *b)
+{
+	return BALLOON_MARK_BALLONET | (b->on_oom ? BALLOON_MARK_OOM : 0) |
+	       (b->on_pressure ? BALLOON_MARK_PRESSURE : 0) |
+	       (READ_ONCE(b->holding_off) ? BALLOON_MARK_HOLDOFF : 0) |
+	       (b->reporting_registered ? BALLOON_MARK_REPORTING : 0);
+}
+
+static u64 sum_zones(const unsigned long *first)
+{
+	u64 sum = 0;
+	int zone;
+
+	for (zone = 0; zone < MAX_NR_ZONES; zone++)
+		sum += first[zone];
+	return sum;
+}
+
+/* Entries of an enum that has a row for each zone lie side by side, ending with the movable one. */
+static u64 alloc_stalls(const unsigned long *events)
+{
+	return sum_zones(&events[ALLOCSTALL_MOVABLE - ZONE_MOVABLE]);
+}
+
+#ifdef BALLONET_RECLAIM_IS_NODE_STAT
+#define reclaim_count(events, item) global_node_page_state(item)
+#else
+#define reclaim_count(events, item) ((events)[item])
+#endif
+
+static unsigned int fill(struct ballonet *b)
+{
+	const unsigned long *events = b->stats_events;
+	long available = si_mem_available() - (long)relief_counted(b);
+	struct sysinfo info;
+	unsigned int n = 0;
+
+	all_vm_events(b->stats_events);
+	si_meminfo(&info);
+	put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
+	put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
+	put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);
+	put(b, &n, BALLOON_STAT_MINFLT, events[PGFAULT]);
+#ifdef CONFIG_HUGETLB_PAGE
+	put(b, &n, BALLOON_STAT_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
+	put(b, &n, BALLOON_STAT_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
+#endif
+	put(b, &n, BALLOON_STAT_MEMFREE, (u64)info.freeram << PAGE_SHIFT);
+	put(b, &n, BALLOON_STAT_MEMTOT, ((u64)info.totalram << PAGE_SHIFT) | mark(b));
+	put(b, &n, BALLOON_STAT_AVAIL, (u64)max(available, 0L) << PAGE_SHIFT);
+	put(b, &n, BALLOON_STAT_CACHES, (u64)global_node_page_state(NR_FILE_PAGES) << PAGE_SHIFT);
+	put(b, &n, BALLOON_STAT_OOM_KILL, events[OOM_KILL]);
+	put(b, &n, BALLOON_STAT_ALLOC_STALL, alloc_stalls(events));
+	put(b, &n, BALLOON_STAT_ASYNC_SCAN, reclaim_count(events, PGSCAN_KSWAPD));
+	put(b, &n, BALLOON_STAT_DIRECT_SCAN, reclaim_count(events, PGSCAN_DIRECT));
+	put(b, &n, BALLOON_STAT_ASYNC_RECLAIM, reclaim_count(events, PGSTEAL_KSWAPD));
+	put(b, &n, BALLOON_STAT_DIRECT_RECLAIM, reclaim_count(events, PGSTEAL_DIRECT));
+	return n;
+}
+
+static void send(struct ballonet *b)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, b->stats, fill(b) * sizeof(*b->stats));
+	if (!virtqueue_add_outbuf(b->statsq, &sg, 1, b, GFP_KERNEL))
+		virtqueue_kick(b->statsq);
+	b->counters.stats_sent++;
+}
+
+static void stats_work_fn(struct work_struct *work)
+{
+	struct ballonet *b = container_of(work, struct ballonet, stats_work);
+	unsigned int len;
+
+	/* at most one buffer is outstanding, so only one that came back is sent again */
+	if (!READ_ONCE(b->gone) && b->statsq && virtqueue_get_buf(b->statsq, &len))
+		send(b);
+}
+
+int stats_init(struct ballonet *b)
+{
+	INIT_WORK(&b->stats_work, stats_work_fn);
+	b->stats = kcalloc(BALLOON_STAT_COUNT, sizeof(*b->stats), GFP_KERNEL);
+	return b->stats ? 0 : -ENOMEM;
+}
+
+void stats_start(struct ballonet *b)
+{
+	if (b->statsq)
+		send(b);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * watch.c - how much may be taken from the guest, and where it is taken from
+ *
+ * Layer: guest.
+ * In:    what the kernel counts: available memory, swapping, cries for help.
+ * Out:   pages, or why there are none.
+ *
+ * Flags keep our own allocations from swapping or killing, but not those of others whom we leave
+ * too little. So what is left is looked at before each buffer is filled, and the page allocator is
+ * asked only for what lies above the reserve.
+ */
+#include "ballonet.h"
+
+#define EVENTS_EVERY 16 /* looks; adding up the events of all CPUs is too dear for each buffer */
+
+#define GFP_ANYWHERE \
+	(__GFP_HIGHMEM | (COMPAT_MIGRATION ? __GFP_MOVABLE : 0) | __GFP_NOWARN | __GFP_NOMEMALLOC)
+/* Only what lies about free: no reclaim, nobody woken. */
+#define GFP_FREE (GFP_ANYWHERE | __GFP_NORETRY)
+/* Reclaims, but may neither write nor enter a file system, which leaves clean cache; gives up
+ * before it would kill; leaves kswapd asleep, which would swap. */
+#define GFP_CLEAN (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)
+
+static void read_events(struct ballonet *b, unsigned long *ret_swapped, unsigned long *ret_killed)
+{
+	all_vm_events(b->events);
+	*ret_swapped = b->events[PSWPOUT];
+	*ret_killed = b->events[OOM_KILL];
+}
+
+void watch_start(struct ballonet *b, struct watch *w)
+{
+	read_events(b, &w->swapped, &w->killed);
+	w->oom_seq = atomic_read(&b->oom_seq);
+	w->looks = 0;
+	w->order = COMPAT_MAX_ORDER;
+}
+
+enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
+{
+	long room = si_mem_available() - (long)relief_counted(b) - (long)ballonet_reserve_pages();
+	unsigned long swapped, killed;
+
+	if (READ_ONCE(b->stopping))
+		return END_STOP;
+	if (atomic_read(&b->oom_seq) != w->oom_seq)
+		return END_OOM;
+	if (room <= 0)
+		return END_RESERVE;
+	if (++w->looks % EVENTS_EVERY == 0) {
+		read_events(b, &swapped, &killed);
+		if (killed != w->killed)
+			return END_OOM;
+		if (swapped != w->swapped)
+			return END_SWAP;
+	}
+	*want = min_t(unsigned long, *want, room);
+	return END_DONE;
+}
+
+struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *ret_order)
+{
+	unsigned int order = min(w->order, max_order);
+	struct page *page;
+
+	for (; order > 0; order--) {
+		page = alloc_pages(GFP_FREE, order);
+		if (page) {
+			*ret_order = order;
+			return page;
+		}
+		w->order = order - 1;
+	}
+	*ret_order = 0;
+	return alloc_page(GFP_CLEAN);
+}
