@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * balloon.c - what the balloon device does with its queues
+ *
+ * Layer: device.
+ * In:    chains of the inflate, deflate, statistics and reporting queues.
+ * Out:   holes in the guest's memory, statistics.
+ *
+ * Theory of operation. Chains are collected, their pages unbacked at once, and
+ * only then given back: a guest may use a page again as soon as it has the
+ * chain. So a worker that is killed has at most unbacked pages that are still
+ * the host's, and the next one, which begins at the used index, finds their
+ * chains again and unbacks them a second time, which changes nothing.
+ *
+ * Deflating comes first: a guest that wants memory waits for nothing else.
+ */
+#include "device/balloon.h"
+
+#include "base/num.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A PFN array longer than this (16 MiB of memory in one buffer) is read in part: see take_pfns().
+ */
+#define PFNS_MAX 4096
+
+/* Entries of a statistics buffer; Linux sends 16 at most. */
+#define STATS_MAX 64
+#define STATS_ENTRY_B 10
+
+static const char *const queue_names[] = {
+	[BALLOON_INFLATE] = "inflate",
+	[BALLOON_DEFLATE] = "deflate",
+	[BALLOON_STATS] = "statistics",
+	[BALLOON_REPORTING] = "reporting",
+};
+
+static bool has(uint64_t features, unsigned int bit)
+{
+	return features >> bit & 1;
+}
+
+enum balloon_queue balloon_queue_of(unsigned int ring, uint64_t features)
+{
+	enum balloon_queue list[BALLOON_RINGS_MAX];
+	unsigned int n = 0;
+
+	list[n++] = BALLOON_INFLATE;
+	list[n++] = BALLOON_DEFLATE;
+	if (has(features, BALLOON_F_STATS_VQ))
+		list[n++] = BALLOON_STATS;
+	if (has(features, BALLOON_F_FREE_PAGE_HINT))
+		list[n++] = BALLOON_QUEUES;
+	if (has(features, BALLOON_F_REPORTING))
+		list[n++] = BALLOON_REPORTING;
+	return ring < n ? list[ring] : BALLOON_QUEUES;
+}
+
+static void break_off(struct balloon *b, enum balloon_queue q, const char *why)
+{
+	(void)snprintf(b->shared->trouble, sizeof(b->shared->trouble),
+		       "the guest put %s into the %s queue", why, queue_names[q]);
+}
+
+/* A page of the guest: with @give into the batch, else out of the balloon. */
+static void take_page(struct balloon *b, uint32_t pfn, bool give)
+{
+	uint64_t page;
+
+	if (!guestmem_pages(b->gm, (uint64_t)pfn << BALLOON_PAGE_SHIFT, 1, &page)) {
+		b->shared->ignored++;
+		return;
+	}
+	if (give) {
+		pageset_add(b->batch, page, 1);
+		b->shared->inflated_pages++;
+	} else {
+		if (b->inside)
+			pageset_remove(b->inside, page, 1);
+		b->shared->deflated_pages++;
+	}
+}
+
+/*
+ * The PFNs of one chain. A PFN that lies across two buffers, or behind
+ * PFNS_MAX, is not taken: for an inflate that is a page that stays backed.
+ */
+static const char *take_pfns(struct balloon *b, bool give)
+{
+	uint32_t left = PFNS_MAX;
+	size_t i, j;
+
+	for (i = 0; i < b->chain.n; i++) {
+		const struct virtq_seg *s = &b->chain.seg[i];
+		uint32_t n = s->len / (uint32_t)sizeof(uint32_t);
+		const volatile uint8_t *p;
+
+		if (s->writable)
+			return "a buffer of the wrong direction";
+		p = guestmem_range(b->gm, s->gpa, s->len);
+		if (!p)
+			return "a buffer outside of its memory";
+		for (j = 0; j < n && left; j++, left--, p += sizeof(uint32_t)) {
+			uint32_t pfn = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+				       (uint32_t)p[3] << 24;
+
+			take_page(b, pfn, give);
+		}
+	}
+	return NULL;
+}
+
+/* The ranges of one chain are free pages of the guest, until the chain is given back. */
+static const char *take_ranges(struct balloon *b, bool give)
+{
+	size_t i;
+
+	for (i = 0; give && i < b->chain.n; i++) {
+		const struct virtq_seg *s = &b->chain.seg[i];
+		uint64_t at = s->gpa, pages = s->len / GUESTMEM_PAGE, first, n;
+
+		if (!s->writable)
+			return "a buffer of the wrong direction";
+		if (at % GUESTMEM_PAGE || s->len % GUESTMEM_PAGE)
+			b->shared->ignored++;
+		for (; pages; pages -= n, at += n * GUESTMEM_PAGE) {
+			n = guestmem_pages(b->gm, at, pages, &first);
+			if (n == 0) {
+				b->shared->ignored++;
+				break;
+			}
+			pageset_add(b->batch, first, n);
+			b->shared->reported_b += n * GUESTMEM_PAGE;
+		}
+	}
+	return NULL;
+}
+
+typedef const char *(*take_fn)(struct balloon *b, bool give);
+
+/* Takes up to BALLOON_BATCH chains, with @give unbacks their pages, and gives them back. */
+static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, take_fn take,
+				     bool give)
+{
+	struct pageset *inside = q == BALLOON_INFLATE ? b->inside : NULL;
+	struct virtq *vq = &b->vq[q];
+	uint16_t heads[BALLOON_BATCH];
+	const char *why = NULL;
+	unsigned int n = 0, i;
+	int r;
+
+	while (n < BALLOON_BATCH) {
+		r = virtq_pop(vq, &b->chain, &why);
+		if (r > 0)
+			why = take(b, give);
+		if (why)
+			break;
+		if (r == 0)
+			break;
+		heads[n++] = b->chain.head;
+	}
+	if (give && n)
+		unback_batch(b->gm, b->batch, inside, &b->shared->unback);
+	for (i = 0; i < n; i++)
+		virtq_push(vq, heads[i]);
+	if (n || vq->tell)
+		b->tell[q] |= virtq_publish(vq);
+	if (why) {
+		break_off(b, q, why);
+		return BALLOON_BROKEN;
+	}
+	return n == BALLOON_BATCH || virtq_listen(vq) ? BALLOON_MORE : BALLOON_IDLE;
+}
+
+/* Reported pages may not be unbacked where the guest counts on what they hold. */
+static bool may_unback_reported(const struct balloon *b)
+{
+	return !has(b->features, BALLOON_F_PAGE_POISON) || b->poison == 0;
+}
+
+static uint64_t load_le(const volatile uint8_t *p, unsigned int bytes)
+{
+	uint64_t v = 0;
+	unsigned int i;
+
+	for (i = 0; i < bytes; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+/* Reads the statistics of the chain into the slot that is not shown, and shows it. */
+static const char *take_stats(struct balloon *b, uint64_t now_us)
+{
+	struct shared *s = b->shared;
+	struct device_stats *to = &s->stats[(s->stats_seq + 1) % 2];
+	const struct virtq_seg *seg = &b->chain.seg[0];
+	const volatile uint8_t *p;
+	uint32_t i;
+
+	if (seg->writable || b->chain.n != 1)
+		return "a buffer of the wrong shape";
+	p = guestmem_range(b->gm, seg->gpa, seg->len);
+	if (!p)
+		return "a buffer outside of its memory";
+	*to = (struct device_stats){ .taken_us = now_us };
+	for (i = 0; i < seg->len / STATS_ENTRY_B && i < STATS_MAX; i++, p += STATS_ENTRY_B) {
+		uint64_t tag = load_le(p, 2);
+
+		if (tag >= BALLOON_STAT_COUNT)
+			continue; /* of a later guest */
+		to->tag[tag] = load_le(p + 2, 8);
+		to->known |= UINT32_C(1) << tag;
+	}
+	__atomic_store_n(&s->stats_at, b->vq[BALLOON_STATS].next_used, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->stats_seq, s->stats_seq + 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * The guest keeps one buffer with us, with the statistics of when it came;
+ * giving it back asks for the next. One that was read already, by a worker that
+ * is no more, is not read again: it would look new.
+ */
+static enum balloon_result run_stats(struct balloon *b, uint64_t now_us)
+{
+	struct virtq *vq = &b->vq[BALLOON_STATS];
+	struct shared *s = b->shared;
+	uint32_t wanted = __atomic_load_n(&s->stats_wanted, __ATOMIC_ACQUIRE);
+	const char *why = NULL;
+	int r;
+
+	if (vq->tell)
+		b->tell[BALLOON_STATS] |= virtq_publish(vq);
+	r = virtq_pop(vq, &b->chain, &why);
+	if (r == 0)
+		return virtq_listen(vq) ? BALLOON_MORE : BALLOON_IDLE;
+	if (r > 0 && (s->stats_seq == 0 || s->stats_at != vq->next_used))
+		why = take_stats(b, now_us);
+	if (why) {
+		break_off(b, BALLOON_STATS, why);
+		return BALLOON_BROKEN;
+	}
+	if (s->stats_asked == wanted) {
+		virtq_unpop(vq); /* ours until somebody asks */
+		return BALLOON_IDLE;
+	}
+	virtq_push(vq, b->chain.head);
+	b->tell[BALLOON_STATS] |= virtq_publish(vq);
+	__atomic_store_n(&s->stats_asked, wanted, __ATOMIC_RELEASE);
+	return virtq_listen(vq) ? BALLOON_MORE : BALLOON_IDLE;
+}
+
+static enum balloon_result run_queue(struct balloon *b, enum balloon_queue q, uint64_t now_us)
+{
+	switch (q) {
+	case BALLOON_INFLATE:
+		return run_pages(b, q, take_pfns, true);
+	case BALLOON_DEFLATE:
+		return run_pages(b, q, take_pfns, false);
+	case BALLOON_STATS:
+		return run_stats(b, now_us);
+	case BALLOON_REPORTING:
+		return run_pages(b, q, take_ranges, may_unback_reported(b));
+	case BALLOON_QUEUES:
+		break;
+	}
+	return BALLOON_IDLE;
+}
+
+enum balloon_result balloon_run(struct balloon *b, uint64_t now_us)
+{
+	static const enum balloon_queue order[] = { BALLOON_DEFLATE, BALLOON_STATS, BALLOON_INFLATE,
+						    BALLOON_REPORTING };
+	enum balloon_result all = BALLOON_IDLE;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		enum balloon_result r;
+
+		if (!b->present[order[i]])
+			continue;
+		r = run_queue(b, order[i], now_us);
+		if (r == BALLOON_BROKEN)
+			return r;
+		if (r == BALLOON_MORE)
+			all = r;
+	}
+	return all;
+}

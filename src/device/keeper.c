@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * keeper.c - the process that stays: connection, configuration, lease, worker
+ *
+ * Layer: device.
+ * In:    messages, commands, news, the time.
+ * Out:   replies, a worker, targets.
+ *
+ * Theory of operation. One loop around poll(). What a turn changed is settled at
+ * its end: a worker is started where rings are ready and none runs, clients are
+ * told the new state. A worker is never asked to do things differently, it is
+ * killed and another is forked; so the keeper waits for it once only, for as
+ * long as a kill takes (a system call under way is bounded by UNBACK_PIECE).
+ */
+#include "device/keeper.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "device/control.h"
+#include "device/front.h"
+#include "device/pageset.h"
+#include "device/shared.h"
+#include "device/worker.h"
+
+/*
+ * From the last change of rings to the start of a worker: a front end that sets
+ * up five rings sends fifty messages, and every one would end the worker.
+ */
+#define START_AFTER_US UINT64_C(500)
+
+/* A worker that died young is followed by another after this long, and QUICK_DEATHS_MAX times. */
+#define YOUNG_US (100 * USEC_PER_MSEC)
+#define RETRY_US (20 * USEC_PER_MSEC)
+#define QUICK_DEATHS_MAX 50
+
+/* Between two tellings of the state: an inflate changes it 200 times a second. */
+#define TELL_EVERY_US (20 * USEC_PER_MSEC)
+
+#define NEVER UINT64_MAX
+#define LINE_MAX_B 1024
+
+enum { POLL_STOP, POLL_LISTEN, POLL_FRONT, POLL_NEWS, POLL_WORKER, POLL_CONTROL };
+#define POLL_FDS (POLL_CONTROL + CONTROL_POLL_FDS)
+
+struct keeper {
+	int listen;
+	struct front front;
+	struct control control;
+	struct shared *shared;
+	struct pageset batch, inside;
+	int doorbell, news;
+
+	/* the worker */
+	pid_t pid; /* 0: none runs */
+	int pidfd;
+	uint64_t started_us;
+	uint64_t start_us;	   /* when to start one; NEVER: nothing changed */
+	unsigned int quick_deaths; /* one after the other */
+	uint32_t restarts;	   /* workers that died and were followed by another */
+	bool stopped;		   /* rings were stopped since a worker was last started */
+	bool broken;		   /* no worker until rings change */
+
+	/* the guest */
+	uint32_t boots;
+	uint64_t lease_us; /* when the target ends; NEVER: it is 0 */
+	uint32_t told_seq; /* statistics that clients were told of */
+	uint64_t tell_us;  /* when clients are to be told the state; NEVER: nothing changed */
+	uint64_t told_us;  /* when they were last told */
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t keeper_features(void)
+{
+	return UINT64_C(1) << BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BALLOON_F_STATS_VQ |
+	       UINT64_C(1) << BALLOON_F_DEFLATE_ON_OOM | UINT64_C(1) << BALLOON_F_PAGE_POISON |
+	       UINT64_C(1) << BALLOON_F_REPORTING | UINT64_C(1) << BALLOON_F_DEFLATE_ON_PRESSURE |
+	       UINT64_C(1) << BALLOON_F_PRESS;
+}
+
+static void changed(struct keeper *k)
+{
+	k->tell_us = u64_min(k->tell_us, k->told_us + TELL_EVERY_US);
+}
+
+/* ------------------------------------------------------------ the worker */
+
+static void reap(struct keeper *k)
+{
+	siginfo_t si = { 0 };
+
+	(void)waitid(P_PID, (id_t)k->pid, &si, WEXITED);
+	(void)close(k->pidfd);
+	k->pidfd = -EBADF;
+	k->pid = 0;
+}
+
+static void on_quiesce(void *userdata)
+{
+	struct keeper *k = userdata;
+
+	k->stopped = true;
+	k->broken = false;
+	k->quick_deaths = 0;
+	k->start_us = now_us() + START_AFTER_US;
+	if (!k->pid)
+		return;
+	(void)kill(k->pid, SIGKILL); /* it is our child and not yet waited for: the pid is its */
+	reap(k);
+}
+
+/* A worker died by itself. */
+static void worker_died(struct keeper *k)
+{
+	uint64_t now = now_us();
+	siginfo_t si = { 0 };
+
+	(void)waitid(P_PID, (id_t)k->pid, &si, WEXITED);
+	(void)close(k->pidfd);
+	k->pidfd = -EBADF;
+	k->pid = 0;
+	changed(k);
+	k->shared->trouble[SHARED_TROUBLE_MAX - 1] = '\0';
+	k->quick_deaths = now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
+	k->broken = (si.si_code == CLD_EXITED && si.si_status == WORKER_BROKEN) ||
+		    k->quick_deaths >= QUICK_DEATHS_MAX;
+	log_warning("worker-died %s=%d trouble=\"%s\" next=%s",
+		    si.si_code == CLD_EXITED ? "status" : "signal", si.si_status,
+		    k->shared->trouble, k->broken ? "none until the guest resets" : "at once");
+	if (!k->broken) {
+		k->restarts++;
+		k->start_us = k->quick_deaths ? now + RETRY_US : now;
+	}
+}
+
+static bool has(const struct keeper *k, unsigned int feature)
+{
+	return k->front.features >> feature & 1;
+}
+
+static void set_target(struct keeper *k, uint64_t pages, uint64_t lease_us)
+{
+	uint32_t before = front_config(&k->front, BALLOON_CFG_NUM_PAGES);
+
+	k->lease_us = lease_us;
+	if (before == pages)
+		return;
+	front_set_config(&k->front, BALLOON_CFG_NUM_PAGES, (uint32_t)pages);
+	(void)front_tell_config(&k->front); /* without a front end it reads it when it comes */
+	changed(k);
+}
+
+static void set_press(struct keeper *k, uint32_t pages, uint32_t id)
+{
+	front_set_config(&k->front, BALLOON_CFG_PRESS_PAGES, pages);
+	front_set_config(&k->front, BALLOON_CFG_PRESS_ID, id);
+	(void)front_tell_config(&k->front);
+	changed(k);
+}
+
+/* A driver that has just started: it has all its memory, and nothing said before is of it. */
+static void begin_guest(struct keeper *k)
+{
+	k->boots++;
+	pageset_clear(&k->inside);
+	k->shared->stats_seq = k->told_seq = 0;
+	k->shared->stats_asked = k->shared->stats_wanted;
+	front_set_config(&k->front, BALLOON_CFG_ACTUAL, 0);
+	set_press(k, 0, 0);
+	set_target(k, 0, NEVER);
+	changed(k);
+	log_info("guest-up boots=%u features=0x%" PRIx64 " ram_b=%" PRIu64, k->boots,
+		 k->front.features, guestmem_size_b(&k->front.mem));
+}
+
+static bool rings_ready(const struct keeper *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_RINGS_MAX; i++)
+		if (front_ring_ready(&k->front, i))
+			return true;
+	return false;
+}
+
+static void start_worker(struct keeper *k)
+{
+	struct worker w = { .front = &k->front,
+			    .shared = k->shared,
+			    .batch = &k->batch,
+			    .inside = has(k, BALLOON_F_MUST_TELL_HOST) ? &k->inside : NULL,
+			    .doorbell = k->doorbell,
+			    .news = k->news };
+	pid_t pid;
+
+	k->start_us = NEVER;
+	if (k->pid || k->broken || !rings_ready(k))
+		return;
+	if (k->stopped && front_fresh(&k->front))
+		begin_guest(k);
+	k->stopped = false;
+	pageset_clear(&k->batch);
+	pid = fork();
+	if (pid == 0)
+		worker_main(&w);
+	k->pidfd = pid < 0 ? -errno : pidfd_open(pid, 0);
+	if (k->pidfd < 0) {
+		log_error("worker-not-started error=\"%s\"", strerror(errno));
+		if (pid > 0) {
+			(void)kill(pid, SIGKILL);
+			(void)waitpid(pid, NULL, 0);
+		}
+		k->start_us = now_us() + RETRY_US;
+		return;
+	}
+	k->pid = pid;
+	k->started_us = now_us();
+}
+
+/* ------------------------------------------------------ what clients see */
+
+static void tell_state(struct keeper *k)
+{
+	const struct shared *s = k->shared;
+	const struct front *f = &k->front;
+	uint64_t now = now_us();
+	char line[LINE_MAX_B];
+
+	k->tell_us = NEVER;
+	k->told_us = now;
+	(void)snprintf(line, sizeof(line),
+		       "state front=%d driver=%d broken=%d features=0x%" PRIx64 " ram_b=%" PRIu64
+		       " resident_b=%" PRIu64 " target_b=%" PRIu64 " balloon_b=%" PRIu64
+		       " lease_ms=%" PRIu64
+		       " boots=%u restarts=%u worker=%d press_id=%u press_done=%u"
+		       " inflated_b=%" PRIu64 " deflated_b=%" PRIu64 " reported_b=%" PRIu64
+		       " punched_b=%" PRIu64 " freed_b=%" PRIu64 " punches=%" PRIu64
+		       " splits=%" PRIu64 " ignored=%" PRIu64 " errors=%" PRIu64 "\n",
+		       f->sock >= 0, f->sock >= 0 && rings_ready(k), k->broken, f->features,
+		       guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
+		       (uint64_t)front_config(f, BALLOON_CFG_NUM_PAGES) << BALLOON_PAGE_SHIFT,
+		       (uint64_t)front_config(f, BALLOON_CFG_ACTUAL) << BALLOON_PAGE_SHIFT,
+		       k->lease_us == NEVER ? 0 : u64_sub_sat(k->lease_us, now) / 1000, k->boots,
+		       k->restarts, (int)k->pid, front_config(f, BALLOON_CFG_PRESS_ID),
+		       front_config(f, BALLOON_CFG_PRESS_DONE),
+		       s->inflated_pages << BALLOON_PAGE_SHIFT,
+		       s->deflated_pages << BALLOON_PAGE_SHIFT, s->reported_b, s->unback.punched_b,
+		       s->unback.freed_b, s->unback.punches, s->unback.splits, s->ignored,
+		       s->unback.errors);
+	control_tell(&k->control, line);
+}
+
+static void tell_stats(struct keeper *k)
+{
+	uint32_t seq = __atomic_load_n(&k->shared->stats_seq, __ATOMIC_ACQUIRE);
+	const struct device_stats *st = &k->shared->stats[seq % 2];
+	char line[LINE_MAX_B];
+	size_t at;
+	unsigned int i;
+
+	if (seq == k->told_seq)
+		return;
+	k->told_seq = seq;
+	at = (size_t)snprintf(line, sizeof(line), "stats seq=%u taken_us=%" PRIu64, seq,
+			      st->taken_us);
+	for (i = 0; i < BALLOON_STAT_COUNT; i++) /* 16 times 24 bytes: always fits */
+		if (st->known >> i & 1)
+			at += (size_t)snprintf(line + at, sizeof(line) - at, " %u=%" PRIu64, i,
+					       st->tag[i]);
+	(void)snprintf(line + at, sizeof(line) - at, "\n");
+	control_tell(&k->control, line);
+}
+
+static void ring_bell(int fd)
+{
+	uint64_t one = 1;
+	ssize_t ignored = write(fd, &one, sizeof(one));
+
+	(void)ignored; /* full means that it has rung */
+}
+
+static const char *do_balloon(struct keeper *k, const struct control_command *cmd)
+{
+	uint64_t pages = cmd->bytes >> BALLOON_PAGE_SHIFT;
+
+	if (cmd->bytes > guestmem_size_b(&k->front.mem))
+		return "that is more than the guest has";
+	set_target(k, pages, pages ? now_us() + cmd->lease_s * USEC_PER_SEC : NEVER);
+	return NULL;
+}
+
+static const char *do_press(struct keeper *k, const struct control_command *cmd)
+{
+	uint32_t id = front_config(&k->front, BALLOON_CFG_PRESS_ID) + 1;
+
+	if (cmd->bytes && !has(k, BALLOON_F_PRESS))
+		return "the guest's driver cannot press";
+	if (cmd->bytes > guestmem_size_b(&k->front.mem))
+		return "that is more than the guest has";
+	if (cmd->bytes == 0)
+		set_press(k, 0, 0);
+	else
+		set_press(k, (uint32_t)(cmd->bytes >> BALLOON_PAGE_SHIFT), id ? id : 1);
+	return NULL;
+}
+
+static const char *on_command(void *userdata, const struct control_command *cmd)
+{
+	struct keeper *k = userdata;
+
+	switch (cmd->verb) {
+	case CONTROL_BALLOON:
+		return do_balloon(k, cmd);
+	case CONTROL_PRESS:
+		return do_press(k, cmd);
+	case CONTROL_STATS:
+		if (!k->pid || !has(k, BALLOON_F_STATS_VQ))
+			return "no driver sends statistics";
+		__atomic_add_fetch(&k->shared->stats_wanted, 1, __ATOMIC_RELEASE);
+		ring_bell(k->doorbell);
+		return NULL;
+	case CONTROL_STATE:
+		k->tell_us = 0;
+		return NULL;
+	}
+	return NULL;
+}
+
+/* --------------------------------------------------------- the front end */
+
+static void on_forget_pages(void *userdata, uint64_t first, uint64_t n)
+{
+	struct keeper *k = userdata;
+
+	if (n == GUESTMEM_PAGES_MAX)
+		pageset_clear(&k->inside);
+	else
+		pageset_remove(&k->inside, first, n);
+}
+
+static void on_config_written(void *userdata)
+{
+	changed(userdata);
+}
+
+static const struct front_ops front_ops = {
+	.quiesce = on_quiesce,
+	.forget_pages = on_forget_pages,
+	.config_written = on_config_written,
+};
+
+static void accept_front(struct keeper *k)
+{
+	int fd = accept4(k->listen, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (k->front.sock >= 0) {
+		log_warning("front-refused why=\"there is one already\"");
+		(void)close(fd);
+		return;
+	}
+	front_open(&k->front, fd);
+	log_info("front-up");
+	changed(k);
+}
+
+static void read_front(struct keeper *k)
+{
+	const char *why = "it has gone";
+	int r = front_readable(&k->front, &why);
+
+	if (r == 0)
+		return;
+	log_info("front-down why=\"%s\"", r == -EPROTO ? why : "it has gone");
+	front_close(&k->front);
+	k->lease_us = NEVER;
+	k->start_us = NEVER;
+	changed(k);
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static void end_lease(struct keeper *k)
+{
+	if (now_us() < k->lease_us)
+		return;
+	log_warning("lease-ended balloon_b=%" PRIu64,
+		    (uint64_t)front_config(&k->front, BALLOON_CFG_NUM_PAGES) << BALLOON_PAGE_SHIFT);
+	set_press(k, 0, 0);
+	set_target(k, 0, NEVER);
+}
+
+/* Milliseconds until something is due, rounded up; -1: nothing is. */
+static int wait_ms(const struct keeper *k)
+{
+	uint64_t at = u64_min(k->tell_us, u64_min(k->lease_us, k->start_us));
+
+	if (at == NEVER)
+		return -1;
+	return (int)((u64_sub_sat(at, now_us()) + 999) / 1000);
+}
+
+static void turn(struct keeper *k, const struct pollfd *fds)
+{
+	uint64_t rings;
+	ssize_t ignored;
+
+	if (fds[POLL_NEWS].revents & POLLIN) {
+		ignored = read(k->news, &rings, sizeof(rings));
+		(void)ignored;
+		tell_stats(k);
+	}
+	if (fds[POLL_WORKER].revents && k->pid && fds[POLL_WORKER].fd == k->pidfd)
+		worker_died(k);
+	if (fds[POLL_FRONT].revents && k->front.sock >= 0)
+		read_front(k);
+	if (fds[POLL_LISTEN].revents & POLLIN)
+		accept_front(k);
+	control_handle(&k->control, fds + POLL_CONTROL);
+}
+
+static void settle(struct keeper *k)
+{
+	if (now_us() >= k->lease_us)
+		end_lease(k);
+	if (now_us() >= k->start_us)
+		start_worker(k);
+	if (now_us() >= k->tell_us)
+		tell_state(k);
+}
+
+static int loop(struct keeper *k, int stop_fd)
+{
+	struct pollfd fds[POLL_FDS];
+
+	for (;;) {
+		fds[POLL_STOP] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
+		fds[POLL_LISTEN] = (struct pollfd){ .fd = k->listen, .events = POLLIN };
+		fds[POLL_FRONT] = (struct pollfd){ .fd = k->front.sock, .events = POLLIN };
+		fds[POLL_NEWS] = (struct pollfd){ .fd = k->news, .events = POLLIN };
+		fds[POLL_WORKER] = (struct pollfd){ .fd = k->pidfd, .events = POLLIN };
+		control_poll_fds(&k->control, fds + POLL_CONTROL);
+		if (poll(fds, POLL_FDS, wait_ms(k)) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[POLL_STOP].revents)
+			return 0;
+		turn(k, fds);
+		settle(k);
+	}
+}
+
+static int open_all(struct keeper *k, const struct keeper_config *config)
+{
+	int r;
+
+	k->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	k->news = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (k->doorbell < 0 || k->news < 0)
+		return -errno;
+	k->shared = mmap(NULL, sizeof(*k->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (k->shared == MAP_FAILED) {
+		k->shared = NULL;
+		return -errno;
+	}
+	r = pageset_init(&k->batch, GUESTMEM_PAGES_MAX);
+	if (r == 0)
+		r = pageset_init(&k->inside, GUESTMEM_PAGES_MAX);
+	if (r < 0)
+		return r;
+	r = control_listen(config->control, &k->control.listen);
+	if (r < 0) {
+		log_error("cannot-listen path=%s error=\"%s\"", config->control, strerror(-r));
+		return r;
+	}
+	r = control_listen(config->socket, &k->listen);
+	if (r < 0)
+		log_error("cannot-listen path=%s error=\"%s\"", config->socket, strerror(-r));
+	return r;
+}
+
+static void close_all(struct keeper *k, const struct keeper_config *config)
+{
+	front_close(&k->front);
+	if (k->control.listen >= 0)
+		(void)unlink(config->control);
+	if (k->listen >= 0)
+		(void)unlink(config->socket);
+	control_fini(&k->control);
+	if (k->listen >= 0)
+		(void)close(k->listen);
+	if (k->news >= 0)
+		(void)close(k->news);
+	if (k->doorbell >= 0)
+		(void)close(k->doorbell);
+	pageset_fini(&k->batch);
+	pageset_fini(&k->inside);
+	if (k->shared)
+		(void)munmap(k->shared, sizeof(*k->shared));
+}
+
+int keeper_run(const struct keeper_config *config)
+{
+	struct keeper k = { .listen = -EBADF,
+			    .doorbell = -EBADF,
+			    .news = -EBADF,
+			    .pidfd = -EBADF,
+			    .start_us = NEVER,
+			    .tell_us = NEVER,
+			    .lease_us = NEVER };
+	int r;
+
+	/* VERSION_1, RING_EVENT_IDX, RING_INDIRECT_DESC */
+	front_init(&k.front,
+		   config->features | UINT64_C(1) << 32 | UINT64_C(1) << 29 | UINT64_C(1) << 28,
+		   config->huge, &front_ops, &k);
+	control_init(&k.control, on_command, &k);
+	r = open_all(&k, config);
+	if (r == 0)
+		r = loop(&k, config->stop_fd);
+	close_all(&k, config);
+	return r;
+}
