@@ -109,6 +109,7 @@ struct ballonet {
 	bool gone;     /* the device has been reset: it will never answer, nor touch a page */
 	bool stuck;    /* the device owes an answer for longer than DEVICE_PATIENCE */
 	struct mutex reset_lock;
+	struct notifier_block reboot_nb;
 
 	/* the balloon */
 	struct mutex op_lock;

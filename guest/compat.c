@@ -102,8 +102,8 @@ static int nowhere_init(struct fs_context *fc)
 	return init_pseudo(fc, BALLOON_KVM_MAGIC) ? 0 : -ENOMEM;
 }
 
+/* Without an owner: the mount would keep the module from ever being removed. */
 static struct file_system_type nowhere_type = {
-	.owner = THIS_MODULE,
 	.name = "ballonet",
 	.init_fs_context = nowhere_init,
 	.kill_sb = kill_anon_super,

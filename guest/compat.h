@@ -22,7 +22,7 @@
 #endif
 
 /* The balloon's page list: one header until 6.x, renamed in 7.x, with a new share of the work. */
-#if __has_include(<linux/balloon.h>)
+#ifdef BALLONET_CORE_MOVES_PAGES
 #include <linux/balloon.h>
 #define COMPAT_MIGRATION IS_ENABLED(CONFIG_BALLOON_MIGRATION)
 #define COMPAT_CORE_MOVES_PAGES 1 /* the core inserts the new page and frees the old */

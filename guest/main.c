@@ -13,6 +13,7 @@
 
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
@@ -349,6 +350,17 @@ static void choose_relief(struct ballonet *b)
 #endif
 }
 
+/* Before a reboot or a kexec: the next kernel must not find a device that still answers. */
+static int on_reboot(struct notifier_block *nb, unsigned long action, void *unused)
+{
+	struct ballonet *b = container_of(nb, struct ballonet, reboot_nb);
+
+	WRITE_ONCE(b->ready, false);
+	WRITE_ONCE(b->stopping, true);
+	ballonet_reset(b);
+	return NOTIFY_DONE;
+}
+
 /* From the queues to the first work. On an error, stop() takes back what was done. */
 static int start(struct ballonet *b)
 {
@@ -457,6 +469,8 @@ static int probe(struct virtio_device *vdev)
 		ballonet_free(b);
 		return err;
 	}
+	b->reboot_nb.notifier_call = on_reboot;
+	register_reboot_notifier(&b->reboot_nb);
 	show_add(b);
 	dev_info(&vdev->dev, "ballonet: deflates on%s%s%s, reserve %lu MiB%s\n",
 		 b->on_oom ? " oom" : "", b->on_pressure ? " pressure" : "",
@@ -470,6 +484,7 @@ static void remove(struct virtio_device *vdev)
 	struct ballonet *b = vdev->priv;
 
 	show_remove(b);
+	unregister_reboot_notifier(&b->reboot_nb);
 	stop(b);
 	ballonet_free(b);
 	vdev->priv = NULL;
@@ -494,18 +509,6 @@ static int restore(struct virtio_device *vdev)
 }
 #endif
 
-/* Before a reboot or a kexec: the next kernel must not find a device that still answers. */
-static void shutdown(struct device *dev)
-{
-	struct ballonet *b = dev_to_virtio(dev)->priv;
-
-	if (!b)
-		return;
-	WRITE_ONCE(b->ready, false);
-	WRITE_ONCE(b->stopping, true);
-	ballonet_reset(b);
-}
-
 static const struct virtio_device_id ids[] = {
 	{ VIRTIO_ID_BALLOON, VIRTIO_DEV_ANY_ID },
 	{ 0 },
@@ -525,7 +528,6 @@ static struct virtio_driver driver = {
 		.name = "ballonet",
 		.owner = THIS_MODULE,
 		.dev_groups = ballonet_groups,
-		.shutdown = shutdown,
 	},
 	.id_table = ids,
 	.validate = validate,
