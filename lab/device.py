@@ -66,7 +66,18 @@ class Control:
             self.stats_seen += 1
         return word
 
+    def drain(self) -> None:
+        """Takes in what came unasked: it is of before now."""
+        self._sock.setblocking(False)
+        try:
+            while self._sock.recv(65536):
+                pass
+        except BlockingIOError:
+            pass
+        self._rest = b""
+
     def ask_state(self) -> dict[str, int]:
+        self.drain()
         self.send("state")
         while self.read() != "state":
             pass

@@ -72,8 +72,8 @@ struct keeper {
 	uint64_t start_us;	   /* when to start one; NEVER: nothing changed */
 	unsigned int quick_deaths; /* one after the other */
 	uint32_t restarts;	   /* workers that died and were followed by another */
-	bool stopped;		   /* rings were stopped since a worker was last started */
-	bool broken;		   /* no worker until rings change */
+	bool stopped; /* no ring was ready at some time since a worker was last started */
+	bool broken;  /* no worker until rings change */
 
 	/* the guest */
 	uint32_t boots;
@@ -106,7 +106,7 @@ static void changed(struct keeper *k)
 
 /* ------------------------------------------------------------ the worker */
 
-static void reap(struct keeper *k)
+static siginfo_t reap(struct keeper *k)
 {
 	siginfo_t si = { 0 };
 
@@ -114,35 +114,44 @@ static void reap(struct keeper *k)
 	(void)close(k->pidfd);
 	k->pidfd = -EBADF;
 	k->pid = 0;
+	return si;
+}
+
+static bool rings_ready(const struct keeper *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_RINGS_MAX; i++)
+		if (front_ring_ready(&k->front, i))
+			return true;
+	return false;
 }
 
 static void on_quiesce(void *userdata)
 {
 	struct keeper *k = userdata;
 
-	k->stopped = true;
+	k->stopped |= !rings_ready(k);
 	k->broken = false;
 	k->quick_deaths = 0;
 	k->start_us = now_us() + START_AFTER_US;
 	if (!k->pid)
 		return;
 	(void)kill(k->pid, SIGKILL); /* it is our child and not yet waited for: the pid is its */
-	reap(k);
+	(void)reap(k);
 }
 
 /* A worker died by itself. */
 static void worker_died(struct keeper *k)
 {
 	uint64_t now = now_us();
-	siginfo_t si = { 0 };
+	siginfo_t si = reap(k);
+	bool killed = si.si_code == CLD_KILLED && si.si_status == SIGKILL;
 
-	(void)waitid(P_PID, (id_t)k->pid, &si, WEXITED);
-	(void)close(k->pidfd);
-	k->pidfd = -EBADF;
-	k->pid = 0;
 	changed(k);
 	k->shared->trouble[SHARED_TROUBLE_MAX - 1] = '\0';
-	k->quick_deaths = now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
+	/* killed from outside says nothing of what it met */
+	k->quick_deaths = !killed && now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
 	k->broken = (si.si_code == CLD_EXITED && si.si_status == WORKER_BROKEN) ||
 		    k->quick_deaths >= QUICK_DEATHS_MAX;
 	log_warning("worker-died %s=%d trouble=\"%s\" next=%s",
@@ -192,16 +201,6 @@ static void begin_guest(struct keeper *k)
 	changed(k);
 	log_info("guest-up boots=%u features=0x%" PRIx64 " ram_b=%" PRIu64, k->boots,
 		 k->front.features, guestmem_size_b(&k->front.mem));
-}
-
-static bool rings_ready(const struct keeper *k)
-{
-	unsigned int i;
-
-	for (i = 0; i < BALLOON_RINGS_MAX; i++)
-		if (front_ring_ready(&k->front, i))
-			return true;
-	return false;
 }
 
 static void start_worker(struct keeper *k)
