@@ -196,6 +196,7 @@ static void on_gone(void *userdata, struct vm *vm)
 {
 	struct daemon *d = userdata;
 
+	tick_forget(&d->tick, vm);
 	/* the guardian is not told: should the VM live on unseen, its balloon is still to go */
 	if (d->journal && vm->announced)
 		journal_gone(d->journal, vm->id);
@@ -325,7 +326,7 @@ static void work(struct daemon *d, uint64_t now)
 		beat(d, now);
 	if (d->roster_us <= now && !d->stop_us) {
 		roster_update(&d->roster, now);
-		tick_look(&d->tick);
+		tick_adopt(&d->tick);
 		d->roster_us = now + d->config.discover_every_us;
 	}
 	if (vmm_deadline(d->vmm) <= now)

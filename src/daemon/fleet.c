@@ -96,6 +96,7 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	}
 	vm->id = ++f->last_id;
 	vm->facts.id = vm->id;
+	due_init(&vm->next);
 	vm->due_us = UINT64_MAX;
 	vm->refresh_us = UINT64_MAX;
 	f->vm[f->n++] = vm;

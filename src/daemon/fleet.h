@@ -12,6 +12,7 @@
 #ifndef BALLONET_DAEMON_FLEET_H
 #define BALLONET_DAEMON_FLEET_H
 
+#include "base/due.h"
 #include "model/history.h"
 #include "model/plan.h"
 #include "model/settings.h"
@@ -57,6 +58,7 @@ struct vm {
 	struct footprint *footprint; /* NULL while the process is not known */
 
 	/* for tick.c alone */
+	struct due next;     /* the earliest of the three below */
 	uint64_t due_us;     /* something came: tick then; UINT64_MAX: nothing did */
 	uint64_t wake_us;    /* nothing came: look at it then */
 	uint64_t refresh_us; /* ask for statistics then; UINT64_MAX: no */

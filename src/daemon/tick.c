@@ -39,6 +39,7 @@ void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roo
 
 void tick_fini(struct tick *t)
 {
+	due_heap_fini(&t->heap);
 	free(t->due);
 	free(t->facts);
 	free(t->decision);
@@ -62,6 +63,8 @@ static bool tick_reserve(struct tick *t, size_t n)
 	if (n <= t->cap)
 		return true;
 	n += n / 2;
+	if (due_reserve(&t->heap, n) < 0)
+		return false;
 	if (!grow_one(&t->due, n, sizeof(*t->due)) || !grow_one(&t->facts, n, sizeof(*t->facts)) ||
 	    !grow_one(&t->decision, n, sizeof(*t->decision)) ||
 	    !grow_one(&t->settings, n, sizeof(*t->settings)) ||
@@ -71,9 +74,24 @@ static bool tick_reserve(struct tick *t, size_t n)
 	return true;
 }
 
+static struct vm *vm_of_due(struct due *d)
+{
+	return (struct vm *)((char *)d - offsetof(struct vm, next));
+}
+
+/* Keeps the heap in step with the VM's own times. */
+static void reschedule(struct tick *t, struct vm *vm)
+{
+	if (t->cap < t->fleet->n)
+		return; /* out of memory when it was added: tick_adopt() tries again */
+	due_set(&t->heap, &vm->next, u64_min(vm->due_us, u64_min(vm->wake_us, vm->refresh_us)));
+}
+
 uint64_t tick_next(const struct tick *t)
 {
-	return t->next_us;
+	const struct due *first = due_first(&t->heap);
+
+	return first ? first->at_us : UINT64_MAX;
 }
 
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
@@ -81,12 +99,22 @@ void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
 	uint64_t at_us = vm->polling ? now_us + TICK_BATCH_US : now_us;
 
 	vm->due_us = u64_min(vm->due_us, at_us);
-	t->next_us = u64_min(t->next_us, vm->due_us);
+	reschedule(t, vm);
 }
 
-void tick_look(struct tick *t)
+void tick_adopt(struct tick *t)
 {
-	t->next_us = 0;
+	size_t i;
+
+	if (!tick_reserve(t, t->fleet->n))
+		return; /* out of memory: the next look around tries again */
+	for (i = 0; i < t->fleet->n; i++)
+		reschedule(t, t->fleet->vm[i]);
+}
+
+void tick_forget(struct tick *t, struct vm *vm)
+{
+	due_set(&t->heap, &vm->next, DUE_NEVER);
 }
 
 void tick_hurry(struct tick *t)
@@ -94,10 +122,11 @@ void tick_hurry(struct tick *t)
 	size_t i;
 
 	t->host_us = 0;
-	tick_look(t);
 	for (i = 0; i < t->fleet->n; i++)
-		if (!t->fleet->vm[i]->polling)
+		if (!t->fleet->vm[i]->polling) {
 			t->fleet->vm[i]->wake_us = 0;
+			reschedule(t, t->fleet->vm[i]);
+		}
 }
 
 /* What can be known of its process from outside, found out anew. */
@@ -147,24 +176,13 @@ static void wake(struct vm *vm, uint64_t now_us)
 	vm->due_us = now_us;
 }
 
-/* When this VM is to be looked at next. */
-static uint64_t next_of(const struct vm *vm)
-{
-	return u64_min(vm->due_us, u64_min(vm->wake_us, vm->refresh_us));
-}
-
-/* Starts what has to be asked now; gathers what is due. */
+/* Starts what has to be asked now; gathers what is due, and takes it out of the heap. */
 static size_t gather(struct tick *t, uint64_t now_us)
 {
-	size_t i, n = 0;
+	size_t n = 0;
 
-	if (!tick_reserve(t, t->fleet->n)) {
-		t->next_us = now_us + USEC_PER_SEC; /* out of memory: perhaps not for long */
-		return 0;
-	}
-	t->next_us = UINT64_MAX;
-	for (i = 0; i < t->fleet->n; i++) {
-		struct vm *vm = t->fleet->vm[i];
+	while (tick_next(t) <= now_us) {
+		struct vm *vm = vm_of_due(due_first(&t->heap));
 
 		if (vm->refresh_us <= now_us) {
 			vm->refresh_us = UINT64_MAX;
@@ -172,10 +190,12 @@ static size_t gather(struct tick *t, uint64_t now_us)
 		}
 		if (vm->due_us > now_us && vm->wake_us <= now_us)
 			wake(vm, now_us);
-		if (vm->due_us <= now_us)
-			t->due[n++] = vm;
-		else
-			t->next_us = u64_min(t->next_us, next_of(vm));
+		if (vm->due_us > now_us) {
+			reschedule(t, vm);
+			continue;
+		}
+		due_set(&t->heap, &vm->next, DUE_NEVER);
+		t->due[n++] = vm;
 	}
 	return n;
 }
@@ -243,7 +263,7 @@ static void apply(struct tick *t, const struct plan *plan)
 
 	for (i = 0; i < plan->nvm; i++) {
 		apply_decision(t->due[i], &plan->vm[i], t->guardian, t->figures, plan->now_us);
-		t->next_us = u64_min(t->next_us, next_of(t->due[i]));
+		reschedule(t, t->due[i]);
 	}
 }
 

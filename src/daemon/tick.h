@@ -19,6 +19,7 @@
 #include "host/footprint.h"
 #include "host/roots.h"
 #include "journal/writer.h"
+#include "base/due.h"
 #include "base/num.h"
 #include "model/snapshot.h"
 
@@ -34,8 +35,8 @@ struct tick {
 
 	struct footprint_budget footprints;
 	struct host_facts host;
-	uint64_t host_us; /* when it was read; 0: never */
-	uint64_t next_us; /* nothing is to be done before */
+	uint64_t host_us;     /* when it was read; 0: never */
+	struct due_heap heap; /* the VMs, by when they are to be looked at */
 
 	/* one entry per VM that is due, grown as needed */
 	size_t cap;
@@ -60,8 +61,12 @@ uint64_t tick_next(const struct tick *t);
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us);
 #define TICK_BATCH_US (50 * USEC_PER_MSEC)
 
-/* VMs were added: their times are to be looked at. */
-void tick_look(struct tick *t);
+/* VMs were added to the fleet: from now on they are ticked. Those that were there stay as they are.
+ */
+void tick_adopt(struct tick *t);
+
+/* This VM is about to leave the fleet. */
+void tick_forget(struct tick *t, struct vm *vm);
 
 /* Asks calm VMs whose time has come for their figures, and ticks all that are due. */
 void tick_run(struct tick *t, uint64_t now_us);

@@ -37,23 +37,25 @@ struct memfd {
 struct footprint {
 	struct host_roots roots; /* the caller's */
 	struct process process;
-	struct fact cpu_us; /* it stands beside the start time that every reading checks */
+	struct process_usage usage; /* it stands beside the start time that every reading checks */
 	enum footprint_source source;
 	uint64_t choose_us; /* choose the source again then */
 	struct cgroup cgroup;
 	struct memfd memfd[MEMFD_MAX];
 	size_t nmemfd;
 	struct fact smaps_b;
+	uint64_t smaps_rss_b;	/* RSS when it was read */
 	uint64_t smaps_next_us; /* not read again before */
+	bool waiting;		/* for its share of the budget */
 	struct footprint_budget *budget;
 };
 
 /* Keeps count of those who share the budget for smaps. */
-static void set_source(struct footprint *fp, enum footprint_source source)
+static void set_waiting(struct footprint *fp, bool waiting)
 {
-	fp->budget->sharers -= fp->source == FOOTPRINT_SMAPS;
-	fp->budget->sharers += source == FOOTPRINT_SMAPS;
-	fp->source = source;
+	fp->budget->waiting -= fp->waiting;
+	fp->budget->waiting += waiting;
+	fp->waiting = waiting;
 }
 
 int footprint_new(const struct host_roots *roots, struct footprint_budget *budget, pid_t pid,
@@ -81,7 +83,7 @@ void footprint_free(struct footprint *fp)
 {
 	if (!fp)
 		return;
-	set_source(fp, FOOTPRINT_NONE);
+	set_waiting(fp, false);
 	cgroup_fini(&fp->cgroup);
 	process_fini(&fp->process);
 	free(fp);
@@ -94,7 +96,7 @@ const struct process *footprint_process(const struct footprint *fp)
 
 struct fact footprint_cpu(const struct footprint *fp)
 {
-	return fp->cpu_us;
+	return fp->usage.cpu_us;
 }
 
 struct memfd_scan {
@@ -177,13 +179,25 @@ static uint64_t clock_us(void)
 	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* Did the process's RSS move since smaps were read? Its own noise does not count. */
+static bool has_moved(const struct footprint *fp)
+{
+	uint64_t now_b = fp->usage.rss_b, then_b = fp->smaps_rss_b;
+
+	return !fp->smaps_b.known ||
+	       u64_sub_sat(u64_max(now_b, then_b), u64_min(now_b, then_b)) >= FOOTPRINT_MOVED_B;
+}
+
 static int measure_smaps(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b)
 {
+	uint64_t start_us, took_us, rest_us;
 	struct fact resident_b;
-	uint64_t start_us, took_us;
 	int r;
 
-	if (!force && fp->smaps_b.known && now_us < fp->smaps_next_us) {
+	set_waiting(fp, has_moved(fp));
+	if (!force && !fp->waiting)
+		fp->smaps_b.taken_us = now_us; /* it would be the same */
+	if (!force && (!fp->waiting || (fp->smaps_b.known && now_us < fp->smaps_next_us))) {
 		*ret_b = fp->smaps_b;
 		return 0;
 	}
@@ -192,10 +206,12 @@ static int measure_smaps(struct footprint *fp, uint64_t now_us, bool force, stru
 	took_us = u64_sub_sat(clock_us(), start_us);
 	if (r < 0)
 		return r;
-	fp->smaps_b = resident_b;
+	rest_us = u64_mul_sat(took_us, FOOTPRINT_SMAPS_REST);
 	fp->smaps_next_us =
-		u64_add_sat(now_us, u64_mul_sat(u64_mul_sat(took_us, FOOTPRINT_SMAPS_REST),
-						fp->budget->sharers));
+		u64_add_sat(now_us, u64_mul_sat(rest_us, u64_max(fp->budget->waiting, 1)));
+	set_waiting(fp, false);
+	fp->smaps_rss_b = fp->usage.rss_b;
+	fp->smaps_b = resident_b;
 	*ret_b = resident_b;
 	return 0;
 }
@@ -232,9 +248,9 @@ static void choose(struct footprint *fp, uint64_t now_us)
 	if (!(memfd && hugetlb) &&
 	    cgroup_open_own(fp->roots.cgroup, &fp->process, &fp->cgroup) == 0 &&
 	    cgroup_usage(&fp->cgroup, &bytes) == 0)
-		set_source(fp, FOOTPRINT_CGROUP);
+		fp->source = FOOTPRINT_CGROUP;
 	else
-		set_source(fp, memfd ? FOOTPRINT_MEMFD : FOOTPRINT_SMAPS);
+		fp->source = memfd ? FOOTPRINT_MEMFD : FOOTPRINT_SMAPS;
 }
 
 int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b,
@@ -242,7 +258,7 @@ int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fac
 {
 	int r;
 
-	r = process_cpu(&fp->process, now_us, &fp->cpu_us);
+	r = process_usage(&fp->process, now_us, &fp->usage);
 	if (r < 0)
 		return r;
 	if (fp->source == FOOTPRINT_NONE || now_us >= fp->choose_us)

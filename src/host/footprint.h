@@ -12,8 +12,9 @@
  * 2. FOOTPRINT_MEMFD: allocated blocks of the memory files that hold the
  *    guest's RAM. A stat for each.
  * 3. FOOTPRINT_SMAPS: smaps_rollup, which walks page tables (70-105 ms for
- *    4 GiB): read again only when FOOTPRINT_SMAPS_REST times its last duration
- *    went by, times the number of VMs that need it; or by force.
+ *    4 GiB): read again only when RSS has moved, and FOOTPRINT_SMAPS_REST times
+ *    its last duration went by, times the number of VMs that wait for it; or by
+ *    force.
  * hugetlb is charged to no memory cgroup: for such a VM 2 comes before 1.
  */
 #ifndef BALLONET_HOST_FOOTPRINT_H
@@ -30,9 +31,12 @@
 /* Durations of rest for one of work: all VMs together take at most 1/4 % of a core. */
 #define FOOTPRINT_SMAPS_REST 400
 
+/* RSS that moved by less did not move: QEMU's own threads come and go. */
+#define FOOTPRINT_MOVED_B (UINT64_C(1) << 20)
+
 /* What the footprints of a host share; begin with a zeroed one. */
 struct footprint_budget {
-	uint64_t sharers; /* VMs that are measured by smaps */
+	uint64_t waiting; /* VMs that wait to be measured by smaps */
 };
 
 /*

@@ -28,7 +28,7 @@
 #define STATUS_TEXT_MAX 8192 /* about 1.5 KiB; the list of groups may be longer */
 
 /* Fields of stat behind the name, counted from the state, which is 0; proc(5). */
-enum { STAT_UTIME = 11, STAT_STIME = 12, STAT_STARTTIME = 19 };
+enum { STAT_UTIME = 11, STAT_STIME = 12, STAT_STARTTIME = 19, STAT_RSS = 21 };
 
 int process_stat_parse(const char *text, struct process_stat *ret)
 {
@@ -41,7 +41,7 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 		return -EBADMSG;
 	st.state = p[2];
 	p += 3;
-	for (i = 1; i <= STAT_STARTTIME; i++) {
+	for (i = 1; i <= STAT_RSS; i++) {
 		if (!text_skip(&p, " "))
 			return -EBADMSG;
 		(void)text_skip(&p, "-"); /* tpgid and priorities; none of the wanted */
@@ -53,6 +53,8 @@ int process_stat_parse(const char *text, struct process_stat *ret)
 			st.system_ticks = v;
 		else if (i == STAT_STARTTIME)
 			st.start_ticks = v;
+		else if (i == STAT_RSS)
+			st.rss_pages = v;
 	}
 	*ret = st;
 	return 0;
@@ -150,9 +152,9 @@ int process_alive(const struct process *p)
 	return same_stat(p, &st);
 }
 
-int process_cpu(const struct process *p, uint64_t now_us, struct fact *ret_cpu_us)
+int process_usage(const struct process *p, uint64_t now_us, struct process_usage *ret)
 {
-	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK), page_b = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct process_stat st;
 	uint64_t ticks;
 	int r;
@@ -161,7 +163,8 @@ int process_cpu(const struct process *p, uint64_t now_us, struct fact *ret_cpu_u
 	if (r < 0)
 		return r;
 	ticks = u64_add_sat(st.user_ticks, st.system_ticks);
-	*ret_cpu_us = fact_of(u64_mul_sat(ticks, USEC_PER_SEC / hz), now_us);
+	ret->cpu_us = fact_of(u64_mul_sat(ticks, USEC_PER_SEC / hz), now_us);
+	ret->rss_b = u64_mul_sat(st.rss_pages, page_b);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct process_stat {
 	uint64_t user_ticks;
 	uint64_t system_ticks;
 	uint64_t start_ticks;
+	uint64_t rss_pages;
 };
 
 /* What /proc/PID/status tells of its memory, in bytes. */
@@ -60,8 +61,14 @@ void process_fini(struct process *p);
 /* Is it still there, and the same? 0, -ESRCH, or -errno. */
 int process_alive(const struct process *p);
 
-/* Processor time it has used, user and system, in microseconds. 0, -ESRCH or -errno. */
-int process_cpu(const struct process *p, uint64_t now_us, struct fact *ret_cpu_us);
+/* What a process uses, by its stat. */
+struct process_usage {
+	struct fact cpu_us; /* processor time, user and system, since it began */
+	uint64_t rss_b;	    /* counted per thread and summed now and then: good to see it move */
+};
+
+/* Reads it. 0, -ESRCH or -errno; *ret is written on success only. */
+int process_usage(const struct process *p, uint64_t now_us, struct process_usage *ret);
 
 /* Reads "status". 0, -ESRCH, -EBADMSG or -errno. */
 int process_status(const struct process *p, uint64_t now_us, struct process_status *ret);

@@ -12,7 +12,7 @@
 #ifndef BALLONET_VMM_CONN_H
 #define BALLONET_VMM_CONN_H
 
-#include "vmm/due.h"
+#include "base/due.h"
 #include "vmm/vmm.h"
 
 #include "base/buf.h"

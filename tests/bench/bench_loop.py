@@ -4,6 +4,11 @@
 In:  a built ballonetd, and fake_qmp, which serves VMs that are calm and answer at once.
 Out: a row per figure, build/bench/loop.json; exit status 1 when a goal was not reached.
 
+The goals stand beside a floor of 14 us (one request through epoll and json-c) that was measured
+against servers of one process, so that is how they are served here, too; what it costs to wake a
+sleeping process for each request, as in the world, is told as well. Either way each VM has a
+process of its own to be looked at.
+
 Processor time is the daemon's own (the scheduler's nanoseconds, all its threads), ticks are those
 it counts itself. It is read after the metrics at the start of a window and before them at its end,
 so that asking costs no figure anything.
@@ -96,10 +101,11 @@ class Daemon:
 
 
 @contextmanager
-def servers(folder: Path, count: int) -> Iterator[Process]:
-    """@count fake QMP servers, all listening."""
+def servers(folder: Path, count: int, how: str) -> Iterator[Process]:
+    """@count fake QMP servers, all listening, served "together" or "apart"."""
     log = folder / "fake_qmp.log"
-    process = Process("fake_qmp", [BUILD / "tests/bench/fake_qmp", folder, str(count)], log)
+    process = Process("fake_qmp", [BUILD / "tests/bench/fake_qmp", folder, str(count), how],
+                      log)
     try:
         wait_for("fake_qmp to listen",
                  lambda: process.returncode is not None or "ready" in log.read_text(),
@@ -124,18 +130,30 @@ def daemon(folder: Path, interval_s: int, count: int) -> Iterator[Daemon]:
         one.process.stop(signal.SIGTERM, deadline_s=30)
 
 
-def cost_of_a_tick(figures: Figures, folder: Path, count: int) -> None:
+def costs_of_a_tick(folder: Path, count: int) -> list[float]:
+    """Microseconds of processor time per VM and tick, in windows of a few seconds."""
     with daemon(folder, 1, count) as one:
-        costs = [1e6 * (last.cpu_s - first.cpu_s) / max(last.ticks - first.ticks, 1)
-                 for first, last in one.windows(6, 5)]
+        return [1e6 * (last.cpu_s - first.cpu_s) / max(last.ticks - first.ticks, 1)
+                for first, last in one.windows(6, 5)]
+
+
+def cost_of_a_tick(figures: Figures, folder: Path, count: int) -> None:
+    with servers(folder, count, "together"):
+        costs = costs_of_a_tick(folder, count)
         figures.at_most(f"processor time per VM and tick, {count} VMs, every 1 s",
                         statistics.median(costs), GOAL_US_PER_TICK, "us")
         figures.told("the cheapest of 6 windows", min(costs), "us")
         figures.told("the dearest of 6 windows", max(costs), "us")
 
 
+def cost_of_waking(figures: Figures, folder: Path, count: int) -> None:
+    with servers(folder, count, "apart"):
+        figures.told("the same, each server asleep in a process of its own",
+                     statistics.median(costs_of_a_tick(folder, count)), "us")
+
+
 def cost_of_a_calm_host(figures: Figures, folder: Path, count: int) -> None:
-    with daemon(folder, 10, count) as one:
+    with servers(folder, count, "apart"), daemon(folder, 10, count) as one:
         shares = [100 * (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s)
                   for first, last in one.windows(3, 10)]
         figures.at_most(f"share of a core, {count} VMs, every 10 s", statistics.median(shares),
@@ -149,12 +167,11 @@ def main() -> int:
     parser.add_argument("--vms", type=int, default=1000, help="how many (default %(default)s)")
     count = parser.parse_args().vms
     figures = Figures("loop", "none: no guests")
-    for story in (cost_of_a_tick, cost_of_a_calm_host):
+    for story in (cost_of_a_tick, cost_of_waking, cost_of_a_calm_host):
         # a fresh folder and fresh servers: the second daemon must not find what the first left
         with tempfile.TemporaryDirectory(prefix="ballonet-bench-") as name:
             try:
-                with servers(Path(name), count):
-                    story(figures, Path(name), count)
+                story(figures, Path(name), count)
             except (RuntimeError, TimeoutError) as error:
                 figures.failed(story.__name__.replace("_", " "), error)
     print(f"written to {figures.write()}")

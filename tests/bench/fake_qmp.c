@@ -2,7 +2,8 @@
 /*
  * fake_qmp.c - many fake QEMUs, each in a process of its own behind a socket
  *
- * In:    a folder and a number.
+ * In:    a folder, a number, and whether each is served "together" by one process
+ *        or "apart", by its own.
  * Out:   sockets FOLDER/vm-0001.qmp ... that speak QMP; the line "ready".
  *
  * Like QEMU it serves one client per socket: a second one waits, unaccepted.
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -57,9 +59,26 @@ static void watch(int epoll_fd, int op, int fd, uint64_t what)
 }
 
 /* What an epoll event is about: twice the server's number, plus one for its client. */
-static void server_init(struct fleet *f, size_t i, size_t number, const char *folder)
+static int listen_at(const char *folder, size_t number)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/vm-%04zu.qmp", folder, number) >=
+	    (int)sizeof(sa.sun_path)) {
+		fprintf(stderr, "%s: the path is too long for a socket\n", folder);
+		exit(1);
+	}
+	(void)unlink(sa.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 1) < 0) {
+		perror(sa.sun_path);
+		exit(1);
+	}
+	return fd;
+}
+
+static void server_init(struct fleet *f, size_t i, size_t number, int listener)
+{
 	struct server *s = &f->server[i];
 	char name[32];
 
@@ -67,18 +86,7 @@ static void server_init(struct fleet *f, size_t i, size_t number, const char *fo
 	fake_vm_init(&s->vm, name, RAM_B);
 	s->client = -1;
 	buf_init(&s->in, LINE_MAX_B);
-	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/%s.qmp", folder, name) >=
-	    (int)sizeof(sa.sun_path)) {
-		fprintf(stderr, "%s: the path is too long for a socket\n", folder);
-		exit(1);
-	}
-	(void)unlink(sa.sun_path);
-	if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    listen(s->listener, 1) < 0) {
-		perror(sa.sun_path);
-		exit(1);
-	}
+	s->listener = listener;
 	watch(f->epoll_fd, EPOLL_CTL_ADD, s->listener, 2 * i);
 }
 
@@ -185,60 +193,139 @@ static void run(struct fleet *f)
 	}
 }
 
-/* The life of one fake QEMU; @ready_fd hears a byte when it listens. */
-static void be(size_t number, const char *folder, int ready_fd)
+/* Two sockets per server. */
+static void raise_descriptors(void)
 {
-	struct fleet f = { .n = 1 };
+	struct rlimit lim;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	f.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	f.server = calloc(f.n, sizeof(*f.server));
-	buf_init(&f.out, LINE_MAX_B);
-	if (f.epoll_fd < 0 || !f.server) {
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static void fleet_init(struct fleet *f, size_t n)
+{
+	*f = (struct fleet){ .n = n };
+	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	f->server = calloc(n, sizeof(*f->server));
+	buf_init(&f->out, LINE_MAX_B);
+	if (f->epoll_fd < 0 || !f->server) {
 		perror("fake_qmp");
 		exit(1);
 	}
-	server_init(&f, 0, number, folder);
-	if (write(ready_fd, "", 1) != 1)
+}
+
+/* Hands @fd to whoever reads at the other end of @channel. */
+static void hand_over(int channel, int fd)
+{
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	msg.msg_control = control.room;
+	msg.msg_controllen = sizeof(control.room);
+	c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	if (sendmsg(channel, &msg, 0) != 1)
 		exit(1);
-	(void)close(ready_fd);
-	run(&f);
+}
+
+/* The listener that the next process hands over; -1 where it is gone without. */
+static int take_over(int channel)
+{
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+	int fd = -1;
+
+	msg.msg_control = control.room;
+	msg.msg_controllen = sizeof(control.room);
+	if (recvmsg(channel, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -1;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* The life of one fake QEMU: it listens; and serves, or lets the first process do it. */
+static void be(size_t number, const char *folder, int channel, bool apart)
+{
+	int listener = listen_at(folder, number);
+	struct fleet f;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	hand_over(channel, listener);
+	(void)close(channel);
+	if (apart) {
+		fleet_init(&f, 1);
+		server_init(&f, 0, number, listener);
+		run(&f);
+	}
+	(void)close(listener);
+	for (;;)
+		(void)pause();
 }
 
 int main(int argc, char **argv)
 {
-	size_t i, n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-	int ready[2];
-	char byte;
+	size_t i, n = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
+	bool apart = argc == 4 && strcmp(argv[3], "apart") == 0;
+	struct fleet f;
+	int channel[2];
 
-	if (n < 1 || n > SERVERS_MAX) {
-		fprintf(stderr, "usage: %s FOLDER NUMBER\n", argv[0]);
+	if (n < 1 || n > SERVERS_MAX || (!apart && strcmp(argv[3], "together") != 0)) {
+		fprintf(stderr, "usage: %s FOLDER NUMBER together|apart\n", argv[0]);
 		return 2;
 	}
-	if (pipe2(ready, O_CLOEXEC) < 0) {
-		perror(argv[0]);
-		return 1;
-	}
-	for (i = 1; i <= n; i++) {
-		pid_t pid = fork();
+	raise_descriptors();
+	fleet_init(&f, n);
+	for (i = 0; i < n; i++) {
+		int listener;
+		pid_t pid;
 
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0) {
+			perror(argv[0]);
+			return 1;
+		}
+		pid = fork();
 		if (pid < 0) {
 			perror(argv[0]);
 			return 1;
 		}
 		if (pid == 0) {
-			(void)close(ready[0]);
-			be(i, argv[1], ready[1]);
+			/* nothing of the others, so that its own descriptors are few */
+			(void)dup2(channel[1], STDERR_FILENO + 1);
+			(void)close_range(STDERR_FILENO + 2, ~0U, 0);
+			be(i + 1, argv[1], STDERR_FILENO + 1, apart);
 		}
-	}
-	(void)close(ready[1]);
-	for (i = 0; i < n; i++)
-		if (read(ready[0], &byte, 1) != 1) {
+		(void)close(channel[1]);
+		listener = take_over(channel[0]);
+		(void)close(channel[0]);
+		if (listener < 0) {
 			fprintf(stderr, "%s: not all of them listen\n", argv[0]);
 			return 1;
 		}
+		if (apart)
+			(void)close(listener);
+		else
+			server_init(&f, i, i + 1, listener);
+	}
 	printf("ready\n");
 	(void)fflush(stdout);
-	for (;;)
-		(void)pause();
+	run(&f); /* of nobody, where they are apart */
 }

@@ -60,7 +60,17 @@ static void put_cgroup(struct world *w)
 	tree_put(&w->t, "vm/cgroup.procs", "7\n");
 }
 
-static void those_who_need_smaps_share_one_budget(void **state)
+/* The same process with another RSS, in pages. */
+static void move_rss(struct world *w, unsigned long long pages)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+		       "7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 1 1 5 6 20 0 3 0 100 99 %llu\n", pages);
+	tree_put(&w->t, "7/stat", text);
+}
+
+static void those_who_wait_for_smaps_share_one_budget(void **state)
 {
 	enum footprint_source source;
 	struct footprint *other;
@@ -69,14 +79,34 @@ static void those_who_need_smaps_share_one_budget(void **state)
 
 	(void)state;
 	world_init(&w);
-	assert_int_equal(w.budget.sharers, 0);
 	assert_int_equal(footprint_new(&w.roots, &w.budget, 7, &other), 0);
 	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
 	assert_int_equal(footprint_read(other, 1000, false, &f, &source), 0);
-	assert_int_equal(source, FOOTPRINT_SMAPS);
-	assert_int_equal(w.budget.sharers, 2);
+	assert_int_equal(w.budget.waiting, 0);
+	move_rss(&w, 100000);
+	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(footprint_read(other, 1001, false, &f, &source), 0);
+	assert_int_equal(w.budget.waiting, 2);
+	assert_int_equal(footprint_read(w.fp, 1002, true, &f, &source), 0);
+	assert_int_equal(w.budget.waiting, 1);
 	footprint_free(other);
-	assert_int_equal(w.budget.sharers, 1);
+	assert_int_equal(w.budget.waiting, 0);
+	world_fini(&w);
+}
+
+static void smaps_of_a_process_that_does_not_move_are_not_read_again(void **state)
+{
+	enum footprint_source source;
+	struct world w;
+	struct fact f;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	tree_put(&w.t, "7/smaps_rollup", "Rss: 200 kB\n");
+	assert_int_equal(footprint_read(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
+	assert_int_equal(f.value, 100 * KIB);
+	assert_int_equal(f.taken_us, 3600 * USEC_PER_SEC); /* it still is what it was */
 	world_fini(&w);
 }
 
@@ -94,6 +124,7 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 	assert_true(footprint_cpu(w.fp).known);
 	assert_int_equal(footprint_cpu(w.fp).taken_us, 1000);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 200 kB\n");
+	move_rss(&w, 100000);
 	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(f.value, 100 * KIB);
 	assert_int_equal(f.taken_us, 1000); /* the old figure says that it is old */
@@ -103,6 +134,7 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 300 kB\n");
 	assert_int_equal(footprint_read(w.fp, 1003, false, &f, &source), 0);
 	assert_int_equal(f.value, 200 * KIB);
+	move_rss(&w, 200000);
 	assert_int_equal(footprint_read(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
 	assert_int_equal(f.value, 300 * KIB);
 	world_fini(&w);
@@ -356,7 +388,8 @@ static void memory_is_not_kept_alive_by_measuring_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(those_who_need_smaps_share_one_budget),
+		cmocka_unit_test(those_who_wait_for_smaps_share_one_budget),
+		cmocka_unit_test(smaps_of_a_process_that_does_not_move_are_not_read_again),
 		cmocka_unit_test(smaps_is_the_last_resort_and_is_read_at_a_bounded_rate),
 		cmocka_unit_test(a_cgroup_of_its_own_comes_first_and_is_always_fresh),
 		cmocka_unit_test(the_source_is_chosen_again_after_a_while),

@@ -32,13 +32,14 @@ static void stat_is_read_whatever_the_name_holds(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(comm); i++) {
 		(void)snprintf(text, sizeof(text),
-			       "7 (%s) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 -5 3 0 333 9\n",
+			       "7 (%s) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 -5 3 0 333 9 44\n",
 			       comm[i]);
 		assert_int_equal(process_stat_parse(text, &st), 0);
 		assert_int_equal(st.state, 'S');
 		assert_int_equal(st.user_ticks, 111);
 		assert_int_equal(st.system_ticks, 222);
 		assert_int_equal(st.start_ticks, 333);
+		assert_int_equal(st.rss_pages, 44);
 	}
 }
 
@@ -51,9 +52,9 @@ static void malformed_stat_is_refused(void **state)
 		"7 (q)",
 		"7 (q) ",
 		"7 (q) S",
-		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 0 3 0",
-		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 x 222 5 6 20 0 3 0 333",
-		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 18446744073709551616 2 5 6 20 0 3 0 333",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 0 3 0 333 9",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 x 222 5 6 20 0 3 0 333 9 44",
+		"7 (q) S 1 7 7 0 -1 4194560 1 2 3 4 18446744073709551616 2 5 6 20 0 3 0 333 9 44",
 	};
 	struct process_stat st = { .state = '?' };
 	size_t i;
@@ -68,19 +69,19 @@ static void processor_time_is_user_and_system_in_microseconds(void **state)
 {
 	uint64_t tick_us = USEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	struct process p;
-	struct fact cpu;
+	struct process_usage usage;
 	struct tree t;
 
 	(void)state;
 	tree_init(&t);
 	tree_put_stat(&t, 7, "CPU 0/KVM", 'S', 30, 12, 100);
 	assert_int_equal(process_init(t.fd, 7, &p), 0);
-	assert_int_equal(process_cpu(&p, 9, &cpu), 0);
-	assert_int_equal(cpu.value, 42 * tick_us);
-	assert_int_equal(cpu.taken_us, 9);
+	assert_int_equal(process_usage(&p, 9, &usage), 0);
+	assert_int_equal(usage.cpu_us.value, 42 * tick_us);
+	assert_int_equal(usage.cpu_us.taken_us, 9);
 	tree_put_stat(&t, 7, "CPU 0/KVM", 'S', UINT64_MAX, UINT64_MAX, 100);
-	assert_int_equal(process_cpu(&p, 9, &cpu), 0);
-	assert_int_equal(cpu.value, UINT64_MAX);
+	assert_int_equal(process_usage(&p, 9, &usage), 0);
+	assert_int_equal(usage.cpu_us.value, UINT64_MAX);
 	process_fini(&p);
 	process_fini(&p);
 	tree_fini(&t);
@@ -104,7 +105,7 @@ static void a_process_that_never_was_or_is_dead_is_no_process(void **state)
 static void another_process_with_the_same_pid_is_noticed(void **state)
 {
 	struct process p;
-	struct fact cpu;
+	struct process_usage usage;
 	struct tree t;
 
 	(void)state;
@@ -114,7 +115,7 @@ static void another_process_with_the_same_pid_is_noticed(void **state)
 	assert_int_equal(process_alive(&p), 0);
 	tree_put_stat(&t, 7, "q", 'S', 1, 1, 101);
 	assert_int_equal(process_alive(&p), -ESRCH);
-	assert_int_equal(process_cpu(&p, 1, &cpu), -ESRCH);
+	assert_int_equal(process_usage(&p, 1, &usage), -ESRCH);
 	process_fini(&p);
 	tree_fini(&t);
 }
@@ -123,7 +124,7 @@ static void a_real_process_is_gone_once_it_is_killed(void **state)
 {
 	struct host_roots roots;
 	struct process p;
-	struct fact cpu;
+	struct process_usage usage;
 	pid_t pid;
 
 	(void)state;
@@ -136,11 +137,11 @@ static void a_real_process_is_gone_once_it_is_killed(void **state)
 	}
 	assert_int_equal(process_init(roots.proc, pid, &p), 0);
 	assert_int_equal(process_alive(&p), 0);
-	assert_int_equal(process_cpu(&p, 1, &cpu), 0);
+	assert_int_equal(process_usage(&p, 1, &usage), 0);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(process_alive(&p), -ESRCH);
-	assert_int_equal(process_cpu(&p, 1, &cpu), -ESRCH);
+	assert_int_equal(process_usage(&p, 1, &usage), -ESRCH);
 	process_fini(&p);
 	host_roots_fini(&roots);
 }

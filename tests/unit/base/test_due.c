@@ -2,7 +2,7 @@
 /*
  * test_due.c - the earliest instant, compared with looking at all of them
  */
-#include "vmm/due.h"
+#include "base/due.h"
 
 #include "base/num.h"
 

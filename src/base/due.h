@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * due.h - the instants at which connections want to be looked at
+ * due.h - who wants to be looked at next
  *
- * Layer: vmm.
- * In:    one instant per connection, set as often as it likes.
+ * Layer: base.
+ * In:    one instant for each, set as often as it likes.
  * Out:   the earliest of them.
  *
- * A heap, because every request of a thousand connections moves an instant.
+ * A heap, because every request to one of a thousand VMs moves an instant.
  */
-#ifndef BALLONET_VMM_DUE_H
-#define BALLONET_VMM_DUE_H
+#ifndef BALLONET_BASE_DUE_H
+#define BALLONET_BASE_DUE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * due.c - the instants at which connections want to be looked at
+ * due.c - who wants to be looked at next
  *
- * Layer: vmm.
- * In:    one instant per connection, set as often as it likes.
+ * Layer: base.
+ * In:    one instant for each, set as often as it likes.
  * Out:   the earliest of them.
  *
  * A deadline is nearly always later than all others and goes away soon: such
  * an instant is appended and taken off the end, without any sifting.
  */
-#include "vmm/due.h"
+#include "base/due.h"
 
 #include <errno.h>
 #include <stdlib.h>
