@@ -21,6 +21,7 @@
 
 #include "base/num.h"
 
+/* sigaltstack is for sanitizers, which call it on exit */
 static const int allowed[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),
@@ -35,6 +36,7 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sigaltstack),
 };
 
 static int compare(const void *a, const void *b)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ballonet-device with real guests: squeezed, killed, paused, and left without an owner."""
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from lab.device import DeviceGuest
+from lab.guest import MIB, Spec
+from lab.process import wait_for
+
+SQUEEZE_B = 512 * MIB
+KILLS = 200
+BIT_PRESSURE, BIT_PRESS = 50, 51
+
+
+@pytest.fixture
+def boot_device(request):
+    guests = []
+
+    def boot(*options: str, **wishes) -> DeviceGuest:
+        guest = DeviceGuest(Spec(name="device", **wishes), options)
+        guests.append(guest)
+        return guest.__enter__()
+    yield boot
+    for guest in guests:
+        guest.close()
+
+
+def squeeze(control, size_b: int, deadline_s: float = 60) -> None:
+    control.balloon(size_b)
+    control.wait("inflated balloon", lambda state: state["balloon_b"] == size_b, deadline_s)
+    control.balloon(0)
+    control.wait("empty balloon", lambda state: state["balloon_b"] == 0, deadline_s)
+
+
+def test_a_stock_guest_is_squeezed_and_its_memory_stays_with_the_host(boot_device, series):
+    guest = boot_device("--no-reporting", series=series)
+    control = guest.control()
+    guest.run("touch", 600, 0)
+    before = control.ask_state()["resident_b"]
+    squeeze(control, SQUEEZE_B)
+    after = control.ask_state()
+    assert before - after["resident_b"] > 0.9 * SQUEEZE_B
+    assert after["freed_b"] > 0.9 * SQUEEZE_B
+    assert after["punches"] < SQUEEZE_B / MIB * 4  # 4096 byte pages would be 131072
+    stats = control.ask_stats()
+    assert stats["5"] > 900 * MIB and stats["4"] > 0
+
+
+def test_free_page_reporting_gives_back_what_a_guest_frees(boot_device):
+    guest = boot_device()
+    control = guest.control()
+    guest.run("touch", 512, 0)
+    high = control.ask_state()["resident_b"]
+    control.wait("reported memory", lambda state: high - state["resident_b"] > 400 * MIB, 20)
+
+
+def test_a_worker_killed_200_times_in_a_squeeze_harms_no_guest(boot_device):
+    guest = boot_device("--no-reporting")
+    control = guest.control()
+    guest.run("touch", 500, 0)
+    before = control.ask_state()["resident_b"]
+    hot = guest.start_work("hot", 200)  # checks what it put into every page, all the time
+    wait_for("hot pages", lambda: guest.work(hot)["passes"] >= 1, 60)
+    kills, up = 0, False
+    chance = random.Random(1)
+    while kills < KILLS:
+        state = control.ask_state()
+        if state["balloon_b"] == state["target_b"]:
+            up = not up
+            control.balloon(400 * MIB if up else 0)
+        time.sleep(chance.uniform(0, 0.03))
+        if state["worker"]:
+            try:
+                os.kill(state["worker"], signal.SIGKILL)
+                kills += 1
+            except ProcessLookupError:
+                pass  # it has been another one for a moment
+    control.balloon(0)
+    state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 60)
+    assert state["restarts"] >= 0.9 * KILLS and not state["broken"] and state["boots"] == 1
+    work = guest.work(hot)
+    assert work["state"] == "running" and work["errors"] == 0
+    guest.stop_works()
+    squeeze(control, 400 * MIB)
+    assert before - control.ask_state()["resident_b"] > 250 * MIB
+
+
+def test_a_paused_guest_and_one_that_restarts_its_rings_keep_their_balloon(boot_device):
+    guest = boot_device("--no-reporting")
+    control = guest.control()
+    control.balloon(256 * MIB)
+    control.wait("inflated balloon", lambda state: state["balloon_b"] == 256 * MIB, 60)
+    guest.pause()
+    assert control.wait("stopped rings", lambda state: not state["driver"], 5)
+    guest.resume()
+    state = control.wait("rings", lambda state: state["driver"], 5)
+    assert state["boots"] == 1 and state["balloon_b"] == 256 * MIB
+    control.balloon(0)
+    control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 60)
+
+
+def test_a_balloon_without_an_owner_goes_to_0(boot_device):
+    guest = boot_device()
+    control = guest.control()
+    control.balloon(256 * MIB, 3)
+    control.wait("inflated balloon", lambda state: state["balloon_b"] == 256 * MIB, 60)
+    control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 30)
+
+
+def test_a_stopped_worker_does_not_hold_up_the_hypervisor(boot_device):
+    guest = boot_device()
+    os.kill(guest.worker_pid(), signal.SIGSTOP)
+    start = time.monotonic()
+    guest.pause()
+    guest.resume()
+    assert time.monotonic() - start < 2
+    guest.control().ask_stats()
+
+
+def test_a_guest_that_reboots_begins_with_an_empty_balloon(boot_device):
+    guest = boot_device()
+    control = guest.control()
+    control.balloon(128 * MIB)
+    control.wait("inflated balloon", lambda state: state["balloon_b"] == 128 * MIB, 60)
+    guest.monitor("set-action", reboot="reset")  # the lab's guests end with a reboot otherwise
+    guest.monitor("system_reset")
+    state = control.wait("second boot", lambda state: state["boots"] == 2, 120)
+    assert state["target_b"] == 0
