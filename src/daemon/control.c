@@ -603,7 +603,8 @@ static void remove_own(const struct control *c)
 static int start_http(struct control *c)
 {
 	const union MHD_DaemonInfo *info;
-	int fd, r;
+	int fd = -EBADF;
+	int r;
 
 	r = listen_on(c, &fd);
 	if (r < 0)
