@@ -31,9 +31,10 @@ static void stat_is_read_whatever_the_name_holds(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(comm); i++) {
-		(void)snprintf(text, sizeof(text),
-			       "7 (%s) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 -5 3 0 333 9 44\n",
-			       comm[i]);
+		(void)snprintf(
+			text, sizeof(text),
+			"7 (%s) S 1 7 7 0 -1 4194560 1 2 3 4 111 222 5 6 20 -5 3 0 333 9 44\n",
+			comm[i]);
 		assert_int_equal(process_stat_parse(text, &st), 0);
 		assert_int_equal(st.state, 'S');
 		assert_int_equal(st.user_ticks, 111);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_roster.c - which VMs the daemon comes to know, and which it leaves alone
+ *
+ * In:    a /proc of our own, sockets that nobody serves, configurations.
+ * Out:   the fleet after a look around.
+ */
+#include "daemon/roster.h"
+
+#include "../host/tree.h"
+
+#include "base/num.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct scene {
+	struct tree proc, files;
+	struct host_roots roots;
+	struct config config;
+	struct fleet fleet;
+	struct vmm *vmm;
+	struct roster roster;
+	unsigned int gone;
+};
+
+static void on_event(void *userdata, struct vmm_conn *conn, enum vmm_event event)
+{
+	(void)userdata;
+	(void)conn;
+	(void)event;
+}
+
+static void on_gone(void *userdata, struct vm *vm)
+{
+	struct scene *s = userdata;
+
+	assert_non_null(vm->conn);
+	s->gone++;
+}
+
+static void scene_init(struct scene *s)
+{
+	*s = (struct scene){ 0 };
+	tree_init(&s->proc);
+	tree_init(&s->files);
+	s->roots = (struct host_roots){ .proc = s->proc.fd, .cgroup = -EBADF };
+	assert_int_equal(config_init(&s->config), 0);
+	fleet_init(&s->fleet);
+	assert_int_equal(vmm_new(5, on_event, s, &s->vmm), 0);
+	s->roster = (struct roster){
+		.fleet = &s->fleet,
+		.vmm = s->vmm,
+		.config = &s->config,
+		.roots = &s->roots,
+		.gone = on_gone,
+		.userdata = s,
+	};
+}
+
+static void scene_fini(struct scene *s)
+{
+	roster_close(&s->roster);
+	vmm_free(s->vmm);
+	fleet_fini(&s->fleet);
+	config_fini(&s->config);
+	tree_fini(&s->proc);
+	tree_fini(&s->files);
+}
+
+static void look(struct scene *s)
+{
+	roster_update(&s->roster, 1000 * USEC_PER_SEC);
+}
+
+/* A QEMU process with the command line @arguments, parted by '|'. */
+static void put_qemu(struct scene *s, int pid, const char *arguments)
+{
+	char path[32], bytes[512];
+	size_t i, n = strlen(arguments) + 1;
+
+	memcpy(bytes, arguments, n);
+	for (i = 0; i < n; i++)
+		if (bytes[i] == '|')
+			bytes[i] = '\0';
+	tree_put_stat(&s->proc, pid, "qemu", 'S', 1, 1, 100);
+	(void)snprintf(path, sizeof(path), "%d/cmdline", pid);
+	tree_put_bytes(&s->proc, path, bytes, n);
+}
+
+/* The configuration globs for sockets in the folder of files. */
+static void glob_files(struct scene *s)
+{
+	char pattern[256], link[64];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", s->files.fd);
+	n = readlink(link, pattern, sizeof(pattern) - 8);
+	assert_true(n > 0);
+	(void)snprintf(pattern + n, 8, "/*.qmp");
+	s->config.sockets = calloc(1, sizeof(char *));
+	s->config.sockets[0] = strdup(pattern);
+	s->config.nsockets = 1;
+}
+
+static void a_running_qemu_is_found_by_itself(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	put_qemu(&s, 7, "/usr/bin/qemu-system-x86_64|-name|guest=web|-qmp|unix:/run/web,server=on");
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	assert_string_equal(s.fleet.vm[0]->name, "web");
+	assert_string_equal(s.fleet.vm[0]->address, "/run/web");
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	assert_int_equal(s.fleet.vm[0]->pid, 7); /* discovery knows its process */
+	tree_remove(&s.proc, "7");
+	look(&s);
+	assert_int_equal(s.fleet.n, 0);
+	assert_int_equal(s.gone, 1);
+	scene_fini(&s);
+}
+
+static void two_ways_to_find_a_vm_are_one_vm(void **state)
+{
+	char arguments[512];
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	glob_files(&s);
+	tree_put(&s.files, "a.qmp", "");
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	assert_string_equal(s.fleet.vm[0]->name, "a.qmp");
+	(void)snprintf(arguments, sizeof(arguments), "qemu-system-x86_64|-qmp|unix:%s,server",
+		       s.fleet.vm[0]->address);
+	put_qemu(&s, 7, arguments);
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	/* one of them is enough for it to stay */
+	tree_remove(&s.proc, "7");
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	tree_remove(&s.files, "a.qmp");
+	look(&s);
+	assert_int_equal(s.fleet.n, 0);
+	scene_fini(&s);
+}
+
+static void libvirts_own_socket_is_never_connected_to(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	put_qemu(&s, 7,
+		 "qemu-system-x86_64|-name|guest=db|-chardev|socket,id=charmonitor,"
+		 "path=/var/lib/libvirt/qemu/domain-1-db/monitor.sock,server=on|"
+		 "-mon|chardev=charmonitor,id=monitor,mode=control");
+	look(&s);
+	assert_int_equal(s.fleet.n, 0);
+	scene_fini(&s);
+}
+
+static void discovery_can_be_switched_off(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.config.discover = false;
+	put_qemu(&s, 7, "qemu-system-x86_64|-qmp|unix:/run/web,server=on");
+	look(&s);
+	assert_int_equal(s.fleet.n, 0);
+	scene_fini(&s);
+}
+
+static void a_vm_that_still_answers_is_not_dropped(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	put_qemu(&s, 7, "qemu-system-x86_64|-qmp|unix:/run/web,server=on");
+	look(&s);
+	s.fleet.vm[0]->facts.state = VM_STATE_RUNNING;
+	tree_remove(&s.proc, "7"); /* hidden from us, for instance in another pid namespace */
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	scene_fini(&s);
+}
+
+static void a_dry_run_only_observes(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.roster.dry_run = true;
+	put_qemu(&s, 7, "qemu-system-x86_64|-qmp|unix:/run/web,server=on");
+	look(&s);
+	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OBSERVE);
+	scene_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_running_qemu_is_found_by_itself),
+		cmocka_unit_test(two_ways_to_find_a_vm_are_one_vm),
+		cmocka_unit_test(libvirts_own_socket_is_never_connected_to),
+		cmocka_unit_test(discovery_can_be_switched_off),
+		cmocka_unit_test(a_vm_that_still_answers_is_not_dropped),
+		cmocka_unit_test(a_dry_run_only_observes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
