@@ -165,7 +165,9 @@ class Daemon:
             lines += ["defaults:", *(f"  {key}: {value}" for key, value in defaults.items())]
         lines.append("vms:")
         for guest in guests:
-            lines += [f"  - name: {guest.name}", f"    qmp: {guest.qmp}"]
+            device = getattr(guest, "control_path", None)
+            lines += [f"  - name: {guest.name}",
+                      f"    device: {device}" if device else f"    qmp: {guest.qmp}"]
         if per_guest:
             lines.append("rules:")
         for name, settings in per_guest.items():

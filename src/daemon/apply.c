@@ -22,8 +22,12 @@
 /* The guardian's word for @vm, before its balloon grows. */
 static bool hold(struct vm *vm, struct guardian *guardian)
 {
-	int r = guardian ? guardian_hold(guardian, vm->id, vm->address, vm->facts.ram_b.value)
-			 : -ENOTCONN;
+	int r;
+
+	if (vm->leased)
+		return true;
+	r = guardian ? guardian_hold(guardian, vm->id, vm->address, vm->facts.ram_b.value)
+		     : -ENOTCONN;
 
 	if (r < 0) {
 		log_debug("not-inflated vm=%s cause=guardian error=%s", vm->name, strerror(-r));

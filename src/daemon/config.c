@@ -318,15 +318,15 @@ static int check_unique(const struct sources *all, const struct config *c, size_
 	for (j = 0; j < i; j++) {
 		if (vm->name[0] && strcmp(vm->name, c->vms[j].name) == 0)
 			place.key = "name";
-		else if (strcmp(vm->qmp, c->vms[j].qmp) == 0)
-			place.key = "qmp";
+		else if (strcmp(vm->path, c->vms[j].path) == 0)
+			place.key = vm->device ? "device" : "qmp";
 		else
 			continue;
 		vm_origin(all, j, &other, &at);
 		at.key = place.key;
 		return config_error(err, &from->text, &place,
 				    "'%.128s' is another VM's already, see %s:%zu",
-				    place.key[0] == 'n' ? vm->name : vm->qmp, other->text.path,
+				    place.key[0] == 'n' ? vm->name : vm->path, other->text.path,
 				    config_text_line(&other->text, &at));
 	}
 	return 0;
@@ -350,22 +350,28 @@ static int apply_vm(const struct source *from, struct config_place place, struct
 	const struct config_raw_group *group = &from->raw->vms[place.entry];
 	struct config_vm *vm = &c->vms[c->nvms++];
 	const char *name = group->name ? group->name : "", *fault;
+	const char *path = group->device ? group->device : group->qmp;
 	int r;
 
 	r = copy_text(&vm->name, name);
 	if (r == 0)
-		r = copy_text(&vm->qmp, group->qmp ? group->qmp : "");
+		r = copy_text(&vm->path, path ? path : "");
 	if (r < 0)
 		return r;
-	if (!group->qmp)
+	vm->device = group->device;
+	if (!path)
 		return config_error(err, &from->text, &place,
-				    "needs 'qmp', the path of its socket");
+				    "needs 'qmp', the path of its socket, or 'device', the "
+				    "control socket of its ballonet-device");
+	if (group->qmp && group->device)
+		return config_error(err, &from->text, &place,
+				    "has 'qmp' and 'device': only one can have its balloon");
 	place.key = "name";
 	fault = name_fault(name);
 	if (fault)
 		return config_error(err, &from->text, &place, "'%.32s' %s", name, fault);
-	place.key = "qmp";
-	r = read_path(from, &place, group->qmp, SOCKET_PATH_MAX, &vm->qmp, err);
+	place.key = vm->device ? "device" : "qmp";
+	r = read_path(from, &place, path, SOCKET_PATH_MAX, &vm->path, err);
 	place.key = NULL;
 	if (r == 0)
 		r = read_settings(from, place, group, &vm->settings, &vm->mask, err);
@@ -555,7 +561,7 @@ void config_fini(struct config *c)
 		free(c->sockets[i]);
 	for (i = 0; i < c->nvms; i++) {
 		free(c->vms[i].name);
-		free(c->vms[i].qmp);
+		free(c->vms[i].path);
 	}
 	for (i = 0; i < c->nrules; i++)
 		free(c->rules[i].match);

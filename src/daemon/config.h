@@ -28,7 +28,8 @@ struct config_rule {
 /* A VM that is named by the operator. */
 struct config_vm {
 	char *name;    /* "" : as the hypervisor says */
-	char *qmp;     /* path of its socket */
+	char *path;    /* of its socket */
+	bool device;   /* the socket is a ballonet-device's, else QEMU's (QMP) */
 	uint64_t mask; /* as of a rule, for this VM alone; 0 where it has no name */
 	struct settings settings;
 };

@@ -26,7 +26,7 @@
 struct schema {
 	cyaml_schema_field_t defaults[CONFIG_SETTINGS_MAX + 1];
 	cyaml_schema_field_t rule[CONFIG_SETTINGS_MAX + 2];
-	cyaml_schema_field_t vm[CONFIG_SETTINGS_MAX + 3];
+	cyaml_schema_field_t vm[CONFIG_SETTINGS_MAX + 4];
 	cyaml_schema_field_t top[16];
 	cyaml_schema_value_t rule_value, vm_value, socket_value, top_value;
 };
@@ -74,7 +74,8 @@ static void schema_init(struct schema *s)
 	add_settings(s->rule + 1);
 	s->vm[0] = text_field("name", offsetof(struct config_raw_group, name));
 	s->vm[1] = text_field("qmp", offsetof(struct config_raw_group, qmp));
-	add_settings(s->vm + 2);
+	s->vm[2] = text_field("device", offsetof(struct config_raw_group, device));
+	add_settings(s->vm + 3);
 	s->rule_value = group_value(s->rule);
 	s->vm_value = group_value(s->vm);
 	s->socket_value = (cyaml_schema_value_t){ CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0,

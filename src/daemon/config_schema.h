@@ -27,6 +27,7 @@
 struct config_raw_group {
 	char *name; /* of a VM */
 	char *qmp;
+	char *device;
 	char *match;			    /* of a rule */
 	char *setting[CONFIG_SETTINGS_MAX]; /* in the order of settings_table() */
 };

@@ -39,7 +39,8 @@ struct vm_recent {
 struct vm {
 	uint64_t id; /* > 0, never used again */
 	char name[VM_NAME_MAX];
-	char *address; /* path of its QMP socket */
+	char *address; /* path of its QMP socket, or of its ballonet-device's */
+	bool leased;   /* a ballonet-device: its target ends by itself, without a guardian */
 	bool named;    /* the configuration gave its name */
 	uint64_t seen; /* the roster's round that last saw it */
 	pid_t pid;     /* 0: not known */

@@ -37,7 +37,7 @@ void roster_settings(const struct roster *r, struct vm *vm)
 
 /* Marks the VM at @address as there; adds it where it is new. */
 static void saw(struct roster *r, const char *name, bool named, const char *address,
-		uint64_t now_us)
+		enum vmm_kind kind, uint64_t now_us)
 {
 	struct vm *vm = fleet_find_address(r->fleet, address);
 	int err;
@@ -51,7 +51,7 @@ static void saw(struct roster *r, const char *name, bool named, const char *addr
 		log_warning("vm-not-added address=%s error=%s", address, strerror(-err));
 		return;
 	}
-	err = vmm_add(r->vmm, VMM_QMP, vm->address, vm, now_us, &vm->conn);
+	err = vmm_add(r->vmm, kind, vm->address, vm, now_us, &vm->conn);
 	if (err < 0) {
 		log_warning("vm-not-added vm=%s address=%s error=%s", vm->name, address,
 			    strerror(-err));
@@ -59,6 +59,7 @@ static void saw(struct roster *r, const char *name, bool named, const char *addr
 		return;
 	}
 	vm->named = named;
+	vm->leased = kind == VMM_DEVICE;
 	vm->seen = r->round;
 	roster_settings(r, vm);
 	policy_vm_init(&vm->history, &vm->settings);
@@ -73,7 +74,8 @@ static void see_configured(struct roster *r, uint64_t now_us)
 	for (i = 0; i < r->config->nvms; i++) {
 		const struct config_vm *vm = &r->config->vms[i];
 
-		saw(r, vm->name, *vm->name != '\0', vm->qmp, now_us);
+		saw(r, vm->name, *vm->name != '\0', vm->path, vm->device ? VMM_DEVICE : VMM_QMP,
+		    now_us);
 	}
 }
 
@@ -86,7 +88,7 @@ static void see_globbed(struct roster *r, uint64_t now_us)
 
 		if (glob(r->config->sockets[i], 0, NULL, &found) == 0)
 			for (k = 0; k < found.gl_pathc; k++)
-				saw(r, "", false, found.gl_pathv[k], now_us);
+				saw(r, "", false, found.gl_pathv[k], VMM_QMP, now_us);
 		globfree(&found);
 	}
 }
@@ -143,7 +145,7 @@ static void see_discovered(struct roster *r, uint64_t now_us)
 			continue;
 		path = pick(r, found);
 		if (path) {
-			saw(r, found->name, false, path, now_us);
+			saw(r, found->name, false, path, VMM_QMP, now_us);
 			continue;
 		}
 		without++;

@@ -60,6 +60,7 @@ enum { POLL_STOP, POLL_LISTEN, POLL_FRONT, POLL_NEWS, POLL_WORKER, POLL_CONTROL 
 struct keeper {
 	int listen;
 	struct front front;
+	pid_t front_pid; /* the hypervisor; 0: none is connected */
 	struct control control;
 	struct shared *shared;
 	struct pageset batch, inside;
@@ -249,15 +250,15 @@ static void tell_state(struct keeper *k)
 	k->tell_us = NEVER;
 	k->told_us = now;
 	(void)snprintf(line, sizeof(line),
-		       "state front=%d driver=%d broken=%d features=0x%" PRIx64 " ram_b=%" PRIu64
-		       " resident_b=%" PRIu64 " target_b=%" PRIu64 " balloon_b=%" PRIu64
-		       " lease_ms=%" PRIu64
+		       "state front=%d pid=%d driver=%d broken=%d features=0x%" PRIx64
+		       " ram_b=%" PRIu64 " resident_b=%" PRIu64 " target_b=%" PRIu64
+		       " balloon_b=%" PRIu64 " lease_ms=%" PRIu64
 		       " boots=%u restarts=%u worker=%d press_id=%u press_done=%u"
 		       " inflated_b=%" PRIu64 " deflated_b=%" PRIu64 " reported_b=%" PRIu64
 		       " punched_b=%" PRIu64 " freed_b=%" PRIu64 " punches=%" PRIu64
 		       " splits=%" PRIu64 " ignored=%" PRIu64 " errors=%" PRIu64 "\n",
-		       f->sock >= 0, f->sock >= 0 && rings_ready(k), k->broken, f->features,
-		       guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
+		       f->sock >= 0, (int)k->front_pid, f->sock >= 0 && rings_ready(k), k->broken,
+		       f->features, guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
 		       (uint64_t)front_config(f, BALLOON_CFG_NUM_PAGES) << BALLOON_PAGE_SHIFT,
 		       (uint64_t)front_config(f, BALLOON_CFG_ACTUAL) << BALLOON_PAGE_SHIFT,
 		       k->lease_us == NEVER ? 0 : u64_sub_sat(k->lease_us, now) / 1000, k->boots,
@@ -372,6 +373,8 @@ static const struct front_ops front_ops = {
 static void accept_front(struct keeper *k)
 {
 	int fd = accept4(k->listen, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
 
 	if (fd < 0)
 		return;
@@ -381,7 +384,8 @@ static void accept_front(struct keeper *k)
 		return;
 	}
 	front_open(&k->front, fd);
-	log_info("front-up");
+	k->front_pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
+	log_info("front-up pid=%d", (int)k->front_pid);
 	changed(k);
 }
 
@@ -394,6 +398,7 @@ static void read_front(struct keeper *k)
 		return;
 	log_info("front-down why=\"%s\"", r == -EPROTO ? why : "it has gone");
 	front_close(&k->front);
+	k->front_pid = 0;
 	k->lease_us = NEVER;
 	k->start_us = NEVER;
 	changed(k);

@@ -48,6 +48,7 @@ struct vmm_ops {
 };
 
 extern const struct vmm_ops qmp_ops;
+extern const struct vmm_ops device_ops;
 
 struct vmm_conn {
 	struct vmm *vmm;

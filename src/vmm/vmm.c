@@ -34,6 +34,7 @@
 
 static const struct vmm_ops *const kinds[] = {
 	[VMM_QMP] = &qmp_ops,
+	[VMM_DEVICE] = &device_ops,
 };
 
 /* The one clock of this layer: hypervisors stamp statistics with the wall clock of the host. */

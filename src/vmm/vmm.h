@@ -24,7 +24,8 @@ struct vmm;	 /* all connections */
 struct vmm_conn; /* one VM */
 
 enum vmm_kind {
-	VMM_QMP, /* a QEMU monitor socket that nobody else uses */
+	VMM_QMP,    /* a QEMU monitor socket that nobody else uses */
+	VMM_DEVICE, /* the control socket of a ballonet-device; its targets are leased */
 };
 
 enum vmm_event {
@@ -73,7 +74,7 @@ uint64_t vmm_deadline(const struct vmm *vmm);
 void vmm_timeout(struct vmm *vmm, uint64_t now_us);
 
 /*
- * Connects to @address (for VMM_QMP the path of a unix socket) at the next
+ * Connects to @address (the path of a unix socket) at the next
  * vmm_timeout(), and keeps trying until removed: after 0.25 s, doubling to
  * 30 s. @conn_userdata comes back from vmm_conn_userdata(). 0, -EINVAL (no
  * path, or longer than 107 bytes) or -ENOMEM.

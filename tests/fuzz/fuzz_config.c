@@ -24,7 +24,7 @@ static void check(const struct config *c)
 		__builtin_trap();
 	for (i = 0; i < c->nvms; i++) {
 		(void)config_settings(c, c->vms[i].name, &s);
-		if (settings_conflict(&s) || c->vms[i].qmp[0] != '/')
+		if (settings_conflict(&s) || c->vms[i].path[0] != '/')
 			__builtin_trap();
 	}
 }

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lab.daemon import Daemon, Watch
 from lab.device import DeviceGuest
 from lab.guest import MIB, Spec
 from lab.process import wait_for
@@ -130,3 +131,26 @@ def test_a_guest_that_reboots_begins_with_an_empty_balloon(boot_device):
     guest.monitor("system_reset")
     state = control.wait("second boot", lambda state: state["boots"] == 2, 120)
     assert state["target_b"] == 0
+
+
+def test_the_daemon_squeezes_a_guest_on_the_device_as_any_other(boot_device):
+    guest = boot_device("--no-reporting")
+    guest.run("touch", 600, 0)
+    before = guest.control_state()["resident_b"]
+    with Daemon([guest]) as daemon, Watch(daemon) as watch:
+        watch.wait_first(guest.name, "verifying", 60)
+        shown = daemon.vm(guest.name)
+    assert shown["state"] == "running" and shown["yield_total_b"] > 500 * MIB
+    control = guest.control()
+    state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 30)
+    assert before - state["resident_b"] > 500 * MIB
+
+
+def test_a_killed_daemon_leaves_a_balloon_that_goes_to_0(boot_device):
+    guest = boot_device("--no-reporting")
+    control = guest.control()
+    guest.run("touch", 600, 0)
+    with Daemon([guest]) as daemon:
+        control.wait("balloon of the daemon", lambda state: state["balloon_b"] > 0, 60)
+        daemon.process.stop(signal.SIGKILL)
+    control.wait("empty balloon", lambda state: state["target_b"] == state["balloon_b"] == 0, 30)

@@ -159,7 +159,7 @@ static void every_key_is_taken(void **state)
 	assert_int_equal(c.nvms, 2);
 	assert_string_equal(c.vms[0].name, "db");
 	assert_string_equal(c.vms[1].name, "");
-	assert_string_equal(c.vms[1].qmp, "/run/x.qmp");
+	assert_string_equal(c.vms[1].path, "/run/x.qmp");
 	assert_int_equal(c.defaults.min_yield_b, 32 * MIB);
 	assert_int_equal(c.defaults.min_yield_ppm, 50000);
 	assert_int_equal(c.defaults.press_cache, 0);
@@ -318,6 +318,12 @@ static void two_vms_of_one_name_or_socket_are_refused(void **state)
 		       file);
 	refused("vms:\n  - name: a\n    qmp: /a\n  - name: b\n    qmp: /a\n", rest);
 
+	(void)snprintf(rest, sizeof(rest),
+		       ":3: vms[1].device: '/a' is another VM's already, see %s:2", file);
+	refused("vms:\n  - {name: a, qmp: /a}\n  - {name: b, device: /a}\n", rest);
+	refused("vms:\n  - {name: a, qmp: /a, device: /b}\n",
+		":2: vms[0]: has 'qmp' and 'device': only one can have its balloon");
+
 	write_text("vms:\n  - {name: a, qmp: /a}\n");
 	write_part("10-a.yaml", "vms:\n  - qmp: /c\n  - {name: a, qmp: /b}\n");
 	(void)snprintf(path, sizeof(path), "%s/10-a.yaml", dir);
@@ -329,7 +335,8 @@ static void two_vms_of_one_name_or_socket_are_refused(void **state)
 static void an_entry_that_lacks_something_is_refused(void **state)
 {
 	(void)state;
-	refused("vms:\n  - name: a\n", ":2: vms[0]: needs 'qmp', the path of its socket");
+	refused("vms:\n  - name: a\n", ":2: vms[0]: needs 'qmp', the path of its socket, "
+				       "or 'device', the control socket of its ballonet-device");
 	refused("vms:\n  - {qmp: /a, mode: off}\n", ":2: vms[0]: needs 'name' to have settings");
 	refused("rules:\n  - mode: off\n", ":2: rules[0]: needs 'match', the names it is for");
 }
