@@ -148,6 +148,13 @@ static const char *word(const char *const *words, size_t n, uint64_t i)
 	return i < n ? words[i] : "unknown";
 }
 
+/* ballonet.ko puts a mark where other drivers, which send whole pages, have zeroes. */
+static bool runs_ballonet(const struct guest_stats *s)
+{
+	return stats_has(s, BALLOON_STAT_MEMTOT) &&
+	       (s->tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == 0xbb0;
+}
+
 /* What drives the balloon in the guest, as far as it shows. */
 static const char *kind_word(const struct vm *vm)
 {
@@ -155,6 +162,8 @@ static const char *kind_word(const struct vm *vm)
 		return vm->facts.device == TRI_NO ? "none" : "unknown";
 	if (!estimate_possible(&vm->facts.stats))
 		return "no-driver";
+	if (runs_ballonet(&vm->facts.stats))
+		return "ballonet";
 	return vm->history.gives_back ? "shrinker" : "stock";
 }
 

@@ -164,6 +164,22 @@ static void a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet(void **st
 	json_object_put(o);
 }
 
+static void a_guest_that_marks_its_statistics_is_known_by_them(void **state)
+{
+	uint64_t *total = &sample.known->facts.stats.tag[BALLOON_STAT_MEMTOT];
+	struct json_object *o;
+
+	(void)state;
+	*total |= BALLOON_MARK_BALLONET | BALLOON_MARK_OOM;
+	o = view_vm(sample.known, SAMPLE_NOW_US);
+	assert_text(o, "kind", "ballonet");
+	json_object_put(o);
+	*total ^= 0x100; /* no more the mark */
+	o = view_vm(sample.known, SAMPLE_NOW_US);
+	assert_text(o, "kind", "stock");
+	json_object_put(o);
+}
+
 static void a_request_that_waits_is_shown(void **state)
 {
 	struct json_object *o;
@@ -311,6 +327,7 @@ int main(void)
 		TEST(a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros),
 		TEST(what_a_decision_did_not_estimate_is_null_too),
 		TEST(a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet),
+		TEST(a_guest_that_marks_its_statistics_is_known_by_them),
 		TEST(a_request_that_waits_is_shown),
 		TEST(a_hint_names_what_is_missing),
 		TEST(why_tells_the_newest_last_and_forgets_the_oldest),
