@@ -54,19 +54,15 @@ static size_t add_place(struct config_error *err, size_t len, const struct confi
 	return addf(err, len, ": ");
 }
 
-int config_error(struct config_error *err, const struct config_text *t,
-		 const struct config_place *place, const char *fmt, ...)
+/* Writes the whole error; @t and @place may be NULL, @line 0. Returns -EINVAL. */
+static int put_error(struct config_error *err, const struct config_text *t, size_t line,
+		     const struct config_place *place, const char *sentence)
 {
-	char sentence[SENTENCE_MAX], *p;
-	size_t len = 0, line;
-	va_list ap;
+	size_t len = 0;
+	char *p;
 
 	if (err->size == 0)
 		return -EINVAL;
-	va_start(ap, fmt);
-	(void)vsnprintf(sentence, sizeof(sentence), fmt, ap);
-	va_end(ap);
-	line = t && place ? config_text_line(t, place) : 0;
 	if (t && line)
 		len = addf(err, len, "%s:%zu: ", t->path, line);
 	else if (t)
@@ -80,10 +76,22 @@ int config_error(struct config_error *err, const struct config_text *t,
 	return -EINVAL;
 }
 
+int config_error(struct config_error *err, const struct config_text *t,
+		 const struct config_place *place, const char *fmt, ...)
+{
+	char sentence[SENTENCE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	return put_error(err, t, t && place ? config_text_line(t, place) : 0, place, sentence);
+}
+
 static int error_at(struct config_error *err, const struct config_text *t, size_t line,
 		    const char *what)
 {
-	return config_error(err, NULL, NULL, "%s:%zu: %s", t->path, line + 1, what);
+	return put_error(err, t, line + 1, NULL, what);
 }
 
 /* ------------------------------------------------------------------- checks */
@@ -162,6 +170,48 @@ static const char *scalar(const yaml_node_t *node)
 	return (const char *)node->data.scalar.value;
 }
 
+/* Which section or entry of one is the node number @map? Neither: the place of nothing. */
+static struct config_place place_of(const struct config_text *t, int map)
+{
+	struct config_place place = { .entry = -1 };
+	const yaml_node_t *root = t->doc.nodes.start, *value;
+	const yaml_node_pair_t *pair;
+	const yaml_node_item_t *item;
+
+	if (root->type != YAML_MAPPING_NODE)
+		return place;
+	for (pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
+		value = node_of(t, pair->value);
+		if (node_of(t, pair->key)->type != YAML_SCALAR_NODE)
+			continue;
+		place.section = scalar(node_of(t, pair->key));
+		if (pair->value == map)
+			return place;
+		if (value->type != YAML_SEQUENCE_NODE)
+			continue;
+		for (item = value->data.sequence.items.start; item < value->data.sequence.items.top;
+		     item++)
+			if (*item == map) {
+				place.entry = (int)(item - value->data.sequence.items.start);
+				return place;
+			}
+	}
+	place.section = NULL;
+	return place;
+}
+
+static int given_twice(const struct config_text *t, const yaml_node_t *map, const yaml_node_t *key,
+		       const yaml_node_t *other, struct config_error *err)
+{
+	struct config_place place = place_of(t, (int)(map - t->doc.nodes.start) + 1);
+	char sentence[64];
+
+	place.key = scalar(key);
+	(void)snprintf(sentence, sizeof(sentence), "given twice, first in line %zu",
+		       other->start_mark.line + 1);
+	return put_error(err, t, key->start_mark.line + 1, &place, sentence);
+}
+
 static int check_mapping(const struct config_text *t, const yaml_node_t *map,
 			 struct config_error *err)
 {
@@ -178,12 +228,8 @@ static int check_mapping(const struct config_text *t, const yaml_node_t *map,
 		for (j = 0; j < i; j++) {
 			const yaml_node_t *other = node_of(t, pairs[j].key);
 
-			if (strcmp(scalar(key), scalar(other)) != 0)
-				continue;
-			return config_error(err, NULL, NULL,
-					    "%s:%zu: %.64s: given twice, first in line %zu",
-					    t->path, key->start_mark.line + 1, scalar(key),
-					    other->start_mark.line + 1);
+			if (strcmp(scalar(key), scalar(other)) == 0)
+				return given_twice(t, map, key, other, err);
 		}
 	}
 	return 0;

@@ -167,19 +167,14 @@ const char *settings_conflict(const struct settings *s)
 	return NULL;
 }
 
-/* Reads digits into *ret; returns what follows them, or NULL for none or too many. */
+/* Reads digits into *ret, which saturates; returns what follows them, or NULL for none. */
 static const char *parse_digits(const char *text, uint64_t *ret)
 {
 	const char *p = text;
 	uint64_t v = 0;
 
-	for (; *p >= '0' && *p <= '9'; p++) {
-		uint64_t digit = (uint64_t)(*p - '0');
-
-		if (v > (UINT64_MAX - digit) / 10)
-			return NULL;
-		v = v * 10 + digit;
-	}
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = u64_add_sat(u64_mul_sat(v, 10), (uint64_t)(*p - '0'));
 	*ret = v;
 	return p == text ? NULL : p;
 }

@@ -104,7 +104,7 @@ static void what_is_no_value_is_refused(void **state)
 	assert_value("min_yield", "64Mib", -EINVAL, 0);
 	assert_value("min_yield", "-1", -EINVAL, 0);
 	assert_value("min_yield", "64 MiB", -EINVAL, 0);
-	assert_value("min_yield", "99999999999999999999999", -EINVAL, 0);
+	assert_value("min_yield", "99999999999999999999999Gib", -EINVAL, 0);
 	assert_value("interval", "10", -EINVAL, 0); /* ten of what? */
 	assert_value("reserve_share", "5", -EINVAL, 0);
 	assert_value("mode", "Squeeze", -EINVAL, 0);
@@ -117,6 +117,8 @@ static void absurd_sizes_are_out_of_range(void **state)
 	(void)state;
 	assert_value("min_yield", "18446744073709551615", -ERANGE, 0);
 	assert_value("min_yield", "18446744073709551615GiB", -ERANGE, 0);
+	assert_value("min_yield", "18446744073709551616", -ERANGE, 0);
+	assert_value("min_yield", "99999999999999999999GiB", -ERANGE, 0);
 	assert_value("min_yield", "1KiB", -ERANGE, 0);
 	assert_value("reserve_share", "91%", -ERANGE, 0);
 	assert_value("interval", "1us", -ERANGE, 0);
