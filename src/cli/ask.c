@@ -35,35 +35,46 @@ int cli_fail(int code, const char *fmt, ...)
 	return code;
 }
 
-static int fail_request(const struct cli *cli, int r)
+/* Writes the sentence of a failure to @why; returns @code. */
+static int __attribute__((format(printf, 3, 4)))
+failed(struct cli_why *why, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+static int fail_request(const struct cli *cli, int r, struct cli_why *why)
 {
 	switch (r) {
 	case -ENOENT:
-		return cli_fail(EXIT_NO_DAEMON,
-				"ballonetd is not running (no socket at %s). Start it with "
-				"'systemctl start ballonetd', or as root 'ballonetd'.",
-				cli->socket);
+		return failed(why, EXIT_NO_DAEMON,
+			      "ballonetd is not running (no socket at %s). Start it with "
+			      "'systemctl start ballonetd', or as root 'ballonetd'.",
+			      cli->socket);
 	case -ECONNREFUSED:
-		return cli_fail(EXIT_NO_DAEMON,
-				"ballonetd is not running (nobody listens on %s). Start it with "
-				"'systemctl start ballonetd', or as root 'ballonetd'.",
-				cli->socket);
+		return failed(why, EXIT_NO_DAEMON,
+			      "ballonetd is not running (nobody listens on %s). Start it with "
+			      "'systemctl start ballonetd', or as root 'ballonetd'.",
+			      cli->socket);
 	case -EACCES:
 	case -EPERM:
-		return cli_fail(EXIT_NO_DAEMON,
-				"no permission to ask ballonetd (%s). Try it as root.",
-				cli->socket);
+		return failed(why, EXIT_NO_DAEMON,
+			      "no permission to ask ballonetd (%s). Try it as root.", cli->socket);
 	case -ETIMEDOUT:
-		return cli_fail(EXIT_NO_DAEMON, "ballonetd does not answer (%s, after %d s).",
-				cli->socket, CLIENT_TIMEOUT_MS / 1000);
+		return failed(why, EXIT_NO_DAEMON, "ballonetd does not answer (%s, after %d s).",
+			      cli->socket, CLIENT_TIMEOUT_MS / 1000);
 	case -EMSGSIZE:
-		return cli_fail(EXIT_BAD_REPLY, "the answer from %s is too large.", cli->socket);
+		return failed(why, EXIT_BAD_REPLY, "the answer from %s is too large.", cli->socket);
 	case -EPROTO:
-		return cli_fail(EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
-				cli->socket);
+		return failed(why, EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
+			      cli->socket);
 	default:
-		return cli_fail(EXIT_NO_DAEMON, "ballonetd cannot be asked (%s): %s.", cli->socket,
-				strerror(-r));
+		return failed(why, EXIT_NO_DAEMON, "ballonetd cannot be asked (%s): %s.",
+			      cli->socket, strerror(-r));
 	}
 }
 
@@ -86,10 +97,10 @@ static struct json_object *parse(const struct buf *reply)
 
 /*
  * Judges a reply that came: *ret is @o where it is what was asked for, else @o
- * is put. @not_found is what 404 means.
+ * is put and @why says why not. @not_found is what 404 means.
  */
 static int judge(const struct cli *cli, long status, struct json_object *o, int not_found,
-		 struct json_object **ret)
+		 struct json_object **ret, struct cli_why *why)
 {
 	struct json_object *error = NULL;
 	int code;
@@ -101,17 +112,17 @@ static int judge(const struct cli *cli, long status, struct json_object *o, int 
 	if (json_object_is_type(o, json_type_object))
 		(void)json_object_object_get_ex(o, "error", &error);
 	if (!json_object_is_type(error, json_type_string))
-		code = cli_fail(EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
-				cli->socket);
+		code = failed(why, EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
+			      cli->socket);
 	else
-		code = cli_fail(status == 404 ? not_found : EXIT_REFUSED, "%s",
-				json_object_get_string(error));
+		code = failed(why, status == 404 ? not_found : EXIT_REFUSED, "%s",
+			      json_object_get_string(error));
 	json_object_put(o);
 	return code;
 }
 
 static int ask(const struct cli *cli, const char *method, const char *path, const char *body,
-	       int not_found, struct json_object **ret)
+	       int not_found, struct json_object **ret, struct cli_why *why)
 {
 	struct buf reply;
 	long status;
@@ -119,7 +130,8 @@ static int ask(const struct cli *cli, const char *method, const char *path, cons
 
 	buf_init(&reply, CLIENT_REPLY_MAX);
 	r = client_request(cli->socket, method, path, body, &status, &reply);
-	r = r < 0 ? fail_request(cli, r) : judge(cli, status, parse(&reply), not_found, ret);
+	r = r < 0 ? fail_request(cli, r, why)
+		  : judge(cli, status, parse(&reply), not_found, ret, why);
 	buf_fini(&reply);
 	return r;
 }
@@ -127,11 +139,14 @@ static int ask(const struct cli *cli, const char *method, const char *path, cons
 int cli_ask(const struct cli *cli, const char *method, const char *path, const char *body,
 	    struct json_object **ret)
 {
-	return ask(cli, method, path, body, EXIT_BAD_REPLY, ret);
+	struct cli_why why;
+	int code = ask(cli, method, path, body, EXIT_BAD_REPLY, ret, &why);
+
+	return code == EXIT_OK ? code : cli_fail(code, "%s", why.text);
 }
 
-int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
-	       const char *body, struct json_object **ret)
+int cli_try_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
+	       const char *body, struct json_object **ret, struct cli_why *why)
 {
 	struct buf path;
 	int r;
@@ -142,10 +157,19 @@ int cli_ask_vm(const struct cli *cli, const char *method, const char *name, cons
 		r = client_add_segment(&path, name);
 	if (r == 0)
 		r = buf_printf(&path, "%s", tail);
-	r = r < 0 ? cli_fail(EXIT_NO_VM, "There is no VM of such a long name.")
-		  : ask(cli, method, path.data, body, EXIT_NO_VM, ret);
+	r = r < 0 ? failed(why, EXIT_NO_VM, "There is no VM of such a long name.")
+		  : ask(cli, method, path.data, body, EXIT_NO_VM, ret, why);
 	buf_fini(&path);
 	return r;
+}
+
+int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
+	       const char *body, struct json_object **ret)
+{
+	struct cli_why why;
+	int code = cli_try_vm(cli, method, name, tail, body, ret, &why);
+
+	return code == EXIT_OK ? code : cli_fail(code, "%s", why.text);
 }
 
 int cli_print_json(struct json_object *o)

@@ -34,6 +34,11 @@ struct cli {
 	const char *argument; /* the NAME or FILE; NULL: none */
 };
 
+/* A sentence on why it was not done; cut where it is longer. */
+struct cli_why {
+	char text[1024];
+};
+
 /* Each prints what it has to say and returns an exit code. */
 int cmd_status(const struct cli *cli);
 int cmd_vm(const struct cli *cli);
@@ -56,6 +61,10 @@ int cli_ask(const struct cli *cli, const char *method, const char *path, const c
 /* The same for /v1/vms/@name@tail. */
 int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
 	       const char *body, struct json_object **ret);
+
+/* The same without a word of its own: @why holds the sentence where the code is not EXIT_OK. */
+int cli_try_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
+	       const char *body, struct json_object **ret, struct cli_why *why);
 
 /* Prints @o as JSON for people and programs. EXIT_OK, or EXIT_BAD_REPLY where it cannot. */
 int cli_print_json(struct json_object *o);

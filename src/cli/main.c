@@ -59,7 +59,9 @@ static const struct command commands[] = {
 	  "safe." },
 	{ "release", "NAME", OPT_COMMON | OPT_ALL, cmd_release,
 	  "bring the balloon of a VM, or of all VMs, to 0 at once",
-	  "Also where somebody else inflated it." },
+	  "Also where somebody else inflated it. With --all, a VM that refuses is named; the exit "
+	  "code\n"
+	  "is 0 all the same where nothing is known to be in its balloon." },
 	{ "host", NULL, OPT_COMMON, cmd_host, "the host and the daemon", NULL },
 	{ "replay", "FILE", OPT_JSON, run_replay,
 	  "feed a journal to the policy, and fail at the first plan that differs",
@@ -189,7 +191,8 @@ static int run_words(struct cli *cli, unsigned int given, bool help, int n, char
 		return cli_fail(EXIT_USAGE, "'%s' takes %s" SEE_HELP, c->name,
 				c->argument ? "one argument only" : "no argument");
 	if (c->argument && n < 2 && !cli->all)
-		return cli_fail(EXIT_USAGE, "'%s' needs a %s" SEE_HELP, c->name, c->argument);
+		return cli_fail(EXIT_USAGE, "'%s' needs a %s%s" SEE_HELP, c->name, c->argument,
+				c->options & OPT_ALL ? " or --all" : "");
 	cli->argument = words[1]; /* NULL where there is none */
 	return c->run(cli);
 }

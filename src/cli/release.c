@@ -4,34 +4,96 @@
  *
  * Layer: cli.
  * In:    POST /v1/vms/NAME/release, for one VM or each of them.
- * Out:   a line per VM.
+ * Out:   a line per VM, or {"released":[...],"refused":[...]}.
+ *
+ * "All" is not refused for a VM that cannot be asked and has nothing in its
+ * balloon: whoever calls this in an emergency wants to hear of the others.
  */
 #include "cli/cli.h"
 #include "cli/output.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* Asks for one VM; what was answered is added to @answers, where that is not NULL. */
-static int release_one(const struct cli *cli, const char *name, struct json_object *answers)
+/* What was answered, for --json; both are NULL without it. */
+struct answers {
+	struct json_object *released;
+	struct json_object *refused;
+};
+
+static void note_released(const char *name, struct json_object *o, struct answers *a)
 {
-	struct json_object *o;
-	int code;
-
-	code = cli_ask_vm(cli, "POST", name, "/release", NULL, &o);
-	if (code != EXIT_OK)
-		return code;
-	if (answers) {
-		(void)json_object_array_add(answers, o);
-		return EXIT_OK;
+	if (a->released) {
+		(void)json_object_array_add(a->released, o);
+		return;
 	}
 	out_text(stdout, name);
 	(void)puts(": its balloon goes to 0");
 	json_object_put(o);
-	return EXIT_OK;
+}
+
+static void note_refused(const char *name, const char *why, bool holds, struct answers *a)
+{
+	struct json_object *o;
+
+	(void)cli_fail(EXIT_REFUSED, "%s: %s%s", name, why,
+		       holds ? "" : " Nothing is known to be in its balloon.");
+	if (!a->refused)
+		return;
+	o = json_object_new_object();
+	(void)json_object_object_add(o, "name", json_object_new_string(name));
+	(void)json_object_object_add(o, "error", json_object_new_string(why));
+	(void)json_object_object_add(o, "holds", json_object_new_boolean(holds));
+	(void)json_object_array_add(a->refused, o);
+}
+
+/* Is something in its balloon, or on its way there, as far as is known? */
+static bool holds_balloon(struct json_object *vm)
+{
+	static const char *const phases[] = { "inflating", "holding", "deflating" };
+	const char *phase = out_string(vm, "phase");
+	size_t i;
+
+	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (strcmp(phase, phases[i]) == 0)
+			return true;
+	return out_number(vm, "balloon_b", 0) > 0;
+}
+
+static int release_one(const struct cli *cli, struct answers *a)
+{
+	struct json_object *o;
+	int code;
+
+	code = cli_ask_vm(cli, "POST", cli->argument, "/release", NULL, &o);
+	if (code == EXIT_OK)
+		note_released(cli->argument, o, a);
+	return code;
+}
+
+/* Asks for one of all; an exit code, which is EXIT_OK too where there was nothing to release. */
+static int release_next(const struct cli *cli, struct json_object *vm, struct answers *a)
+{
+	const char *name = out_string(vm, "name");
+	struct json_object *o;
+	struct cli_why why;
+	bool holds;
+	int code;
+
+	code = cli_try_vm(cli, "POST", name, "/release", NULL, &o, &why);
+	if (code == EXIT_OK) {
+		note_released(name, o, a);
+		return EXIT_OK;
+	}
+	if (code == EXIT_NO_VM) /* it went away since the list was made */
+		return EXIT_OK;
+	holds = code != EXIT_REFUSED || holds_balloon(vm);
+	note_refused(name, why.text, holds, a);
+	return holds ? code : EXIT_OK;
 }
 
 /* Asks for every VM, whatever the others answered; the first failure is the exit code. */
-static int release_all(const struct cli *cli, struct json_object *answers)
+static int release_all(const struct cli *cli, struct answers *a)
 {
 	struct json_object *vms, *list;
 	int code, one;
@@ -44,9 +106,7 @@ static int release_all(const struct cli *cli, struct json_object *answers)
 	if (!list)
 		code = cli_fail(EXIT_BAD_REPLY, "the answer has no list of VMs.");
 	for (i = 0; list && i < json_object_array_length(list); i++) {
-		struct json_object *vm = json_object_array_get_idx(list, i);
-
-		one = release_one(cli, out_string(vm, "name"), answers);
+		one = release_next(cli, json_object_array_get_idx(list, i), a);
 		code = code == EXIT_OK ? one : code;
 		if (one == EXIT_NO_DAEMON)
 			break;
@@ -57,13 +117,19 @@ static int release_all(const struct cli *cli, struct json_object *answers)
 
 int cmd_release(const struct cli *cli)
 {
-	struct json_object *answers = cli->json ? json_object_new_array() : NULL, *o;
+	struct answers a = { 0 };
+	struct json_object *o;
 	int code;
 
-	code = cli->all ? release_all(cli, answers) : release_one(cli, cli->argument, answers);
-	if (answers) {
+	if (cli->json) {
+		a.released = json_object_new_array();
+		a.refused = json_object_new_array();
+	}
+	code = cli->all ? release_all(cli, &a) : release_one(cli, &a);
+	if (cli->json) {
 		o = json_object_new_object();
-		(void)json_object_object_add(o, "released", answers);
+		(void)json_object_object_add(o, "released", a.released);
+		(void)json_object_object_add(o, "refused", a.refused);
 		(void)cli_print_json(o);
 		json_object_put(o);
 	}

@@ -463,16 +463,44 @@ static void a_refusal_is_told_with_its_own_exit_code(void **state)
 
 static void release_takes_one_or_all(void **state)
 {
+	struct json_object *o;
 	struct run r;
 
 	(void)state;
 	start_sample();
 	CALL(&r, "release", "db");
 	expect(&r, 0, "db: its balloon goes to 0\n", "");
-	/* the one that is down is told, and keeps none of the others from it */
+	/* the one that is down is named, keeps none of the others from it, and has nothing to give
+	 */
 	CALL(&r, "release", "--all");
-	expect(&r, 1, "b\xc3\xbcro 1: its balloon goes to 0\n", "no connection");
-	expect(&r, 1, "db: its balloon goes to 0\n", "");
+	expect(&r, 0, "b\xc3\xbcro 1: its balloon goes to 0\n",
+	       "ballonet: we\"ir\\d??[31m?: There is no connection to its hypervisor. Nothing is "
+	       "known to be in its balloon.\n");
+	expect(&r, 0, "db: its balloon goes to 0\n", "");
+	CALL(&r, "release", "--all", "--json");
+	expect(&r, 0, "\"holds\":false", "");
+	o = json_of(&r);
+	assert_int_equal(json_object_array_length(json_object_object_get(o, "released")), 2);
+	assert_int_equal(json_object_array_length(json_object_object_get(o, "refused")), 1);
+	json_object_put(o);
+}
+
+static void release_of_all_fails_where_one_that_holds_memory_was_refused(void **state)
+{
+	struct world *w = world_new();
+	struct vm *down = w->sample.down;
+	struct run r;
+
+	(void)state;
+	down->facts.ram_b = fact_of(GIB, 1);
+	down->facts.actual_b = fact_of(GIB - 100 * MIB, 1);
+	start(w, NULL);
+	world_free(w);
+	CALL(&r, "release", "--all");
+	expect(&r, 1, "db: its balloon goes to 0\n", "no connection to its hypervisor.\n");
+	CALL(&r, "release", "--all", "--json");
+	expect(&r, 1, "\"holds\":true", "");
+	json_object_put(json_of(&r));
 }
 
 static void a_daemon_that_is_not_there_is_told_with_what_to_do(void **state)
@@ -574,7 +602,9 @@ static void a_wrong_call_is_told_and_does_nothing(void **state)
 	CALL(&r, "frobnicate");
 	expect(&r, 2, "", "there is no command 'frobnicate'");
 	CALL(&r, "vm");
-	expect(&r, 2, "", "'vm' needs a NAME");
+	expect(&r, 2, "", "'vm' needs a NAME; see");
+	CALL(&r, "release");
+	expect(&r, 2, "", "'release' needs a NAME or --all; see");
 	CALL(&r, "vm", "a", "b");
 	expect(&r, 2, "", "'vm' takes one argument only");
 	CALL(&r, "status", "a");
@@ -633,6 +663,7 @@ int main(int argc, char **argv)
 		TEST(a_dry_run_says_what_would_be_done),
 		TEST(a_refusal_is_told_with_its_own_exit_code),
 		TEST(release_takes_one_or_all),
+		TEST(release_of_all_fails_where_one_that_holds_memory_was_refused),
 		TEST(a_daemon_that_is_not_there_is_told_with_what_to_do),
 		TEST(what_is_not_the_daemon_is_told),
 		TEST(odd_values_in_a_reply_do_no_harm),
