@@ -68,10 +68,11 @@ class Figures:
     def reached(self) -> bool:
         return all(row.reached is not False for row in self.rows)
 
-    def write(self) -> Path:
+    def write(self, **more: Any) -> Path:
+        """@more stands in the file beside the figures."""
         path = BUILD / "bench" / f"{self.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"name": self.name, "machine": self.machine, "reached": self.reached,
-                   "figures": [asdict(row) for row in self.rows]}
+                   "figures": [asdict(row) for row in self.rows], **more}
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         return path

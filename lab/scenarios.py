@@ -5,8 +5,8 @@ In:  what kind of guest.
 Out: measured figures, which tests and benchmarks judge.
 
 A story that is told managed and unmanaged is told of twins: two guests of one kind, the same
-workload in both, one of them under the daemon's eyes. Idle twins live side by side, so that both
-see the same host; busy ones live one after the other, so that they do not share its processors.
+workload in both, one of them under the daemon's eyes. Twins live side by side, because a host that
+has other work to do is never the same twice: what slows one of them slows the other.
 """
 import time
 from collections.abc import Callable
@@ -67,27 +67,45 @@ class Busy:
     slowest_pass_ms: float
     resident_before_b: int
     resident_low_b: int
-    squeezes: int
     harm: Harm
 
 
-def busy_guest(spec: Spec, hot_mib: int, stale_mib: int, seconds: float, managed: bool) -> Busy:
+@dataclass(frozen=True)
+class BusyPair:
+    managed: Busy
+    alone: Busy
+    squeezes: int
+    daemon_cpu_share: float  # of one processor, while the managed one was watched and squeezed
+
+
+def busy_twins(spec: Spec, hot_mib: int, stale_mib: int, seconds: float,
+               managed_first: bool) -> BusyPair:
     """A hot working set beside stale memory: the one is to be left alone, the other is not."""
-    with Guest(spec) as guest, Sampler() as sampler:
-        spike(guest, hot_mib + stale_mib)  # the hot set takes its part of it again
-        work = busy(guest, hot_mib)
-        before, resident_b, start_us = guest.report(), guest.footprint().resident_b, now_us()
-        sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
-        squeezes = 0
-        if managed:
-            with Daemon([guest]) as daemon:
-                rate = RateMeter(guest, work).wait(seconds)
-                squeezes = daemon.vm(guest.name)["squeezes"]
-        else:
-            rate = RateMeter(guest, work).wait(seconds)
-        low_b = sampler.series[guest.name].lowest(start_us, now_us())
-        return Busy(rate, guest.work(work)["slowest_pass_us"] / 1000, resident_b, low_b, squeezes,
-                    harm(before, guest.report()))
+    managed = Guest(replace(spec, name=f"{spec.name}-managed"))
+    alone = Guest(replace(spec, name=f"{spec.name}-alone"))
+    order = (managed, alone) if managed_first else (alone, managed)
+    with order[0], order[1], Sampler() as sampler:
+        works = {}
+        for guest in order:
+            spike(guest, hot_mib + stale_mib)  # the hot set takes its part of it again
+            works[guest.name] = busy(guest, hot_mib)
+            sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
+        before = {guest.name: (guest.report(), guest.footprint().resident_b) for guest in order}
+        start_us = now_us()
+        with Daemon([managed]) as daemon:
+            cpu_s = daemon.process.cpu_s()
+            meters = {guest.name: RateMeter(guest, works[guest.name]) for guest in order}
+            meters[order[0].name].wait(seconds)
+            rates = {guest.name: meters[guest.name].rate() for guest in order}
+            cpu_s = daemon.process.cpu_s() - cpu_s
+            squeezes = daemon.vm(managed.name)["squeezes"]
+
+        def fared(guest: Guest) -> Busy:
+            report, resident_b = before[guest.name]
+            return Busy(rates[guest.name], guest.work(works[guest.name])["slowest_pass_us"] / 1000,
+                        resident_b, sampler.series[guest.name].lowest(start_us, now_us()),
+                        harm(report, guest.report()))
+        return BusyPair(fared(managed), fared(alone), squeezes, cpu_s / seconds)
 
 
 def wait_mid_inflate(guest: Guest, mib: int = 64, deadline_s: float = DECISION_DEADLINE_S) -> None:

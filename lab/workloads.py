@@ -25,9 +25,10 @@ class Harm:
     bad_pages: int
     lost_works: int
 
-    def __bool__(self) -> bool:
-        """Major faults alone are no harm: any program that starts has some."""
-        return bool(self.oom_kills or self.swapped_out_pages or self.bad_pages or self.lost_works)
+    @property
+    def worst(self) -> int:
+        """0 is unharmed. Major faults are not in it: any program that starts has some."""
+        return self.oom_kills + self.swapped_out_pages + self.bad_pages + self.lost_works
 
 
 def harm(before: dict[str, Any], after: dict[str, Any]) -> Harm:
