@@ -92,6 +92,7 @@ struct pfnq {
 struct counters {
 	u64 inflated_pages, deflated_pages, migrated_pages, allocated_pages;
 	u64 oom_calls, oom_pages, pressure_calls, pressure_pages, pressure_refused;
+	u64 regained_pages; /* by pressure during an inflate; 0 with the guard */
 	u64 inflates, deflates, endings[END_COUNT];
 	u64 presses, pressed_pages, last_press_us;
 	u64 reported_pages, hinted_pages, stats_sent;
@@ -158,7 +159,8 @@ struct ballonet {
 	struct work_struct hint_work;
 	spinlock_t hint_lock;
 	struct list_head hint_pages;
-	u32 hint_id;	 /* of the last round */
+	u32 hint_id;	   /* of the last round */
+	bool hint_changed; /* the device has changed its configuration */
 	__le32 hint_cmd; /* what the device is told; lies here because it must not lie on a stack */
 
 	/* statistics */
@@ -177,7 +179,7 @@ unsigned int ballonet_retry_ms(void);
 int ballonet_seeks(void);
 bool ballonet_one_direction(void); /* false in tests that want 4.19 back */
 /* Pages that an inflate or a press leaves available. */
-unsigned long ballonet_reserve_pages(void);
+unsigned long ballonet_reserve_pages(struct ballonet *b);
 u32 ballonet_config_read(struct ballonet *b, unsigned int offset);
 void ballonet_config_write(struct ballonet *b, unsigned int offset, u32 value);
 /* Waits for @condition or the end of the device. False if it was the end. */

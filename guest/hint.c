@@ -44,7 +44,7 @@ static int hint_one(struct ballonet *b)
 	struct page *page;
 	int err;
 
-	if (si_mem_available() < (long)ballonet_reserve_pages() + (1L << HINT_ORDER))
+	if (si_mem_available() < (long)ballonet_reserve_pages(b) + (1L << HINT_ORDER))
 		return -ENOMEM;
 	page = alloc_pages(GFP_HINT, HINT_ORDER);
 	if (!page)
@@ -75,6 +75,13 @@ unsigned long hint_release(struct ballonet *b)
 	return n;
 }
 
+/* QEMU shows the id only until it has been answered: it is read again after a change only. */
+static bool still(struct ballonet *b, u32 id)
+{
+	return !xchg(&b->hint_changed, false) ||
+	       ballonet_config_read(b, BALLOON_CONFIG_HINT_CMD_ID) == id;
+}
+
 static void hint_work_fn(struct work_struct *work)
 {
 	struct ballonet *b = container_of(work, struct ballonet, hint_work);
@@ -83,6 +90,7 @@ static void hint_work_fn(struct work_struct *work)
 
 	if (!b->hintq || READ_ONCE(b->stopping))
 		return;
+	WRITE_ONCE(b->hint_changed, false);
 	id = ballonet_config_read(b, BALLOON_CONFIG_HINT_CMD_ID);
 	if (id == BALLOON_HINT_DONE)
 		hint_release(b);
@@ -91,8 +99,8 @@ static void hint_work_fn(struct work_struct *work)
 	b->hint_id = id;
 	if (send_cmd(b, id))
 		return;
-	while (!READ_ONCE(b->stopping) && atomic_read(&b->oom_seq) == seq &&
-	       ballonet_config_read(b, BALLOON_CONFIG_HINT_CMD_ID) == id && !hint_one(b))
+	while (!READ_ONCE(b->stopping) && atomic_read(&b->oom_seq) == seq && still(b, id) &&
+	       !hint_one(b))
 		;
 	if (!READ_ONCE(b->gone))
 		send_cmd(b, BALLOON_HINT_STOP);

@@ -11,6 +11,7 @@
  */
 #include "ballonet.h"
 
+#include <linux/dmi.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/reboot.h>
@@ -103,12 +104,14 @@ BOUNDED(seeks, DEFAULT_SEEKS, 1, 1024, 0444,
 BOUNDED(pressure_bit, BALLOON_F_DEFLATE_ON_PRESSURE, 6, 63, 0444,
 	"feature bit of DEFLATE_ON_PRESSURE (default 50)");
 BOUNDED(buffer_pfns, 0, 0, BALLOON_BIG_BUFFER_PFNS, 0444,
-	"page numbers in a buffer (default 0: 256, or 4096 where the device offers it)");
+	"page numbers in a buffer (default 0: 256, or 4096 where the device is known to take "
+	"them)");
 
 static bool one_direction = true;
 module_param(one_direction, bool, 0644);
-MODULE_PARM_DESC(one_direction, "for tests only: N lets the shrinker deflate during an inflate, as "
-				"Linux 4.19 to 5.6 did");
+MODULE_PARM_DESC(one_direction,
+		 "for tests only: N lets the shrinker deflate during an inflate, and "
+		 "wakes kswapd for it, as Linux 4.19 to 5.6 did");
 
 unsigned int ballonet_holdoff_ms(void)
 {
@@ -130,10 +133,12 @@ bool ballonet_one_direction(void)
 	return READ_ONCE(one_direction);
 }
 
-unsigned long ballonet_reserve_pages(void)
+unsigned long ballonet_reserve_pages(struct ballonet *b)
 {
 	unsigned long own = READ_ONCE(reserve_mib.value), total = totalram_pages();
 
+	if (b->managed_shrinks)
+		total += atomic_long_read(&b->size);
 	if (own)
 		return own * MIB_PAGES;
 	return min(max(64 * MIB_PAGES, total / 32), total / 4);
@@ -331,6 +336,7 @@ static void config_changed(struct virtio_device *vdev)
 	WRITE_ONCE(b->retarget, true);
 	balloon_kick(b, 0);
 	queue_work(b->wq, &b->press_work);
+	WRITE_ONCE(b->hint_changed, true);
 	if (b->hintq)
 		queue_work(b->wq, &b->hint_work);
 }
@@ -474,7 +480,7 @@ static int probe(struct virtio_device *vdev)
 	show_add(b);
 	dev_info(&vdev->dev, "ballonet: deflates on%s%s%s, reserve %lu MiB%s\n",
 		 b->on_oom ? " oom" : "", b->on_pressure ? " pressure" : "",
-		 b->managed_shrinks ? " request only" : "", ballonet_reserve_pages() / MIB_PAGES,
+		 b->managed_shrinks ? " request only" : "", ballonet_reserve_pages(b) / MIB_PAGES,
 		 b->reporting_registered ? ", reports free pages" : "");
 	return 0;
 }

@@ -67,6 +67,8 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 		return SHRINK_STOP;
 	b->counters.pressure_calls++;
 	b->counters.pressure_pages += n;
+	if (READ_ONCE(b->dir) == INFLATING)
+		b->counters.regained_pages += n;
 	trace_ballonet_relief(BY_PRESSURE, sc->nr_to_scan, n);
 	if (ballonet_one_direction())
 		balloon_hold_off(b);

@@ -27,9 +27,9 @@ static const struct {
 	}
 	ROW(inflates),	      ROW(deflates),	   ROW(inflated_pages),	  ROW(deflated_pages),
 	ROW(allocated_pages), ROW(migrated_pages), ROW(oom_calls),	  ROW(oom_pages),
-	ROW(pressure_calls),  ROW(pressure_pages), ROW(pressure_refused), ROW(presses),
-	ROW(pressed_pages),   ROW(last_press_us),  ROW(reported_pages),	  ROW(hinted_pages),
-	ROW(stats_sent),
+	ROW(pressure_calls),  ROW(pressure_pages), ROW(pressure_refused), ROW(regained_pages),
+	ROW(presses),	      ROW(pressed_pages),  ROW(last_press_us),	  ROW(reported_pages),
+	ROW(hinted_pages),    ROW(stats_sent),
 #undef ROW
 };
 
@@ -44,7 +44,7 @@ static int balloon_show(struct seq_file *m, void *unused)
 	seq_printf(m, "size_pages: %ld\n", atomic_long_read(&b->size));
 	seq_printf(m, "target_pages: %lu\n", DIV_ROUND_UP((unsigned long)b->target, PFNS_PER_PAGE));
 	seq_printf(m, "available_pages: %lu\n", relief_counted(b));
-	seq_printf(m, "reserve_pages: %lu\n", ballonet_reserve_pages());
+	seq_printf(m, "reserve_pages: %lu\n", ballonet_reserve_pages(b));
 	seq_printf(m, "deflate_on_oom: %d\n", b->on_oom);
 	seq_printf(m, "deflate_on_pressure: %d\n", b->on_pressure);
 	seq_printf(m, "must_tell_host: %d\n", b->must_tell);
@@ -61,6 +61,9 @@ static int balloon_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(balloon);
 
+/* Digits and a suffix; memparse() does not tell of a number that is longer than it can hold. */
+#define SIZE_TEXT_MAX 18
+
 /* "press": write a size such as 512M. Returns when the device has seen the pages. */
 static ssize_t press_store(struct device *dev, struct device_attribute *attr, const char *text,
 			   size_t len)
@@ -73,7 +76,8 @@ static ssize_t press_store(struct device *dev, struct device_attribute *attr, co
 	if (!b || !READ_ONCE(b->ready))
 		return -ENODEV;
 	size = memparse(text, &end);
-	if (end == text || (*end && *end != '\n') || size < PAGE_SIZE) {
+	if (end == text || end - text > SIZE_TEXT_MAX || (*end && *end != '\n') ||
+	    size < PAGE_SIZE) {
 		dev_err(dev, "press: wants a size such as 512M\n");
 		return -EINVAL;
 	}

@@ -22,6 +22,9 @@
  * before it would kill; leaves kswapd asleep, which would swap. */
 #define GFP_CLEAN (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)
 
+/* What the kernel's own driver asks with. For the tests that show why ours does not. */
+#define GFP_419 (GFP_ANYWHERE | __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_NORETRY)
+
 static void read_events(struct ballonet *b, unsigned long *ret_swapped, unsigned long *ret_killed)
 {
 	all_vm_events(b->events);
@@ -39,7 +42,7 @@ void watch_start(struct ballonet *b, struct watch *w)
 
 enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
 {
-	long room = si_mem_available() - (long)relief_counted(b) - (long)ballonet_reserve_pages();
+	long room = si_mem_available() - (long)relief_counted(b) - (long)ballonet_reserve_pages(b);
 	unsigned long swapped, killed;
 
 	if (READ_ONCE(b->stopping))
@@ -73,5 +76,5 @@ struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *
 		w->order = order - 1;
 	}
 	*ret_order = 0;
-	return alloc_page(GFP_CLEAN);
+	return alloc_page(ballonet_one_direction() ? GFP_CLEAN : GFP_419);
 }

@@ -21,6 +21,8 @@ from lab.kernels import SERIES, Source, kernel, private_apt
 GUEST = ROOT / "guest"
 SHARED = ROOT / "include" / "ballonet"
 PART = re.compile(r"linux-(?:headers|kbuild)-[\w.+-]+")
+# a line of sparse or gcc about a file; kbuild's own words about pahole and BTF are none
+FINDING = re.compile(r"\.[ch]:\d+:\d+: (warning|error)")
 # a suite whose C library runs the tools of a series that this machine's cannot
 LIBC_SUITE = {"7": "trixie"}
 NEWER_TOOLS = ("usr/lib/linux-kbuild-*/tools/objtool/objtool.real-x86",
@@ -37,11 +39,11 @@ def headers(series: str) -> Path:
     return place / "usr" / "src" / f"linux-headers-{release}"
 
 
-def module(series: str, sparse: bool = False) -> Path:
-    """ballonet.ko for @series, built below build/guest/SERIES from what guest/ holds now."""
-    folder = BUILD / "guest" / series
-    with locked(BUILD / "guest" / f".{series}.lock"):
-        _copy_sources(folder)
+def module(series: str, sparse: bool = False, source: Path = GUEST, name: str = "ballonet") -> Path:
+    """NAME.ko for @series, built below build/guest/ from what @source holds now."""
+    folder = BUILD / "guest" / f"{name}-{series}"
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        _copy_sources(source, folder)
         check = ("C=2", "CF=-D__CHECK_ENDIAN__") if sparse else ()
         done = subprocess.run(
             ["make", "-C", headers(series), f"M={folder}", *MAKE, *check, "W=1",
@@ -49,23 +51,23 @@ def module(series: str, sparse: bool = False) -> Path:
         log = done.stdout + done.stderr
         (folder / "build.log").write_text(log, encoding="utf-8")
         if done.returncode != 0:
-            raise RuntimeError(f"ballonet.ko does not build on {series}:\n{log[-4000:]}")
-        found = [line for line in log.splitlines() if str(folder) in line or "guest/" in line]
-        if sparse and any("warning:" in line or "error:" in line for line in found):
+            raise RuntimeError(f"{name}.ko does not build on {series}:\n{log[-4000:]}")
+        found = [line for line in log.splitlines() if FINDING.search(line)]
+        if sparse and found:
             raise RuntimeError(f"sparse has found something on {series}:\n" + "\n".join(found))
-    return folder / "ballonet.ko"
+    return folder / f"{name}.ko"
 
 
-def _copy_sources(folder: Path) -> None:
+def _copy_sources(source: Path, folder: Path) -> None:
     """Brings @folder up to date; a file that has not changed keeps its time, so make is quick."""
-    wanted = {path.name: path for path in GUEST.iterdir()
+    wanted = {path.name: path for path in source.iterdir()
               if path.suffix in (".c", ".h") or path.name == "Kbuild"}
-    for name, source in (*wanted.items(),
-                         *((f"ballonet/{path.name}", path) for path in SHARED.glob("*.h"))):
+    for name, path in (*wanted.items(),
+                       *((f"ballonet/{path.name}", path) for path in SHARED.glob("*.h"))):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists() or target.read_bytes() != source.read_bytes():
-            shutil.copyfile(source, target)
+        if not target.exists() or target.read_bytes() != path.read_bytes():
+            shutil.copyfile(path, target)
     for stale in folder.glob("*.[ch]"):
         if stale.name not in wanted and not stale.name.endswith(".mod.c"):
             stale.unlink()
@@ -125,4 +127,4 @@ def _run_with(tool: Path, loader: Path) -> None:
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or ("6.1", "6.12"):
-        print(module(wanted), flush=True)
+        print(module(wanted, sparse=True), flush=True)

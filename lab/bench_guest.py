@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tools/bench guest [STORY...]: ballonet.ko beside the kernel's own driver, in guests of one kind.
+
+In:  the stories to tell: inflate, cache, rescue, overasked, available, press; none is all.
+Out: a row per figure, build/bench/guest.json; exit status 1 when a goal was not reached.
+
+Both drivers are timed in the same guest, in turns, so that they see the same host and the same
+memory; what is compared is the median of the turns.
+"""
+import statistics
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from lab.driver import (OURS, STOCK, DriverGuest, available, empty_by_press,
+                        empty_by_stock_balloon, oom_rescue, over_asked, press_cache, spec)
+from lab.figures import Figures
+from lab.guest import AgentError, accelerator
+from lab.process import wait_for
+
+TURNS = 7
+PRESS_TURNS = 3
+SERIES = "6.1"
+PAGES_PER_MIB = 256
+
+
+def in_turns(zeroing: bool, touched: bool) -> dict[str, float]:
+    """Median seconds of an inflate by 256 MiB for each driver."""
+    wanted = replace(spec(SERIES, append=f"init_on_alloc={int(zeroing)}"), spare_drivers=(STOCK,))
+    times: dict[str, list[float]] = {OURS: [], STOCK: []}
+    with DriverGuest(wanted) as guest:
+        guest.rmmod("ballonet")
+        for turn in range(TURNS):
+            for driver in (OURS, STOCK) if turn % 2 else (STOCK, OURS):
+                guest.insmod(driver)
+                wait_for("driver", lambda: guest.ballooned_mib == 0, 10)
+                if touched:
+                    guest.run("touch", 700)
+                times[driver].append(guest.balloon(256))
+                guest.balloon(0)
+                guest.rmmod(driver)
+    return {driver: statistics.median(values) for driver, values in times.items()}
+
+
+def inflate(figures: Figures) -> None:
+    for zeroing, goal in ((False, 2), (True, 1.3)):
+        for touched in (True, False):
+            took = in_turns(zeroing, touched)
+            title = (f"inflate 256 MiB of free memory, init_on_alloc={int(zeroing)}, "
+                     + ("used before" if touched else "unbacked"))
+            times = took[STOCK] / took[OURS]
+            if touched:
+                figures.at_least(f"{title}: times faster", times, goal, "x")
+            else:
+                figures.told(f"{title}: times faster", times, "x")
+            figures.told(f"{title}: ballonet", took[OURS], "s")
+            figures.told(f"{title}: virtio_balloon", took[STOCK], "s")
+
+
+def cache(figures: Figures, series: str) -> None:
+    guarded = [press_cache(series) for _ in range(PRESS_TURNS)]
+    free = [press_cache(series, guarded=False) for _ in range(PRESS_TURNS)]
+    title = f"inflate 500 MiB against cache {series}"
+    figures.at_most(f"{title}: allocated / kept", max(
+        run.allocated_pages / run.kept_pages for run in guarded), 1, "")
+    figures.at_most(f"{title}: given back", sum(run.given_back_pages for run in guarded), 0,
+                    "pages")
+    figures.at_most(f"{title}: did not reach it", sum(not run.reached for run in guarded), 0, "")
+    fast, slow = (statistics.median(run.seconds for run in runs) for runs in (guarded, free))
+    figures.at_least(f"{title}: times faster than without guard", slow / fast, 3, "x")
+    figures.told(f"{title}: with the guard", fast, "s")
+    figures.told(f"{title}: without", slow, "s")
+    figures.told(f"{title}: without, given back",
+                 statistics.median(run.given_back_pages for run in free), "pages")
+
+
+def rescue(figures: Figures, series: str) -> None:
+    ours, stock = oom_rescue(series, OURS), oom_rescue(series, STOCK)
+    title = f"OOM rescue {series}"
+    figures.at_most(f"{title}: kills", ours.oom_kills + (not ours.done), 0, "")
+    figures.at_most(f"{title}: notifier calls", ours.notifier_calls, 10, "")
+    figures.at_most(f"{title}: stalls, of virtio_balloon's",
+                    100 * ours.stalls / max(stock.stalls, 1), 10, "%")
+    figures.told(f"{title}: filled in, ballonet", ours.filled_ms, "ms")
+    figures.told(f"{title}: filled in, virtio_balloon", stock.filled_ms, "ms")
+
+
+def overasked(figures: Figures, series: str) -> None:
+    for swap_mib in (0, 512):
+        for mglru in (False, True) if series != "5.10" else (False,):
+            run = over_asked(series, swap_mib, mglru)
+            title = (f"over-asked {series}, swap {'on' if swap_mib else 'off'}, "
+                     f"MGLRU {'on' if mglru else 'off'}")
+            figures.at_most(f"{title}: OOM kills", run.oom_kills, 0, "")
+            figures.at_most(f"{title}: swapped out", run.swapped_out_pages, 0, "pages")
+            figures.told(f"{title}: ballooned", run.ballooned_mib, "MiB")
+
+
+def memory_available(figures: Figures, series: str) -> None:
+    run = available(series, "pressure")
+    figures.at_most(f"MemAvailable {series}, freeable: falls by, of the low watermark",
+                    100 * run.fell_kib / run.low_watermark_kib, 100, "%")
+    run = available(series, "none")
+    figures.at_least(f"MemAvailable {series}, not freeable: falls by", run.fell_kib / 1024, 248,
+                     "MiB")
+
+
+def press(figures: Figures, series: str) -> None:
+    for zeroing in (False, True):
+        append = f"init_on_alloc={int(zeroing)}"
+        ours = [empty_by_press(series, append=append) for _ in range(PRESS_TURNS)]
+        stock = [empty_by_stock_balloon(series, append=append) for _ in range(PRESS_TURNS)]
+        fast, slow = (statistics.median(run.seconds for run in runs) for runs in (ours, stock))
+        title = f"press 512 MiB {series}, {append}"
+        figures.at_least(f"{title}: times faster than a balloon", slow / fast, 20, "x")
+        figures.told(f"{title}: press", fast * 1000, "ms")
+        figures.told(f"{title}: virtio_balloon up and down", slow * 1000, "ms")
+        gone, want = (statistics.median(run.freed_mib for run in runs) for runs in (ours, stock))
+        figures.at_least(f"{title}: host effect of a balloon's", 100 * gone / want, 97, "%")
+
+
+STORIES = {"inflate": inflate, "cache": cache, "rescue": rescue, "overasked": overasked,
+           "available": memory_available, "press": press}
+
+
+def stories(wanted: Iterable[str]) -> Iterable[tuple[str, partial]]:
+    for name, story in STORIES.items():
+        if wanted and name not in wanted:
+            continue
+        if story is inflate:
+            yield name, partial(story)
+        else:
+            yield from ((f"{name} {series}", partial(story, series=series))
+                        for series in ("6.1", "6.12"))
+
+
+def main(wanted: list[str]) -> int:
+    figures = Figures("guest", accelerator())
+    for name, story in stories(wanted):
+        try:
+            story(figures)
+        except (TimeoutError, AgentError, RuntimeError) as error:
+            figures.failed(name, error)
+    print(f"written to {figures.write()}")
+    return 0 if figures.reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
