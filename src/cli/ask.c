@@ -64,6 +64,9 @@ static int fail_request(const struct cli *cli, int r, struct cli_why *why)
 	case -EPERM:
 		return failed(why, EXIT_NO_DAEMON,
 			      "no permission to ask ballonetd (%s). Try it as root.", cli->socket);
+	case -EAGAIN:
+		return failed(why, EXIT_NO_DAEMON, "ballonetd is busy: too many connections (%s).",
+			      cli->socket);
 	case -ETIMEDOUT:
 		return failed(why, EXIT_NO_DAEMON, "ballonetd does not answer (%s, after %d s).",
 			      cli->socket, CLIENT_TIMEOUT_MS / 1000);

@@ -18,6 +18,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
+
+/* A socket whose queue is full is tried again after this. */
+#define CONNECT_AGAIN_MS 200
 
 /* Where the reply goes. */
 struct sink {
@@ -42,7 +46,8 @@ static int error_of(CURL *curl, CURLcode code, const struct sink *sink)
 		return 0;
 	case CURLE_COULDNT_CONNECT:
 		(void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
-		return os_error > 0 ? -(int)os_error : -ECONNREFUSED;
+		/* it takes EAGAIN for a beginning, and is then left with no error at all */
+		return os_error > 0 ? -(int)os_error : -EAGAIN;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_WRITE_ERROR:
@@ -101,12 +106,19 @@ static int perform(CURL *curl, const char *socket, const char *method, const cha
 	return 0;
 }
 
+static void nap(void)
+{
+	const struct timespec time = { .tv_nsec = (long)CONNECT_AGAIN_MS * 1000 * 1000 };
+
+	(void)nanosleep(&time, NULL);
+}
+
 int client_request(const char *socket, const char *method, const char *path, const char *body,
 		   long *ret_status, struct buf *reply)
 {
+	int r, waited_ms = 0;
 	struct buf url;
 	CURL *curl;
-	int r;
 
 	if (strlen(socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return -ENAMETOOLONG;
@@ -116,6 +128,10 @@ int client_request(const char *socket, const char *method, const char *path, con
 	if (r == 0)
 		r = curl ? perform(curl, socket, method, url.data, body, ret_status, reply)
 			 : -ENOMEM;
+	for (; r == -EAGAIN && waited_ms < CLIENT_CONNECT_MS; waited_ms += CONNECT_AGAIN_MS) {
+		nap();
+		r = perform(curl, socket, method, url.data, body, ret_status, reply);
+	}
 	curl_easy_cleanup(curl);
 	buf_fini(&url);
 	return r;

@@ -20,6 +20,12 @@
 /* The daemon answers within milliseconds; one that is stopped or hangs does not. */
 #define CLIENT_TIMEOUT_MS 10000
 
+/*
+ * How long a full queue of the daemon's socket is waited for: it lets clients
+ * that ask nothing go after 5 s (src/daemon/control.c).
+ */
+#define CLIENT_CONNECT_MS 6000
+
 /* 10000 VMs are 20 MiB of JSON. */
 #define CLIENT_REPLY_MAX ((size_t)64 * 1024 * 1024)
 
@@ -29,9 +35,9 @@
  * the reply. Writes *ret_status (an HTTP status) and @reply on success.
  *
  * 0, or: -ENOENT (no socket), -ECONNREFUSED (nobody listens), -EACCES,
- * -ENAMETOOLONG (@socket), -ETIMEDOUT, -EMSGSIZE (the reply is too large),
- * -EPROTO (what answers does not speak HTTP, or stopped in the middle),
- * -ENOMEM.
+ * -ENAMETOOLONG (@socket), -EAGAIN (its queue stays full), -ETIMEDOUT,
+ * -EMSGSIZE (the reply is too large), -EPROTO (what answers does not speak
+ * HTTP, or stopped in the middle), -ENOMEM.
  */
 int client_request(const char *socket, const char *method, const char *path, const char *body,
 		   long *ret_status, struct buf *reply);

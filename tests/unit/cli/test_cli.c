@@ -525,6 +525,24 @@ static void a_daemon_that_is_not_there_is_told_with_what_to_do(void **state)
 	expect(&r, 3, "", "nobody listens on");
 }
 
+static void a_daemon_that_is_busy_is_told_apart_from_one_that_is_not_there(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct run r;
+
+	(void)state;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(connect(waiting, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	CALL(&r, "release", "db");
+	expect(&r, 3, "", "ballonet: ballonetd is busy: too many connections (");
+	(void)close(waiting);
+	(void)close(listener);
+}
+
 static void what_is_not_the_daemon_is_told(void **state)
 {
 	static const char *const answers[] = {
@@ -665,6 +683,7 @@ int main(int argc, char **argv)
 		TEST(release_takes_one_or_all),
 		TEST(release_of_all_fails_where_one_that_holds_memory_was_refused),
 		TEST(a_daemon_that_is_not_there_is_told_with_what_to_do),
+		TEST(a_daemon_that_is_busy_is_told_apart_from_one_that_is_not_there),
 		TEST(what_is_not_the_daemon_is_told),
 		TEST(odd_values_in_a_reply_do_no_harm),
 		TEST(a_list_of_vms_that_is_none_is_told),

@@ -160,6 +160,27 @@ static void a_daemon_that_does_not_answer_is_left_in_the_end(void **state)
 	(void)close(listener);
 }
 
+static void a_queue_that_is_full_is_waited_for_and_then_told(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = listen_here(), fd[8], r = 0;
+	size_t n = 0;
+	long status;
+
+	(void)state;
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	for (; n < ARRAY_SIZE(fd) && r == 0; n++) {
+		fd[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		r = connect(fd[n], (struct sockaddr *)&addr, sizeof(addr));
+	}
+	assert_int_equal(r, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(client_request(path, "GET", "/", NULL, &status, &reply), -EAGAIN);
+	while (n--)
+		(void)close(fd[n]);
+	(void)close(listener);
+}
+
 static void nobody_there_is_told_apart(void **state)
 {
 	char longer[200];
@@ -206,6 +227,7 @@ int main(void)
 		TEST(a_reply_cut_in_the_middle_is_refused),
 		TEST(no_reply_at_all_is_refused),
 		TEST(a_daemon_that_does_not_answer_is_left_in_the_end),
+		TEST(a_queue_that_is_full_is_waited_for_and_then_told),
 		TEST(nobody_there_is_told_apart),
 		TEST(a_name_becomes_one_segment_of_a_path),
 	};
