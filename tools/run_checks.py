@@ -78,6 +78,8 @@ def steps(everything: bool) -> list[Step]:
              "--timeout-multiplier 4 && tools/check-coverage build-cov"),
         Step("clang-tidy", "git ls-files 'src/*.c' | xargs -P2 -n1 clang-tidy -quiet -p build", needs=("gcc",)),
         Step("analyzer", "tools/check-analyzer build", needs=("gcc",)),
+        Step("guest", "/usr/bin/python3 -m lab.headers 6.1 6.12" + (" 5.10 7" if everything else "")
+             + " && tools/package-dkms"),
         Step("cppcheck", "tools/check-cppcheck"),
         Step("house", pytest("house", "tests/house"), "pytest:house", needs=("gcc",)),
         Step("layers", "tools/check-layers"),
