@@ -54,10 +54,12 @@ static void apply_target(struct vm *vm, const struct decision *d, struct guardia
 	if (d->target_b < vm->facts.ram_b.value && !hold(vm, guardian))
 		return;
 	r = vmm_set_target(vm->conn, d->target_b, now_us);
-	if (r < 0)
+	if (r < 0) {
 		log_debug("target-not-sent vm=%s error=%s", vm->name, strerror(-r));
-	else
-		figures->targets++;
+		return;
+	}
+	vm->facts.target_b = fact_of(d->target_b, now_us);
+	figures->targets++;
 }
 
 /* One line for every turn a VM takes, none for the many small steps in between. */

@@ -255,7 +255,8 @@ static void post_squeeze(struct control *c, struct vm *vm, const struct request 
 			      "A squeeze is under way already.");
 		return;
 	}
-	opportunity_find(&vm->settings, &vm->facts, &vm->history, now_of(c), true, &opp);
+	opportunity_find(&vm->settings, c->view->host, &vm->facts, &vm->history, now_of(c), true,
+			 &opp);
 	if (dry_run) {
 		ret->json = view_dry_run(vm, &opp, now_of(c));
 	} else if (c->view->figures->dry_run) {

@@ -165,6 +165,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 
 	switch (event) {
 	case VMM_EVENT_UP:
+		vm->was_up = true;
 		vm->attach = true;
 		if (!vm->named && *vmm_conn_name(conn) &&
 		    fleet_rename(&d->fleet, vm, vmm_conn_name(conn)))
@@ -272,6 +273,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 	size_t i;
 
 	(void)source;
+	if (si->ssi_signo == SIGHUP && d->stop_us)
+		return 0; /* on the way out nothing new begins */
 	if (si->ssi_signo == SIGHUP) {
 		(void)sd_notify(0, "RELOADING=1");
 		reload(d);

@@ -60,6 +60,7 @@ bool fleet_rename(struct fleet *f, struct vm *vm, const char *name)
 {
 	char tail[32] = "";
 
+	(void)snprintf(vm->called, sizeof(vm->called), "%s", name);
 	/* '/' would end the name in a URL of the control API */
 	(void)snprintf(vm->name, sizeof(vm->name), "%s", name);
 	for (char *p = vm->name; *p; p++)
@@ -102,6 +103,24 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	f->vm[f->n++] = vm;
 	(void)fleet_rename(f, vm, *name ? name : slash ? slash + 1 : address);
 	*ret = vm;
+	return 0;
+}
+
+int fleet_move(struct fleet *f, struct vm *vm, const char *address)
+{
+	char *fresh = strdup(address), *old = vm->address;
+
+	if (!fresh)
+		return -ENOMEM;
+	(void)tdelete(vm, &f->by_address, by_address);
+	vm->address = fresh;
+	if (!tsearch(vm, &f->by_address, by_address)) {
+		vm->address = old; /* its node was freed just now, so there is memory for one */
+		(void)tsearch(vm, &f->by_address, by_address);
+		free(fresh);
+		return -ENOMEM;
+	}
+	free(old);
 	return 0;
 }
 

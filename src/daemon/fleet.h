@@ -41,9 +41,11 @@ struct vm {
 	char name[VM_NAME_MAX];
 	char *address; /* path of its QMP socket, or of its ballonet-device's */
 	bool leased;   /* a ballonet-device: its target ends by itself, without a guardian */
-	bool named;    /* the configuration gave its name */
-	uint64_t seen; /* the roster's round that last saw it */
-	pid_t pid;     /* 0: not known */
+	char called[VM_NAME_MAX]; /* as it is called in the world: the name that rules match */
+	bool named;		  /* the configuration gave its name */
+	bool was_up;		  /* its socket has served us: it stays with it */
+	uint64_t seen;		  /* the roster's round that last saw it */
+	pid_t pid;		  /* 0: not known */
 
 	struct settings settings; /* as they apply to it */
 	struct history history;	  /* what the policy remembers */
@@ -59,6 +61,7 @@ struct vm {
 	struct footprint *footprint; /* NULL while the process is not known */
 
 	/* for tick.c alone */
+	bool squeezing;	     /* it counts as one that is being squeezed */
 	struct due next;     /* the earliest of the three below */
 	uint64_t due_us;     /* something came: tick then; UINT64_MAX: nothing did */
 	uint64_t wake_us;    /* nothing came: look at it then */
@@ -92,6 +95,9 @@ void fleet_remove(struct fleet *f, struct vm *vm);
 
 /* Gives it another name, made unique. True where the name is not the one asked for. */
 bool fleet_rename(struct fleet *f, struct vm *vm, const char *name);
+
+/* The VM is to be had at another address, that none has. 0 or -ENOMEM. */
+int fleet_move(struct fleet *f, struct vm *vm, const char *address);
 
 /* By name or by address; NULL where there is none. */
 struct vm *fleet_find(const struct fleet *f, const char *name);

@@ -23,7 +23,7 @@
 
 void roster_settings(const struct roster *r, struct vm *vm)
 {
-	const char *conflict = config_settings(r->config, vm->name, &vm->settings);
+	const char *conflict = config_settings(r->config, vm->called, &vm->settings);
 
 	if (conflict)
 		log_warning(
@@ -62,7 +62,7 @@ static void saw(struct roster *r, const char *name, bool named, const char *addr
 	vm->leased = kind == VMM_DEVICE;
 	vm->seen = r->round;
 	roster_settings(r, vm);
-	policy_vm_init(&vm->history, &vm->settings);
+	policy_vm_init(&vm->history);
 	vm->wake_us = now_us;
 	log_info("vm-added vm=%s address=%s", vm->name, vm->address);
 }
@@ -93,37 +93,63 @@ static void see_globbed(struct roster *r, uint64_t now_us)
 	}
 }
 
-/* Is one of its sockets connected to already? Then that one stays. */
-static bool see_known(struct roster *r, const struct discover_vm *found)
+/* The VM that is known by one of the sockets of @found, or NULL. */
+static struct vm *known(const struct roster *r, const struct discover_vm *found)
 {
-	bool known = false;
+	struct vm *vm = NULL;
 	size_t i;
 
-	for (i = 0; i < found->nsocket; i++) {
-		struct vm *vm = fleet_find_address(r->fleet, found->socket[i].path);
-
-		/* one that somebody else holds is given up for the next one */
-		if (vm && (found->nsocket == 1 || !*vmm_conn_trouble(vm->conn))) {
-			vm->seen = r->round;
-			vm->attach |= vm->pid != found->pid;
-			vm->pid = found->pid;
-			known = true;
-		}
-	}
-	return known;
+	for (i = 0; i < found->nsocket && !vm; i++)
+		vm = fleet_find_address(r->fleet, found->socket[i].path);
+	return vm;
 }
 
-/* The socket of @found to try: another one in each round that none is connected. */
-static const char *pick(const struct roster *r, const struct discover_vm *found)
+/* The socket of @found to try after @address (NULL: from the first on); NULL: there is no other. */
+static const char *next_socket(const struct roster *r, const struct discover_vm *found,
+			       const char *address)
 {
-	const char *ours[DISCOVER_SOCKETS_MAX];
-	size_t i, n = 0;
+	size_t i, at = 0;
 
-	for (i = 0; i < found->nsocket; i++)
-		if (!found->socket[i].taken_by_libvirt &&
-		    !fleet_find_address(r->fleet, found->socket[i].path))
-			ours[n++] = found->socket[i].path;
-	return n ? ours[0] : NULL;
+	for (i = 0; address && i < found->nsocket; i++)
+		if (strcmp(found->socket[i].path, address) == 0)
+			at = i + 1;
+	for (i = 0; i < found->nsocket; i++) {
+		const struct discover_socket *s = &found->socket[(at + i) % found->nsocket];
+
+		if (!s->taken_by_libvirt && !fleet_find_address(r->fleet, s->path))
+			return s->path;
+	}
+	return NULL;
+}
+
+/* A VM whose socket somebody else holds is tried at its next one, and stays the VM it is. */
+static void try_next(struct roster *r, struct vm *vm, const struct discover_vm *found,
+		     uint64_t now_us)
+{
+	const char *path = next_socket(r, found, vm->address);
+	struct vmm_conn *conn;
+
+	if (!path || vmm_add(r->vmm, VMM_QMP, path, vm, now_us, &conn) < 0)
+		return;
+	if (fleet_move(r->fleet, vm, path) < 0) {
+		vmm_remove(conn);
+		return;
+	}
+	vmm_remove(vm->conn);
+	vm->conn = conn;
+}
+
+static void see_again(struct roster *r, struct vm *vm, const struct discover_vm *found,
+		      uint64_t now_us)
+{
+	vm->seen = r->round;
+	if (vm->pid != found->pid) {
+		vm->was_up &= vm->pid == 0; /* a new process owes us nothing */
+		vm->attach = true;
+		vm->pid = found->pid;
+	}
+	if (!vm->was_up && *vmm_conn_trouble(vm->conn))
+		try_next(r, vm, found, now_us);
 }
 
 static void see_discovered(struct roster *r, uint64_t now_us)
@@ -139,11 +165,14 @@ static void see_discovered(struct roster *r, uint64_t now_us)
 	}
 	for (i = 0; i < list.n; i++) {
 		const struct discover_vm *found = &list.vm[i];
+		struct vm *vm = known(r, found);
 		const char *path;
 
-		if (see_known(r, found))
+		if (vm) {
+			see_again(r, vm, found, now_us);
 			continue;
-		path = pick(r, found);
+		}
+		path = next_socket(r, found, NULL);
 		if (path) {
 			saw(r, found->name, false, path, VMM_QMP, now_us);
 			continue;

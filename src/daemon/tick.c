@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The host's memory is read at most this often: a squeeze ticks 50 times a second. */
 #define HOST_EVERY_US (200 * USEC_PER_MSEC)
@@ -34,7 +35,10 @@
 void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roots,
 	       struct daemon_figures *figures)
 {
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
 	*t = (struct tick){ .fleet = fleet, .roots = roots, .figures = figures };
+	t->cpus = cpus > 0 ? (uint64_t)cpus : 0;
 }
 
 void tick_fini(struct tick *t)
@@ -114,6 +118,8 @@ void tick_adopt(struct tick *t)
 
 void tick_forget(struct tick *t, struct vm *vm)
 {
+	t->squeezing -= vm->squeezing;
+	vm->squeezing = false;
 	due_set(&t->heap, &vm->next, DUE_NEVER);
 }
 
@@ -137,6 +143,7 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 	footprint_free(vm->footprint);
 	vm->footprint = NULL;
 	vm->facts.obstacles = 0;
+	vm->facts.target_b.known = false; /* whatever went out went to another process */
 	vm->attach = false;
 	if (!vm->pid) /* discovery knows better: a daemonized QEMU is not who began to listen */
 		vm->pid = vmm_conn_pid(vm->conn);
@@ -218,6 +225,7 @@ static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 	int r;
 
 	vmm_facts(vm->conn, facts);
+	facts->guarded = vm->leased || t->guardian;
 	facts->request = vm->request;
 	vm->request = REQUEST_NONE;
 	vm->due_us = UINT64_MAX;
@@ -255,6 +263,19 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 		t->history[i] = &vm->history;
 	}
 	*ret = (struct snapshot){ .now_us = now_us, .host = t->host, .nvm = n, .vm = t->facts };
+	ret->host.cpus = t->cpus;
+	ret->host.squeezing = t->squeezing;
+}
+
+/* A balloon on its way counts, so that others wait; one that is stuck keeps nobody waiting. */
+static void count_squeezes(struct tick *t, struct vm *vm, const struct decision *d)
+{
+	bool counts = d->phase == PHASE_INFLATING ||
+		      (d->phase == PHASE_DEFLATING && d->reason != REASON_DEFLATE_STUCK);
+
+	t->squeezing -= vm->squeezing;
+	t->squeezing += counts;
+	vm->squeezing = counts;
 }
 
 static void apply(struct tick *t, const struct plan *plan)
@@ -263,6 +284,7 @@ static void apply(struct tick *t, const struct plan *plan)
 
 	for (i = 0; i < plan->nvm; i++) {
 		apply_decision(t->due[i], &plan->vm[i], t->guardian, t->figures, plan->now_us);
+		count_squeezes(t, t->due[i], &plan->vm[i]);
 		reschedule(t, t->due[i]);
 	}
 }

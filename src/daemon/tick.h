@@ -36,6 +36,8 @@ struct tick {
 	struct footprint_budget footprints;
 	struct host_facts host;
 	uint64_t host_us;     /* when it was read; 0: never */
+	uint64_t cpus;	      /* processors of the host; 0: not known */
+	uint64_t squeezing;   /* VMs that are being squeezed */
 	struct due_heap heap; /* the VMs, by when they are to be looked at */
 
 	/* one entry per VM that is due, grown as needed */

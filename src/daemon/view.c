@@ -152,7 +152,7 @@ static const char *word(const char *const *words, size_t n, uint64_t i)
 static bool runs_ballonet(const struct guest_stats *s)
 {
 	return stats_has(s, BALLOON_STAT_MEMTOT) &&
-	       (s->tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == 0xbb0;
+	       (s->tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == BALLOON_MARK_BALLONET;
 }
 
 /* What drives the balloon in the guest, as far as it shows. */
@@ -392,7 +392,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 				 struct decision *ret)
 {
 	const struct vm_facts *f = &vm->facts;
-	bool estimated = opp->need_b != 0;
+	bool estimated = opp->est.need_b != 0;
 
 	*ret = (struct decision){
 		.vm_id = vm->id,
@@ -405,7 +405,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 			.stale_b = estimated ? opp->est.stale_b : FIGURE_UNKNOWN,
 			.cold_b = estimated ? opp->est.cold_b : FIGURE_UNKNOWN,
 			.expected_b = estimated ? opp->expected_b : FIGURE_UNKNOWN,
-			.need_b = estimated ? opp->need_b : FIGURE_UNKNOWN,
+			.need_b = estimated ? opp->est.need_b : FIGURE_UNKNOWN,
 			.balloon_b = FIGURE_UNKNOWN,
 			.freed_b = FIGURE_UNKNOWN,
 			.until_us = FIGURE_UNKNOWN,

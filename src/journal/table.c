@@ -123,9 +123,11 @@ static const struct field host_rows[] = {
 	FACT(host_facts, available_b),
 	FACT(host_facts, psi_some_avg10_ppm),
 	FACT(host_facts, psi_full_avg10_ppm),
+	U64(host_facts, cpus),
+	U64(host_facts, squeezing),
 };
 static const struct table host_table = TABLE(host_facts, host_rows);
-_Static_assert(sizeof(struct host_facts) == 4 * sizeof(struct fact), "a row per member");
+_Static_assert(sizeof(struct host_facts) == 4 * sizeof(struct fact) + 2 * 8, "a row per member");
 
 static const struct field vm_facts_rows[] = {
 	U64(vm_facts, id),
@@ -142,10 +144,13 @@ static const struct field vm_facts_rows[] = {
 	FACT(vm_facts, resident_b),
 	FACT(vm_facts, cpu_us),
 	STATS(vm_facts, stats),
+	FACT(vm_facts, target_b),
+	U32(vm_facts, guarded),
+	U32(vm_facts, leftover),
 };
 static const struct table vm_facts_table = TABLE(vm_facts, vm_facts_rows);
 _Static_assert(sizeof(struct vm_facts) ==
-		       8 + 8 * 4 + 4 * sizeof(struct fact) + sizeof(struct guest_stats),
+		       8 + 10 * 4 + 5 * sizeof(struct fact) + sizeof(struct guest_stats),
 	       "a row per member");
 
 static const struct field snapshot_rows[] = {
@@ -161,6 +166,7 @@ static const struct field squeeze_rows[] = {
 	U64(squeeze, end_us),
 	WORD64(squeeze, stop, REASON_COUNT, word_reason),
 	U64_MAX(squeeze, requested, 1),
+	U64_MAX(squeeze, probe, 1),
 	U64(squeeze, size_b),
 	U64(squeeze, balloon_b),
 	U64(squeeze, stale_b),
@@ -174,7 +180,7 @@ static const struct field squeeze_rows[] = {
 	ARRAY(squeeze, freed_b, VERIFY_COUNT),
 };
 static const struct table squeeze_table = TABLE(squeeze, squeeze_rows);
-_Static_assert(sizeof(struct squeeze) == (14 + VERIFY_COUNT) * 8, "a row per member");
+_Static_assert(sizeof(struct squeeze) == (15 + VERIFY_COUNT) * 8, "a row per member");
 
 static const struct field history_rows[] = {
 	WORD64(history, phase, PHASE_COUNT, word_phase),
@@ -195,6 +201,7 @@ static const struct field history_rows[] = {
 	U64(history, looking_us),
 	STATS(history, start),
 	U64(history, overhead_b),
+	U64(history, cold_tried_us),
 	U64(history, cold_ppm),
 	U64_MAX(history, gives_back, 1),
 	U64(history, rest_us),
@@ -207,7 +214,7 @@ static const struct field history_rows[] = {
 	STRUCT(history, done, squeeze_table),
 };
 static const struct table history_table = TABLE(history, history_rows);
-_Static_assert(sizeof(struct history) == 23 * 8 + sizeof(struct fact) +
+_Static_assert(sizeof(struct history) == 24 * 8 + sizeof(struct fact) +
 						 2 * sizeof(struct guest_stats) +
 						 2 * sizeof(struct squeeze),
 	       "a row per member");

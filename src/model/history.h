@@ -27,6 +27,7 @@ struct squeeze {
 	uint64_t end_us;    /* when the balloon was back at 0; 0 before that */
 	uint64_t stop;	    /* enum reason that ended the inflate; 0 before that */
 	uint64_t requested; /* 1: an operator asked for it */
+	uint64_t probe;	    /* 1: only tries whether the page cache is cold */
 	uint64_t size_b;    /* the balloon meant at most */
 	uint64_t balloon_b; /* the largest balloon seen */
 	uint64_t stale_b;   /* expected, of stale memory */
@@ -65,11 +66,12 @@ struct history {
 	struct guest_stats start; /* as they were when the inflate began */
 
 	/* what was learned */
-	uint64_t overhead_b;  /* resident bytes that no squeeze brings back; FIGURE_UNKNOWN before
-				 one */
-	uint64_t cold_ppm;    /* share of the page cache that is worth pressing */
-	uint64_t gives_back;  /* 1: takes pages back while inflating (a 4.19-5.6 shrinker guest) */
-	uint64_t rest_us;     /* how long the next rest is */
+	uint64_t overhead_b;	/* resident bytes that no squeeze brings back; FIGURE_UNKNOWN before
+				   one */
+	uint64_t cold_tried_us; /* when cold_ppm was learned; 0: not yet, or too long ago */
+	uint64_t cold_ppm;   /* share of the page cache that is worth pressing, once it was tried */
+	uint64_t gives_back; /* 1: takes pages back while inflating (a 4.19-5.6 shrinker guest) */
+	uint64_t rest_us;    /* how long the last rest was; 0: there was none */
 	uint64_t zero_yields; /* squeezes in a row that freed nothing */
 
 	/* what was won */

@@ -46,14 +46,17 @@ struct settings {
 	/* cold cache */
 	uint64_t press_cache;
 	uint64_t cold_first_ppm;
+	uint64_t cold_probe_ppm;
 	uint64_t calm_cpu_ppm;
 	/* afterwards */
 	uint64_t rest_min_us;
 	uint64_t rest_max_us;
+	uint64_t release_rest_us;
 	/* the host */
 	uint64_t host_short_ppm;
 	uint64_t host_well_ppm;
 	uint64_t hold_max_us;
+	uint64_t max_squeezes;
 };
 
 enum setting_unit {

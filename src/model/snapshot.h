@@ -89,6 +89,8 @@ struct host_facts {
 	struct fact available_b;	/* MemAvailable */
 	struct fact psi_some_avg10_ppm; /* share of the last 10 s in which some task stalled */
 	struct fact psi_full_avg10_ppm; /* the same, all tasks at once */
+	uint64_t cpus;			/* processors; 0: not known */
+	uint64_t squeezing;		/* VMs whose balloon is on its way up or down */
 };
 
 struct vm_facts {
@@ -105,6 +107,9 @@ struct vm_facts {
 	struct fact actual_b;	/* ram_b less the balloon, as the guest says */
 	struct fact resident_b; /* host bytes that back it */
 	struct fact cpu_us;	/* processor time it has used since it started */
+	struct fact target_b;	/* the last target that was sent, as bytes that remain */
+	uint32_t guarded;	/* 1: should we die, somebody brings its balloon to 0 */
+	uint32_t leftover;	/* 1: its balloon was left by a ballonetd that died */
 	struct guest_stats stats;
 };
 

@@ -39,12 +39,18 @@ uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *st
 	return u64_max(s->reserve_min_b, u64_ppm(stats->tag[BALLOON_STAT_MEMTOT], s->reserve_ppm));
 }
 
-static uint64_t estimate_cold(const struct settings *s, const struct history *h,
-			      const struct estimate *est)
+/* The page cache taken for cold, and what of it is pressed now. */
+static void estimate_cold(const struct settings *s, const struct history *h, struct estimate *est)
 {
+	uint64_t cold_b;
+
 	if (!s->press_cache || est->busy || h->gives_back)
-		return 0;
-	return u64_ppm(est->cache_b, h->cold_ppm);
+		return;
+	cold_b = u64_ppm(est->cache_b, h->cold_tried_us ? h->cold_ppm : s->cold_first_ppm);
+	if (cold_b < est->need_b)
+		return;
+	est->cold_b = cold_b;
+	est->press_b = h->cold_tried_us ? cold_b : u64_ppm(est->cache_b, s->cold_probe_ppm);
 }
 
 void estimate_vm(const struct settings *s, const struct vm_facts *vm, const struct history *h,
@@ -68,10 +74,11 @@ void estimate_vm(const struct settings *s, const struct vm_facts *vm, const stru
 	est.cache_b = u64_sub_sat(est.available_b, est.free_b);
 	if (stats_has(&vm->stats, BALLOON_STAT_CACHES))
 		est.cache_b = u64_min(est.cache_b, tag[BALLOON_STAT_CACHES]);
-	est.cold_b = estimate_cold(s, h, &est);
+	est.need_b = u64_max(s->min_yield_b, u64_ppm(vm->resident_b.value, s->min_yield_ppm));
+	estimate_cold(s, h, &est);
 
 	keep = u64_max(s->free_keep_min_b, total / FREE_KEEP_DIVISOR);
-	want = est.cold_b ? u64_add_sat(est.free_b, est.cold_b) : u64_sub_sat(est.free_b, keep);
+	want = est.press_b ? u64_add_sat(est.free_b, est.press_b) : u64_sub_sat(est.free_b, keep);
 	est.size_b = u64_min(want, u64_sub_sat(est.available_b, est.reserve_b));
 	*ret = est;
 }

@@ -22,9 +22,12 @@ struct estimate {
 	uint64_t free_b;      /* as the guest says */
 	uint64_t cache_b;     /* page cache that counts as available */
 	uint64_t stale_b;     /* resident, and not in use by the guest */
-	uint64_t cold_b;      /* page cache worth pressing; 0 for a busy guest */
-	uint64_t size_b;      /* the balloon that would get both, within the reserve */
-	bool busy;	      /* its page cache is taken to be in use */
+	uint64_t need_b;      /* what a squeeze must be expected to free to be worth it */
+	uint64_t cold_b;  /* page cache taken for cold; 0 for a busy guest, or less than need_b */
+	uint64_t press_b; /* of that, what is pressed now: a part of it as long as it was not tried
+			   */
+	uint64_t size_b;  /* the balloon that would get stale_b and press_b, within the reserve */
+	bool busy;	  /* its page cache is taken to be in use */
 };
 
 /* Statistics that the policy cannot do without: MEMFREE, MEMTOT, AVAIL. */
@@ -42,6 +45,11 @@ uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *st
  *
  *   stale = resident - used - overhead
  *   cold  = learned share of the page cache, where the guest is quiet
+ *
+ * Nothing that the host sees tells cache that is read again from cache that is
+ * not, so a cache that was never tried is probed: a small part is pressed, and
+ * what of it comes back within 10 s tells. Cache that is not worth a squeeze
+ * by itself is left alone, for pressing it takes all free memory first.
  *
  * overhead is what the last squeeze could not bring back; before one it is
  * taken to be what the guest does not manage (ram - MEMTOT: its kernel image

@@ -47,6 +47,12 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_AT_RESERVE] = "Its guest has {available} available and its reserve is {reserve}: "
 			      "nothing is to be "
 			      "taken.",
+	[REASON_NO_GUARDIAN] =
+		"It looks worth a squeeze, but there is no guardian to let its balloon go should "
+		"this daemon die.",
+	[REASON_TURN] =
+		"It looks worth a squeeze ({expected} expected); others are being squeezed, "
+		"and its turn comes.",
 	[REASON_MODE_OBSERVE] =
 		"A squeeze would free about {expected} ({stale} stale, {cold} cold cache); it is "
 		"only observed.",
@@ -99,6 +105,8 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_STOP_MODE] = "Its mode was changed during the squeeze; the balloon goes to 0.",
 	[REASON_STOP_RELEASED] = "An operator asked for it: the balloon of {balloon} goes to 0.",
 	[REASON_STOP_HOST_WELL] = "The host is well again: the balloon of {balloon} goes to 0.",
+	[REASON_STOP_GUARDIAN] = "The guardian is gone: the balloon of {balloon} goes to 0.",
+	[REASON_STOP_LEFTOVER] = "A daemon that died left its balloon at {balloon}; it goes to 0.",
 	[REASON_DEFLATE_WAIT] = "Deflating: {balloon} are still in the balloon.",
 	[REASON_DEFLATE_STUCK] =
 		"The balloon does not move: {balloon} are still in it. Is the guest running, with "
@@ -109,6 +117,7 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_REST] = "The last squeeze kept {freed} freed; it rests for {until} more.",
 	[REASON_REST_DISAPPOINTED] =
 		"The last squeeze kept only {freed} freed; it rests for {until} more.",
+	[REASON_REST_RELEASED] = "An operator let it go; it rests for {until} more.",
 	[REASON_GAVE_UP] = "Two squeezes in a row freed nothing: its memory is pinned, or its huge "
 			   "pages do not "
 			   "split. 'squeeze' tries again.",

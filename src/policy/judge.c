@@ -29,8 +29,8 @@
 #define ZERO_YIELDS_MAX 2
 /* Cache that was hardly pressed teaches nothing about being cold. */
 #define PRESSED_MIN_B (16 * MIB)
-/* However cold a cache was so far, a tenth is left alone. */
-#define COLD_MAX_PPM (900 * UINT64_C(1000))
+/* However cold a cache was so far, a fifth is left alone. */
+#define COLD_MAX_PPM (800 * UINT64_C(1000))
 
 static uint64_t grown(const struct guest_stats *from, const struct guest_stats *to,
 		      enum balloon_stat tag)
@@ -88,6 +88,7 @@ static void forget(struct history *h)
 	h->overhead_b = FIGURE_UNKNOWN;
 	h->gives_back = 0;
 	h->zero_yields = 0;
+	h->cold_tried_us = 0;
 }
 
 /* Calm and busy, over a span of about one interval. */
@@ -132,6 +133,8 @@ void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t no
 		h->request = vm->request;
 	if (vm->boots != h->boots)
 		forget(h);
+	if (now_us - h->cold_tried_us > s->rest_max_us)
+		h->cold_tried_us = 0; /* other files are in it by now: it is tried again */
 	if (!estimate_possible(&vm->stats))
 		return;
 	switch ((enum phase)h->phase) {
@@ -178,7 +181,9 @@ static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, stru
 		return;
 	back_b = u64_sub_sat(vm->stats.tag[BALLOON_STAT_CACHES], sq->cache_low_b);
 	kept_ppm = PPM - u64_share_ppm(back_b, pressed_b);
-	h->cold_ppm = (h->cold_ppm + u64_min(kept_ppm, COLD_MAX_PPM)) / 2;
+	kept_ppm = u64_min(kept_ppm, COLD_MAX_PPM);
+	h->cold_ppm = h->cold_tried_us ? (h->cold_ppm + kept_ppm) / 2 : kept_ppm;
+	h->cold_tried_us = sq->end_us;
 }
 
 /* Bytes of the yield that count as kept: what the guest came to use since is its good right. */
@@ -195,18 +200,24 @@ static uint64_t kept(const struct vm_facts *vm, const struct squeeze *sq)
 	return at_once - u64_sub_sat(returned_b, u64_sub_sat(used_b, sq->used_after_b));
 }
 
+void judge_learn_probe(const struct vm_facts *vm, struct history *h)
+{
+	learn_cold(vm, &h->done, h);
+}
+
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	const struct squeeze *sq = &h->done;
 	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
 	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
+	uint64_t longer_us =
+		u64_min(u64_max(u64_mul_sat(h->rest_us, 2), s->rest_min_us), s->rest_max_us);
 
 	learn_cold(vm, sq, h);
 	h->ending = REASON_REST_DISAPPOINTED;
-	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN) {
-		h->rest_us = u64_min(u64_mul_sat(h->rest_us, 2), s->rest_max_us);
+	h->rest_us = longer_us;
+	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN)
 		return;
-	}
 	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)
 		h->zero_yields = 0;
 	else if (u64_min(sq->balloon_b, expected_b) >= s->min_yield_b)
@@ -219,7 +230,5 @@ void judge_learn(const struct settings *s, const struct vm_facts *vm, struct his
 	if (kept(vm, sq) >= hoped_b) {
 		h->ending = REASON_REST;
 		h->rest_us = s->rest_min_us;
-		return;
 	}
-	h->rest_us = u64_min(u64_mul_sat(h->rest_us, 2), s->rest_max_us);
 }

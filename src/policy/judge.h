@@ -30,4 +30,7 @@ enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
 /* What a squeeze that was verified whole taught: cold_ppm, rest_us, zero_yields, ending. */
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h);
 
+/* What a probe of the page cache taught within 10 s: cold_ppm. */
+void judge_learn_probe(const struct vm_facts *vm, struct history *h);
+
 #endif

@@ -50,31 +50,61 @@ static bool reporting_serves(const struct vm_facts *vm, const struct history *h,
 	       (!h->stale_since_us || u64_sub_sat(now_us, h->stale_since_us) < REPORTING_TAKES_US);
 }
 
-/* Of stale and cold memory, what a balloon of the estimated size gets: free pages come first. */
-static uint64_t expected(const struct estimate *est, uint64_t stale_b)
+/* Free pages come first: what of the wanted memory a balloon of the estimated size gets. */
+static void share_out(const struct estimate *est, uint64_t stale_b, struct opportunity *opp)
 {
-	uint64_t of_free = u64_min(est->size_b, est->free_b);
+	uint64_t of_free_b = u64_min(est->size_b, est->free_b);
+	uint64_t room_b = u64_sub_sat(est->available_b, est->reserve_b);
 
-	return u64_add_sat(u64_min(stale_b, of_free), u64_min(est->cold_b, est->size_b - of_free));
+	opp->stale_b = u64_min(stale_b, of_free_b);
+	opp->press_b = u64_min(est->press_b, est->size_b - of_free_b);
+	opp->expected_b =
+		u64_add_sat(opp->stale_b, u64_min(est->cold_b, u64_sub_sat(room_b, est->free_b)));
 }
 
 static enum reason worth_it(const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 			    struct opportunity *opp)
 {
 	bool left = reporting_serves(vm, h, now_us);
-	uint64_t whole = opp->expected_b;
+	uint64_t whole_b = opp->expected_b;
 
 	if (left)
-		opp->expected_b = expected(&opp->est, 0);
+		share_out(&opp->est, 0, opp);
 	if (h->calm != TRI_YES)
 		return h->calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_JUDGED;
-	if (opp->expected_b >= opp->need_b)
+	if (opp->expected_b >= opp->est.need_b)
 		return REASON_NONE;
-	return left && whole >= opp->need_b ? REASON_LEFT_TO_REPORTING : REASON_LITTLE_TO_GAIN;
+	return left && whole_b >= opp->est.need_b ? REASON_LEFT_TO_REPORTING
+						  : REASON_LITTLE_TO_GAIN;
 }
 
-void opportunity_find(const struct settings *s, const struct vm_facts *vm, const struct history *h,
-		      uint64_t now_us, bool requested, struct opportunity *ret)
+/* May one more VM of this host be squeezed? */
+static bool has_turn(const struct settings *s, const struct host_facts *host)
+{
+	uint64_t most = s->max_squeezes ? s->max_squeezes : u64_max(host->cpus / 2, 1);
+
+	return host->squeezing < most;
+}
+
+static enum reason allowed(const struct settings *s, const struct host_facts *host,
+			   const struct vm_facts *vm, uint64_t now_us, bool requested)
+{
+	if (s->mode == MODE_OBSERVE)
+		return REASON_MODE_OBSERVE;
+	if (!vm->guarded)
+		return REASON_NO_GUARDIAN;
+	if (!requested && !has_turn(s, host))
+		return REASON_TURN;
+	if (now_us > u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) ||
+	    !fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) ||
+	    !fact_fresh(&vm->actual_b, now_us, s->stats_max_age_us))
+		return REASON_STATS_STALE;
+	return REASON_NONE;
+}
+
+void opportunity_find(const struct settings *s, const struct host_facts *host,
+		      const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		      bool requested, struct opportunity *ret)
 {
 	struct opportunity opp = { .reason = missing(s, vm) };
 
@@ -82,8 +112,7 @@ void opportunity_find(const struct settings *s, const struct vm_facts *vm, const
 	if (opp.reason != REASON_NONE)
 		return;
 	estimate_vm(s, vm, h, &opp.est);
-	opp.expected_b = expected(&opp.est, opp.est.stale_b);
-	opp.need_b = u64_max(s->min_yield_b, u64_ppm(vm->resident_b.value, s->min_yield_ppm));
+	share_out(&opp.est, opp.est.stale_b, &opp);
 
 	if (opp.est.size_b == 0)
 		opp.reason = REASON_AT_RESERVE;
@@ -91,13 +120,7 @@ void opportunity_find(const struct settings *s, const struct vm_facts *vm, const
 		opp.reason = h->calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
 		opp.reason = worth_it(vm, h, now_us, &opp);
-
-	if (opp.reason == REASON_NONE &&
-	    (now_us > u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) ||
-	     !fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) ||
-	     !fact_fresh(&vm->actual_b, now_us, s->stats_max_age_us)))
-		opp.reason = REASON_STATS_STALE;
-	if (opp.reason == REASON_NONE && s->mode == MODE_OBSERVE)
-		opp.reason = REASON_MODE_OBSERVE;
+	if (opp.reason == REASON_NONE)
+		opp.reason = allowed(s, host, vm, now_us, requested);
 	*ret = opp;
 }

@@ -19,8 +19,9 @@
 struct opportunity {
 	enum reason reason; /* REASON_NONE: begin */
 	struct estimate est;
-	uint64_t expected_b; /* stale + cold that a balloon of est.size_b would get */
-	uint64_t need_b;     /* what must be expected for it to be worth it */
+	uint64_t stale_b;    /* stale memory that a balloon of est.size_b would get */
+	uint64_t press_b;    /* page cache that it would get */
+	uint64_t expected_b; /* what there is to win: stale memory, and all cold cache */
 };
 
 /*
@@ -28,7 +29,8 @@ struct opportunity {
  * Every reason that is not about facts missing comes with est filled in.
  * REASON_STATS_STALE says that all else is well and fresh statistics decide.
  */
-void opportunity_find(const struct settings *s, const struct vm_facts *vm, const struct history *h,
-		      uint64_t now_us, bool requested, struct opportunity *ret);
+void opportunity_find(const struct settings *s, const struct host_facts *host,
+		      const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		      bool requested, struct opportunity *ret);
 
 #endif

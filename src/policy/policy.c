@@ -16,14 +16,9 @@
 
 #include "base/num.h"
 
-void policy_vm_init(struct history *h, const struct settings *s)
+void policy_vm_init(struct history *h)
 {
-	*h = (struct history){
-		.phase = PHASE_WATCH,
-		.overhead_b = FIGURE_UNKNOWN,
-		.cold_ppm = s->cold_first_ppm,
-		.rest_us = s->rest_min_us,
-	};
+	*h = (struct history){ .phase = PHASE_WATCH, .overhead_b = FIGURE_UNKNOWN };
 }
 
 void policy_fold(const struct snapshot *snap, const struct settings *const settings[],
@@ -38,11 +33,16 @@ void policy_fold(const struct snapshot *snap, const struct settings *const setti
 void policy_decide(const struct snapshot *snap, const struct settings *const settings[],
 		   struct history *const hist[], struct plan *plan)
 {
+	struct host_facts host = snap->host;
 	size_t i;
 
 	plan->now_us = snap->now_us;
 	plan->nvm = snap->nvm;
-	for (i = 0; i < snap->nvm; i++)
-		squeeze_step(settings[i], &snap->host, &snap->vm[i], snap->now_us, hist[i],
-			     &plan->vm[i]);
+	for (i = 0; i < snap->nvm; i++) {
+		squeeze_step(settings[i], &host, &snap->vm[i], snap->now_us, hist[i], &plan->vm[i]);
+		/* those that begin in one tick count for each other */
+		if (plan->vm[i].reason == REASON_BEGIN ||
+		    plan->vm[i].reason == REASON_BEGIN_REQUESTED)
+			host.squeezing++;
+	}
 }

@@ -18,7 +18,7 @@
 #include "model/snapshot.h"
 
 /* A VM seen for the first time. */
-void policy_vm_init(struct history *h, const struct settings *s);
+void policy_vm_init(struct history *h);
 
 /*
  * Folds the facts of a tick into what is remembered: statistics to tell rates

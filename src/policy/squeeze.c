@@ -30,9 +30,6 @@
 
 #include "base/num.h"
 
-/* Fresh statistics come within 10 ms (median 4.4, measured); a guest that is silent this long is.
- */
-#define ANSWER_MAX_US (1500 * USEC_PER_MSEC)
 /* A deflation is looked at this often, */
 #define DEFLATE_LOOK_US (50 * USEC_PER_MSEC)
 /* asked for again this often (a target may be lost with a connection or a reset), */
@@ -48,6 +45,12 @@
 #define GIVE_BACK_B (16 * MIB)
 /* A balloon this close to its size is there, and less room than this is none. */
 #define CLOSE_B MIB
+/* Of a probe, at least this share must have stayed away for the rest to be pressed. */
+#define COLD_LEAST_PPM (500 * UINT64_C(1000))
+/* A VM whose turn it is not looks this often whether it is. */
+#define TURN_LOOK_US (2 * USEC_PER_SEC)
+/* Less than this is no more than a nudge for a driver whose target is where it thinks it is. */
+#define NUDGE_B (4 * MIB)
 /* Calm VMs share wakeups this far apart; the shortest interval is ten of them. */
 #define CALM_SLOT_US (100 * USEC_PER_MSEC)
 /* Between two looks the guest may use this much without any harm to the reserve. */
@@ -152,14 +155,14 @@ static void begin(struct step *st, const struct opportunity *opp, bool requested
 {
 	const struct vm_facts *vm = st->vm;
 	uint64_t cache_b = tag_or_unknown(&vm->stats, BALLOON_STAT_CACHES);
-	uint64_t stale_b = u64_min(opp->est.stale_b, opp->expected_b);
 
 	st->h->now = (struct squeeze){
 		.start_us = st->now_us,
 		.requested = requested,
+		.probe = opp->est.press_b < opp->est.cold_b,
 		.size_b = opp->est.size_b,
-		.stale_b = stale_b,
-		.cold_b = opp->expected_b - stale_b,
+		.stale_b = opp->stale_b,
+		.cold_b = opp->press_b,
 		.resident_before_b = vm->resident_b.value,
 		.resident_low_b = vm->resident_b.value,
 		.available_before_b = opp->est.available_b,
@@ -183,12 +186,12 @@ static void step_watch(struct step *st)
 	bool requested = st->h->request == REQUEST_SQUEEZE, looked = st->h->looking_us != 0;
 	struct opportunity opp;
 
-	opportunity_find(st->s, st->vm, st->h, st->now_us, requested, &opp);
-	if (opp.need_b) { /* there were facts to estimate from */
+	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, requested, &opp);
+	if (opp.est.need_b) { /* there were facts to estimate from */
 		st->d->fig.stale_b = opp.est.stale_b;
 		st->d->fig.cold_b = opp.est.cold_b;
 		st->d->fig.expected_b = opp.expected_b;
-		st->d->fig.need_b = opp.need_b;
+		st->d->fig.need_b = opp.est.need_b;
 	}
 	st->d->reason = opp.reason;
 	st->d->wake_us = next_calm(st);
@@ -201,6 +204,8 @@ static void step_watch(struct step *st)
 		return;
 	}
 	st->h->request = REQUEST_NONE;
+	if (opp.reason == REASON_TURN)
+		st->d->wake_us = u64_min(st->d->wake_us, st->now_us + TURN_LOOK_US);
 	if (opp.reason == REASON_NONE)
 		begin(st, &opp, requested);
 	else if (looked)
@@ -219,6 +224,8 @@ static enum reason stop_common(const struct step *st)
 		return REASON_STOP_RESET;
 	if (vm->target_error)
 		return REASON_STOP_REFUSED;
+	if (!vm->guarded)
+		return REASON_STOP_GUARDIAN;
 	why = guard_facts(st->s, vm, st->now_us);
 	return why != REASON_NONE ? why : judge_distress(st->s, vm, st->h);
 }
@@ -311,6 +318,8 @@ static void step_inflating(struct step *st)
 {
 	enum reason why;
 
+	/* a target that the guard or the guardian held back is not out */
+	st->h->target_b = st->vm->target_b.known ? st->vm->target_b.value : st->vm->ram_b.value;
 	track(st);
 	why = stop_inflate(st);
 	switch (why) {
@@ -356,15 +365,34 @@ static void step_holding(struct step *st)
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }
 
+static void rest(struct step *st, enum reason why)
+{
+	uint64_t rest_us = u64_max(st->h->rest_us, st->s->rest_min_us);
+
+	if (why == REASON_REST_RELEASED)
+		rest_us = u64_max(rest_us, st->s->release_rest_us);
+	enter(st, why == REASON_GAVE_UP || why == REASON_GAVE_UP_HUGETLB ? PHASE_GAVE_UP
+									 : PHASE_RESTING);
+	st->h->ending = why;
+	st->h->rest_until_us = st->now_us + rest_us;
+	st->d->reason = why;
+	st->d->fig.until_us = st->h->rest_until_us;
+	st->d->wake_us = next_calm(st);
+}
+
 /* The balloon is at 0: what stays freed is measured from here on. */
 static void deflated(struct step *st)
 {
 	st->d->actions |= ACT_POLLING;
 	st->h->target_b = 0;
-	if (st->h->now.start_us == 0) { /* it was not ours */
+	if (st->h->now.stop == REASON_STOP_LEFTOVER) {
 		enter(st, PHASE_WATCH);
-		st->d->reason = REASON_STOP_RELEASED;
+		st->d->reason = REASON_STOP_LEFTOVER;
 		st->d->wake_us = next_calm(st);
+		return;
+	}
+	if (st->h->now.start_us == 0) { /* no squeeze of ours: there is nothing to verify */
+		rest(st, REASON_REST_RELEASED);
 		return;
 	}
 	st->h->now.end_us = st->now_us;
@@ -377,36 +405,42 @@ static void deflated(struct step *st)
 	st->d->wake_us = st->now_us + 1;
 }
 
+/*
+ * The next request of a deflation that has not come to its end. A guest that
+ * was reset begins with its balloon at 0, while its hypervisor still shows the
+ * old size and is told of no change: a nudge and back makes it tell.
+ */
+static void deflate_again(struct step *st)
+{
+	const struct vm_facts *vm = st->vm;
+	bool nudged = st->h->target_b < vm->ram_b.value;
+	bool lives = estimate_possible(&vm->stats) && vm->stats.taken_us > st->h->target_us;
+	bool moved = st->balloon_b != st->h->mark_b || st->balloon_b <= NUDGE_B;
+
+	st->h->mark_b = st->balloon_b;
+	want_target(st, lives && !moved && !nudged ? vm->ram_b.value - NUDGE_B : vm->ram_b.value);
+}
+
 static void step_deflating(struct step *st)
 {
 	const struct vm_facts *vm = st->vm;
-	bool stuck;
+	bool stuck, nudged = st->h->target_b < vm->ram_b.value;
 
 	if (st->h->now.start_us)
 		track(st);
-	if (vm->state == VM_STATE_RUNNING && vm->actual_b.known &&
+	if (vm->state == VM_STATE_RUNNING && vm->actual_b.known && !nudged &&
 	    vm->actual_b.taken_us > st->h->target_us && st->balloon_b == 0) {
 		deflated(st);
 		return;
 	}
-	if (st->now_us - st->h->target_us >= DEFLATE_AGAIN_US)
-		want_target(st, vm->ram_b.value);
+	if (st->now_us - st->h->target_us >= DEFLATE_AGAIN_US ||
+	    (nudged && st->balloon_b <= NUDGE_B))
+		deflate_again(st);
 	stuck = st->now_us - st->h->phase_since_us >= DEFLATE_STUCK_US;
 	want_refresh(st, stuck ? DEFLATE_STUCK_LOOK_US : DEFLATE_LOOK_US);
 	/* a size comes without fresh statistics too: look again soon either way */
 	st->d->wake_us = st->d->refresh_us + DEFLATE_LOOK_US;
 	st->d->reason = stuck ? REASON_DEFLATE_STUCK : REASON_DEFLATE_WAIT;
-}
-
-static void rest(struct step *st, enum reason why)
-{
-	enter(st, why == REASON_GAVE_UP || why == REASON_GAVE_UP_HUGETLB ? PHASE_GAVE_UP
-									 : PHASE_RESTING);
-	st->h->ending = why;
-	st->h->rest_until_us = st->now_us + st->h->rest_us;
-	st->d->reason = why;
-	st->d->fig.until_us = st->h->rest_until_us;
-	st->d->wake_us = next_calm(st);
 }
 
 /* The first measurement: what was won, and what no squeeze brings back. */
@@ -424,6 +458,34 @@ static void first_yield(struct step *st)
 		st->h->overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
 }
 
+/* The last measurement: what was won, and what it taught. */
+static void verified(struct step *st)
+{
+	struct squeeze *sq = &st->h->now;
+
+	st->h->done = *sq;
+	if (sq->freed_b[VERIFY_60S] != FIGURE_UNKNOWN)
+		st->h->return_total_b =
+			u64_add_sat(st->h->return_total_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
+								       sq->freed_b[VERIFY_60S]));
+	judge_learn(st->s, st->vm, st->h);
+	rest(st,
+	     sq->stop == REASON_STOP_RELEASED ? REASON_REST_RELEASED : (enum reason)st->h->ending);
+}
+
+/* A probe of the page cache is over after 10 s: where it was cold, all of it is pressed at once. */
+static bool probed(struct step *st)
+{
+	st->h->done = st->h->now;
+	st->d->actions |= ACT_POLLING;
+	judge_learn_probe(st->vm, st->h);
+	if (st->h->cold_tried_us == 0 || st->h->cold_ppm < COLD_LEAST_PPM)
+		return false;
+	enter(st, PHASE_WATCH);
+	step_watch(st);
+	return true;
+}
+
 static void step_verifying(struct step *st)
 {
 	struct squeeze *sq = &st->h->now;
@@ -436,6 +498,11 @@ static void step_verifying(struct step *st)
 		rest(st, REASON_REST);
 		return;
 	}
+	if (st->h->request == REQUEST_SQUEEZE) {
+		enter(st, PHASE_WATCH);
+		step_watch(st);
+		return;
+	}
 	st->d->reason = REASON_VERIFY;
 	st->d->actions |= ACT_MEASURE;
 	if (taken || st->now_us > due_us + VERIFY_LATE_US) {
@@ -444,16 +511,11 @@ static void step_verifying(struct step *st)
 		if (st->h->verify_next == VERIFY_AT_ONCE)
 			first_yield(st);
 		if (++st->h->verify_next == VERIFY_COUNT) {
-			st->h->done = *sq;
-			if (sq->freed_b[VERIFY_60S] != FIGURE_UNKNOWN)
-				st->h->return_total_b =
-					u64_add_sat(st->h->return_total_b,
-						    u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
-								sq->freed_b[VERIFY_60S]));
-			judge_learn(st->s, st->vm, st->h);
-			rest(st, (enum reason)st->h->ending);
+			verified(st);
 			return;
 		}
+		if (sq->probe && st->h->verify_next == VERIFY_60S && probed(st))
+			return;
 		due_us = sq->end_us + verify_after_us[st->h->verify_next];
 	}
 	st->d->fig.until_us = sq->end_us + verify_after_us[VERIFY_60S];
@@ -461,6 +523,9 @@ static void step_verifying(struct step *st)
 	st->d->wake_us = u64_max(st->now_us + 1, u64_min(due_us, next_calm(st)));
 	if (st->now_us >= due_us) /* a measurement that did not come is asked for again, slowly */
 		st->d->wake_us = st->now_us + DEFLATE_LOOK_US;
+	else if (sq->probe &&
+		 st->h->verify_next == VERIFY_10S) /* the guest's cache, as it is then */
+		want_refresh(st, due_us - st->now_us);
 }
 
 static void step_resting(struct step *st)
@@ -488,19 +553,44 @@ static void step_gave_up(struct step *st)
 	st->d->wake_us = next_calm(st);
 }
 
-/* An operator may ask for any balloon to go to 0, ours or not, in whatever phase. */
-static bool release_now(const struct step *st)
+/* An operator may ask for any balloon to go to 0, ours or not, and for peace afterwards. */
+static void release(struct step *st)
 {
-	return st->h->request == REQUEST_RELEASE && st->balloon_b > 0 &&
-	       st->h->phase != PHASE_INFLATING && st->h->phase != PHASE_HOLDING &&
-	       st->h->phase != PHASE_DEFLATING;
+	bool looked = st->h->looking_us != 0;
+
+	if (st->balloon_b > 0) {
+		st->h->now.start_us = 0;
+		deflate(st, REASON_STOP_RELEASED);
+		return;
+	}
+	st->h->looking_us = 0;
+	rest(st, REASON_REST_RELEASED);
+	if (looked)
+		st->d->actions |= ACT_POLLING;
+}
+
+/* A balloon that a ballonetd left when it died is as good as ours. */
+static bool is_leftover(const struct step *st)
+{
+	return st->vm->leftover && st->vm->state == VM_STATE_RUNNING && st->balloon_b > 0;
+}
+
+/* Is a balloon of ours out? Its phase then knows best how it comes down. */
+static bool is_inflated(const struct history *h)
+{
+	return h->phase == PHASE_INFLATING || h->phase == PHASE_HOLDING ||
+	       h->phase == PHASE_DEFLATING;
 }
 
 static void dispatch(struct step *st)
 {
-	if (release_now(st)) {
+	if (!is_inflated(st->h) && st->h->request == REQUEST_RELEASE) {
+		release(st);
+		return;
+	}
+	if (!is_inflated(st->h) && is_leftover(st)) {
 		st->h->now.start_us = 0;
-		deflate(st, REASON_STOP_RELEASED);
+		deflate(st, REASON_STOP_LEFTOVER);
 		return;
 	}
 	switch ((enum phase)st->h->phase) {

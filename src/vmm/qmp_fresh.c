@@ -85,8 +85,11 @@ void qmp_set_interval(struct qmp *q, uint64_t interval_s, uint64_t now_us)
 void qmp_interval_found(struct qmp *q, uint64_t found_s, uint64_t now_us)
 {
 	/* after a reconnect to the same QEMU it finds what we set ourselves */
-	if (!q->interval_known)
+	if (!q->interval_known) {
 		q->found_s = found_s == QMP_FAST_POLL_S ? 0 : found_s;
+		/* nobody else sets this interval: a ballonetd died in the middle of a squeeze */
+		q->conn.facts.leftover = found_s == QMP_FAST_POLL_S;
+	}
 	q->interval_known = true;
 	q->set_s = found_s;
 	q->calm_s = q->found_s ? q->found_s : vmm_poll_s(q->conn.vmm);

@@ -280,6 +280,7 @@ void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts)
 	facts->ram_b = f->ram_b;
 	facts->actual_b = f->actual_b;
 	facts->stats = f->stats;
+	facts->leftover = f->leftover;
 }
 
 int vmm_poll(struct vmm_conn *conn, uint64_t now_us)
@@ -299,7 +300,12 @@ void vmm_calm(struct vmm_conn *conn, uint64_t now_us)
 
 int vmm_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us)
 {
+	int r;
+
 	if (target_b == 0)
 		return -EINVAL;
-	return conn->ops->set_target(conn, target_b, now_us);
+	r = conn->ops->set_target(conn, target_b, now_us);
+	if (r == 0)
+		conn->facts.leftover = 0; /* from now on its balloon is of our making */
+	return r;
 }

@@ -75,6 +75,8 @@ static void observe(struct world *w)
 				.device = TRI_YES,
 				.reporting = TRI_NO,
 				.resident_source = FOOTPRINT_CGROUP,
+				.guarded = 1,
+				.target_b = fact_of(RAM_B - w->wanted_b, w->now_us),
 				.ram_b = fact_of(RAM_B, w->now_us),
 				.actual_b = fact_of(RAM_B - w->balloon_b, w->now_us),
 				.resident_b = fact_of(w->resident_b, w->now_us),
@@ -119,7 +121,7 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < NVM; i++) {
 		settings_init(&w.settings[i]);
-		policy_vm_init(&w.history[i], &w.settings[i]);
+		policy_vm_init(&w.history[i]);
 		settings[i] = &w.settings[i];
 		history[i] = &w.history[i];
 	}

@@ -186,7 +186,7 @@ static void what_is_no_journal_is_said_with_its_line(void **state)
 	"{\"record\":\"journal\",\"version\":1,\"wall_us\":0,\"mono_us\":0,\"program\":\"t\"}\n"
 #define HOST                                                                           \
 	"\"host\":{\"total_b\":null,\"available_b\":null,\"psi_some_avg10_ppm\":null," \
-	"\"psi_full_avg10_ppm\":null}"
+	"\"psi_full_avg10_ppm\":null,\"cpus\":0,\"squeezing\":0}"
 #define SNAP "{\"record\":\"snapshot\",\"now_us\":1," HOST ",\"vm\":[]}\n"
 #define PLAN(t) "{\"record\":\"plan\",\"now_us\":" t ",\"vm\":[]}\n"
 	cleanup_free char *twice = NULL, *stranger = NULL;

@@ -34,7 +34,7 @@ static struct vm *add(struct sample *s, const char *name, const char *address)
 
 	assert_int_equal(fleet_add(&s->fleet, name, address, &vm), 0);
 	settings_init(&vm->settings);
-	policy_vm_init(&vm->history, &vm->settings);
+	policy_vm_init(&vm->history);
 	return vm;
 }
 
@@ -53,6 +53,7 @@ static void make_facts(struct vm_facts *f, uint64_t now)
 	f->state = VM_STATE_RUNNING;
 	f->device = TRI_YES;
 	f->reporting = TRI_NO;
+	f->guarded = 1;
 	f->resident_source = FOOTPRINT_CGROUP;
 	f->ram_b = fact_of(GIB, now);
 	f->actual_b = fact_of(GIB, now);

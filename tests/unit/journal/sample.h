@@ -74,6 +74,7 @@ static inline void sample_squeeze(uint64_t *seed, struct squeeze *s)
 		*at = sample_u64(seed);
 	s->stop = sample_below(seed, REASON_COUNT);
 	s->requested = sample_below(seed, 2);
+	s->probe = sample_below(seed, 2);
 }
 
 static inline void sample_history(uint64_t *seed, struct history *h)
@@ -128,6 +129,9 @@ static inline void sample_vm_facts(uint64_t *seed, struct vm_facts *f)
 	f->actual_b = sample_fact(seed);
 	f->resident_b = sample_fact(seed);
 	f->cpu_us = sample_fact(seed);
+	f->target_b = sample_fact(seed);
+	f->guarded = (uint32_t)sample_below(seed, 2);
+	f->leftover = (uint32_t)sample_below(seed, 2);
 	f->stats = sample_stats(seed);
 }
 
@@ -177,6 +181,8 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 		r->snapshot.host.available_b = sample_fact(seed);
 		r->snapshot.host.psi_some_avg10_ppm = sample_fact(seed);
 		r->snapshot.host.psi_full_avg10_ppm = sample_fact(seed);
+		r->snapshot.host.cpus = sample_u64(seed);
+		r->snapshot.host.squeezing = sample_u64(seed);
 		r->snapshot.nvm = n;
 		r->snapshot.vm = calloc(n + 1, sizeof(*r->snapshot.vm));
 		for (i = 0; i < n; i++)

@@ -77,6 +77,7 @@ static void clean(struct record *r)
 		clean_fact(&r->snapshot.vm[i].actual_b);
 		clean_fact(&r->snapshot.vm[i].resident_b);
 		clean_fact(&r->snapshot.vm[i].cpu_us);
+		clean_fact(&r->snapshot.vm[i].target_b);
 	}
 }
 

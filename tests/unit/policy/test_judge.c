@@ -290,6 +290,8 @@ static void a_yield_that_comes_back_disappoints(void **state)
 	(void)state;
 	learn(&w, 600 * MIB, 200 * MIB);
 	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest_us, w.settings.rest_min_us);
+	judge_learn(&w.settings, &w.vm, &w.history);
 	assert_int_equal(w.history.rest_us, 2 * w.settings.rest_min_us);
 	/* an hour at most */
 	w.history.rest_us = 50 * 60 * USEC_PER_SEC;
@@ -361,6 +363,7 @@ static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
 	struct world w;
 
 	learn(&w, 600 * MIB, 600 * MIB);
+	w.history.cold_tried_us = 1;
 	w.history.cold_ppm = 750000;
 	w.history.done.cache_before_b = before_b;
 	w.history.done.cache_low_b = low_b;
@@ -369,12 +372,41 @@ static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
 	return w.history.cold_ppm;
 }
 
+static void what_was_learned_of_the_cache_is_forgotten_after_a_while(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.history.cold_tried_us = w.now_us - w.settings.rest_max_us;
+	fold(&w);
+	assert_int_not_equal(w.history.cold_tried_us, 0);
+	w.now_us++;
+	fold(&w);
+	assert_int_equal(w.history.cold_tried_us, 0);
+}
+
+static void the_first_try_is_believed_as_it_is(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 600 * MIB, 600 * MIB);
+	w.history.done.end_us = 7;
+	w.history.done.cache_before_b = 600 * MIB;
+	w.history.done.cache_low_b = 500 * MIB;
+	w.vm.stats.tag[BALLOON_STAT_CACHES] = 590 * MIB;
+	judge_learn_probe(&w.vm, &w.history);
+	assert_int_equal(w.history.cold_tried_us, 7);
+	assert_int_equal(w.history.cold_ppm, 100000);
+}
+
 static void cache_that_stays_away_was_cold(void **state)
 {
 	struct world w;
 
 	(void)state;
-	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 100 * MIB), 825000);
+	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 100 * MIB), 775000);
 	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 350 * MIB), 625000);
 	assert_int_equal(cold_after(600 * MIB, 100 * MIB, 600 * MIB), 375000);
 	/* pressed too little, or not known: nothing is learned */
@@ -408,6 +440,8 @@ int main(void)
 		cmocka_unit_test(two_squeezes_that_free_nothing_are_enough),
 		cmocka_unit_test(nothing_freed_where_nothing_was_expected_proves_nothing),
 		cmocka_unit_test(cache_that_stays_away_was_cold),
+		cmocka_unit_test(what_was_learned_of_the_cache_is_forgotten_after_a_while),
+		cmocka_unit_test(the_first_try_is_believed_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

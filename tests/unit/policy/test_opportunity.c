@@ -19,7 +19,7 @@ static enum reason reason_of(struct world *w)
 {
 	struct opportunity opp;
 
-	opportunity_find(&w->settings, &w->vm, &w->history, w->now_us, false, &opp);
+	opportunity_find(&w->settings, &w->host, &w->vm, &w->history, w->now_us, false, &opp);
 	return opp.reason;
 }
 
@@ -30,13 +30,13 @@ static void stale_memory_of_a_calm_guest_is_worth_it(void **state)
 
 	(void)state;
 	world_init(&w);
-	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, false, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	assert_int_equal(opp.est.stale_b, 600 * MIB);
 	assert_int_equal(opp.est.reserve_b, 96 * MIB);
-	assert_int_equal(opp.est.cold_b, 45 * MIB); /* three quarters of 60 */
-	assert_int_equal(opp.need_b, u64_ppm(w.vm.resident_b.value, 100000));
-	/* 870 free and 45 of cache, but 930 - 96 is all that may be taken */
+	assert_int_equal(opp.est.cold_b, 0); /* three quarters of 60 are not worth it */
+	assert_int_equal(opp.est.need_b, u64_ppm(w.vm.resident_b.value, 100000));
+	/* 870 are free, but 930 - 96 is all that may be taken */
 	assert_int_equal(opp.est.size_b, 834 * MIB);
 	assert_int_equal(opp.expected_b, 600 * MIB);
 }
@@ -91,11 +91,11 @@ static void a_guest_that_is_not_calm_is_left_alone(void **state)
 	w.history.calm = TRI_UNKNOWN;
 	assert_int_equal(reason_of(&w), REASON_NOT_JUDGED);
 	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
-	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	w.history.calm = TRI_NO;
 	assert_int_equal(reason_of(&w), REASON_IN_NEED);
-	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
 	assert_int_equal(opp.reason, REASON_IN_NEED);
 }
 
@@ -108,7 +108,7 @@ static void little_is_not_worth_it_unless_asked_for(void **state)
 	world_init(&w);
 	w.vm.resident_b.value -= 580 * MIB;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
-	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 }
 
@@ -186,10 +186,48 @@ static void cold_cache_is_pressed_though_reporting_works(void **state)
 	w.vm.resident_b.value -= 600 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
-	opportunity_find(&w.settings, &w.vm, &w.history, w.now_us, false, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	assert_int_equal(opp.est.cold_b, 450 * MIB);
 	assert_int_equal(opp.expected_b, 450 * MIB);
+	/* the first time a tenth of the cache is tried */
+	assert_int_equal(opp.est.press_b, 60 * MIB);
+	assert_int_equal(opp.press_b, 60 * MIB);
+	assert_int_equal(opp.est.size_b, 360 * MIB);
+	w.history.cold_tried_us = w.now_us;
+	w.history.cold_ppm = 500000;
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
+	assert_int_equal(opp.press_b, 300 * MIB);
+}
+
+static void nothing_begins_without_a_guardian(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.guarded = 0;
+	assert_int_equal(reason_of(&w), REASON_NO_GUARDIAN);
+}
+
+static void a_vm_waits_for_its_turn_unless_asked_for(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.host.squeezing = 1;
+	assert_int_equal(reason_of(&w), REASON_TURN);
+	w.host.cpus = 4;
+	assert_int_equal(reason_of(&w), REASON_NONE);
+	w.host.squeezing = 2;
+	assert_int_equal(reason_of(&w), REASON_TURN);
+	w.settings.max_squeezes = 3;
+	assert_int_equal(reason_of(&w), REASON_NONE);
+	w.host.squeezing = 3;
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
+	assert_int_equal(opp.reason, REASON_NONE);
 }
 
 static void cache_of_a_busy_guest_is_not_pressed(void **state)
@@ -300,6 +338,8 @@ int main(void)
 		cmocka_unit_test(observing_stops_just_before_the_deed),
 		cmocka_unit_test(stale_memory_is_left_to_reporting_that_works),
 		cmocka_unit_test(cold_cache_is_pressed_though_reporting_works),
+		cmocka_unit_test(nothing_begins_without_a_guardian),
+		cmocka_unit_test(a_vm_waits_for_its_turn_unless_asked_for),
 		cmocka_unit_test(cache_of_a_busy_guest_is_not_pressed),
 		cmocka_unit_test(overhead_that_was_learned_is_believed),
 		cmocka_unit_test(used_memory_is_unknown_without_statistics),

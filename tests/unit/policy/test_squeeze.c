@@ -34,6 +34,12 @@ static void inflating(struct world *w)
 	assert_int_equal(w->d.phase, PHASE_INFLATING);
 }
 
+/* The last target that went out left @balloon_b to the balloon. */
+static void sent(struct world *w, uint64_t balloon_b)
+{
+	w->vm.target_b = fact_of(RAM - balloon_b, w->now_us);
+}
+
 static void a_squeeze_frees_what_is_stale_and_lets_go(void **state)
 {
 	struct world w;
@@ -100,7 +106,7 @@ static void the_last_bit_of_the_size_is_asked_for(void **state)
 	(void)state;
 	inflating(&w);
 	w.history.now.size_b = 180 * MIB;
-	w.history.target_b = RAM - 150 * MIB;
+	sent(&w, 150 * MIB);
 	world_after(&w, FAST);
 	assert_int_equal(w.d.reason, REASON_STEP);
 	assert_int_equal(w.d.target_b, RAM - 180 * MIB);
@@ -117,7 +123,7 @@ static void what_the_reserve_leaves_is_asked_for_when_nothing_is_out(void **stat
 	world_balloon(&w, 198 * MIB);
 	w.settings.grow_max_b = GIB;
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 13) * MIB;
-	w.history.target_b = RAM - 198 * MIB;
+	sent(&w, 198 * MIB);
 	world_after(&w, FAST);
 	assert_int_equal(w.d.reason, REASON_STEP);
 	assert_int_equal(w.d.target_b, RAM - 211 * MIB);
@@ -174,7 +180,7 @@ static void the_reserve_ends_it(void **state)
 	/* and so does a target that is out for more than there is now */
 	inflating(&w);
 	w.settings.grow_max_b = GIB;
-	w.history.target_b = RAM - 200 * MIB;
+	sent(&w, 200 * MIB);
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 60) * MIB;
 	world_after(&w, FAST);
 	assert_stopped(&w, REASON_STOP_RESERVE);
@@ -604,14 +610,9 @@ static void a_foreign_balloon_goes_only_when_an_operator_asks(void **state)
 	assert_stopped(&w, REASON_STOP_RELEASED);
 	world_balloon(&w, 0);
 	world_after(&w, USEC_PER_SEC);
-	assert_int_equal(w.d.phase, PHASE_WATCH);
+	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
 	assert_int_equal(w.history.squeezes, 0);
-	/* asked where there is none, nothing happens, and nothing lingers */
-	w.settings.mode = MODE_OBSERVE;
-	w.vm.request = REQUEST_RELEASE;
-	world_after(&w, USEC_PER_SEC);
-	assert_int_equal(w.d.actions, 0);
-	assert_int_equal(w.history.request, REQUEST_NONE);
+	assert_int_equal(w.history.rest_until_us, w.now_us + w.settings.release_rest_us);
 }
 
 /* A balloon that is held because the host is short. */
@@ -683,7 +684,7 @@ static void distress_outranks_a_short_host(void **state)
 	assert_stopped(&w, REASON_STOP_SIZE);
 }
 
-static void releasing_what_rests_does_nothing(void **state)
+static void releasing_what_rests_lengthens_the_rest(void **state)
 {
 	struct world w;
 
@@ -692,7 +693,7 @@ static void releasing_what_rests_does_nothing(void **state)
 	world_squeeze(&w, 600 * MIB);
 	w.vm.request = REQUEST_RELEASE;
 	world_after(&w, USEC_PER_SEC);
-	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
 	/* but a balloon that somebody inflates meanwhile goes when asked */
 	world_balloon(&w, 100 * MIB);
 	w.vm.request = REQUEST_RELEASE;
@@ -706,6 +707,260 @@ static void releasing_what_rests_does_nothing(void **state)
 	w.vm.request = REQUEST_RELEASE;
 	world_after(&w, FAST);
 	assert_stopped(&w, REASON_STOP_RELEASED);
+}
+
+static void a_release_stops_what_was_about_to_begin(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.now_us += 5 * USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, 5 * USEC_PER_MSEC); /* the fresh statistics come with it */
+	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
+	assert_int_equal(w.d.actions, ACT_POLLING);
+	world_after(&w, w.settings.release_rest_us - 1);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+}
+
+static void a_released_squeeze_rests_longer_than_others(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	world_balloon(&w, 0);
+	world_after(&w, FAST);
+	world_verify(&w, 0);
+	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
+	assert_int_equal(w.history.rest_until_us, w.now_us + w.settings.release_rest_us);
+}
+
+static void a_leftover_of_a_daemon_that_died_goes_by_itself(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_balloon(&w, 300 * MIB);
+	w.vm.leftover = 1;
+	w.vm.state = VM_STATE_PAUSED;
+	world_tick(&w);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+	w.vm.state = VM_STATE_RUNNING;
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_LEFTOVER);
+	world_balloon(&w, 0);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+	assert_int_equal(w.history.squeezes, 0);
+	w.history.calm = TRI_YES;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
+}
+
+static void a_guardian_that_dies_ends_an_inflate(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.guarded = 0;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_GUARDIAN);
+}
+
+static void a_target_that_was_held_back_is_asked_for_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_begin(&w);
+	w.vm.target_b.known = false; /* it never went out */
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STEP);
+	assert_int_equal(w.d.target_b, RAM - 128 * MIB);
+}
+
+static void a_guest_that_was_reset_is_nudged(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.boots++;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RESET);
+	/* while no statistics of the new guest are there, it is only asked again */
+	w.vm.stats.known = 0;
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.target_b, RAM);
+	w.vm.stats.known = 0xffff; /* or only the old one's */
+	w.now_us += 2 * USEC_PER_SEC;
+	w.vm.stats.taken_us = w.history.target_us;
+	world_tick(&w);
+	assert_int_equal(w.d.target_b, RAM);
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.target_b, RAM - 4 * MIB);
+	/* the new driver inflates to that from 0, and the old size is gone */
+	world_balloon(&w, 4 * MIB);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.d.target_b, RAM);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	world_balloon(&w, 0);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	/* one that moves is not nudged */
+	inflating(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	world_balloon(&w, 90 * MIB);
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.target_b, RAM);
+	/* nor is one whose nudge did not help nudged twice in a row */
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.target_b, RAM - 4 * MIB);
+	world_after(&w, 2 * USEC_PER_SEC);
+	assert_int_equal(w.d.target_b, RAM);
+}
+
+/* A quiet guest with nothing stale, and 600 MiB of page cache that was never tried. */
+static void cached(struct world *w)
+{
+	world_init(w);
+	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 700 * MIB;
+	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
+	w->vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
+	w->history.base = w->vm.stats;
+}
+
+/* The probe of it, until 10 s after; @back_b of what was pressed has been read again. */
+static void probe(struct world *w, uint64_t back_b)
+{
+	uint64_t *tag = w->vm.stats.tag;
+
+	cached(w);
+	world_begin(w);
+	assert_int_equal(w->history.now.probe, 1);
+	assert_int_equal(w->history.now.size_b, 360 * MIB);
+	while (w->d.phase == PHASE_INFLATING) {
+		world_balloon(w, RAM - w->history.target_b);
+		tag[BALLOON_STAT_MEMFREE] = 0;
+		tag[BALLOON_STAT_CACHES] = 540 * MIB;
+		world_after(w, FAST);
+	}
+	world_balloon(w, 0);
+	tag[BALLOON_STAT_MEMFREE] = 360 * MIB - back_b;
+	tag[BALLOON_STAT_CACHES] = 540 * MIB + back_b;
+	world_after(w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w->d.phase, PHASE_VERIFYING);
+	while (w->d.phase == PHASE_VERIFYING && w->history.verify_next < VERIFY_60S) {
+		if (w->history.verify_next == VERIFY_10S && w->d.actions & ACT_REFRESH)
+			assert_int_equal(w->d.refresh_us,
+					 w->history.now.end_us + 10 * USEC_PER_SEC);
+		w->now_us = w->d.actions & ACT_REFRESH ? w->d.refresh_us + 1 : w->d.wake_us;
+		world_fresh(w);
+		world_tick(w);
+	}
+}
+
+static void cold_cache_is_pressed_whole_once_a_probe_stayed_away(void **state)
+{
+	struct world w;
+
+	(void)state;
+	probe(&w, 0);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
+	assert_int_equal(w.history.now.probe, 0);
+	assert_int_equal(w.history.cold_ppm, 800000);
+	assert_int_equal(w.history.now.cold_b, 432 * MIB);
+}
+
+static void hot_cache_is_left_alone_after_a_probe(void **state)
+{
+	struct world w;
+
+	(void)state;
+	probe(&w, 55 * MIB);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	world_verify(&w, 60 * MIB);
+	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+	w.now_us = w.history.rest_until_us;
+	world_fresh(&w);
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LITTLE_TO_GAIN);
+}
+
+static void a_probe_that_pressed_nothing_teaches_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	w.history.phase = PHASE_VERIFYING;
+	w.history.verify_next = VERIFY_10S;
+	w.history.now = (struct squeeze){ .start_us = 1, .end_us = 2, .probe = 1 };
+	w.history.now.cache_before_b = w.history.now.cache_low_b = 600 * MIB;
+	world_after(&w, 1);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	assert_int_equal(w.history.cold_tried_us, 0);
+}
+
+static void an_operator_need_not_wait_for_the_verdict(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 600 * MIB);
+	w.vm.request = REQUEST_SQUEEZE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+}
+
+static void a_vm_whose_turn_it_is_not_looks_again_soon(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.host.squeezing = 1;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_TURN);
+	assert_true(w.d.wake_us <= w.now_us + 2 * USEC_PER_SEC);
+}
+
+static void two_vms_of_one_tick_take_turns(void **state)
+{
+	struct world a, b;
+	struct vm_facts vm[2];
+	const struct settings *settings[] = { &a.settings, &b.settings };
+	struct history *history[] = { &a.history, &b.history };
+	struct decision d[2];
+	struct plan plan = { .vm = d };
+	struct snapshot snap;
+
+	(void)state;
+	world_init(&a);
+	world_init(&b);
+	vm[0] = a.vm;
+	vm[1] = b.vm;
+	snap = (struct snapshot){ .now_us = a.now_us, .host = a.host, .nvm = 2, .vm = vm };
+	policy_decide(&snap, settings, history, &plan);
+	assert_int_equal(d[0].reason, REASON_BEGIN);
+	assert_int_equal(d[1].reason, REASON_TURN);
+	/* those that an operator asked for count as well */
+	a.history.phase = PHASE_WATCH;
+	a.history.request = REQUEST_SQUEEZE;
+	policy_decide(&snap, settings, history, &plan);
+	assert_int_equal(d[0].reason, REASON_BEGIN_REQUESTED);
+	assert_int_equal(d[1].reason, REASON_TURN);
 }
 
 /* ---- random worlds: whatever a guest does, the invariants of the design hold ---- */
@@ -755,18 +1010,22 @@ static void disturb(struct world *w, uint64_t *seed)
 	case 6:
 		w->host.available_b.value = rnd(seed) % (4 * GIB);
 		break;
+	case 8:
+		w->vm.guarded = rnd(seed) % 4 > 0;
+		break;
 	case 7:
 		w->vm.stats.known = rnd(seed) % 2 ? 0 : 0xffff;
 		break;
 	default: /* most of the time all is well */
 		w->vm.state = VM_STATE_RUNNING;
+		w->vm.guarded = 1;
 		w->settings.mode = MODE_SQUEEZE;
 		w->vm.stats.known = 0xffff;
 		break;
 	}
 }
 
-static void check_invariants(const struct world *w, uint64_t before_phase)
+static void check_invariants(const struct world *w, uint64_t before_phase, bool released)
 {
 	const struct decision *d = &w->d;
 	uint64_t balloon_b = RAM - w->vm.actual_b.value, reserve_b = 96 * MIB;
@@ -782,6 +1041,9 @@ static void check_invariants(const struct world *w, uint64_t before_phase)
 		assert_true(d->actions & ACT_SET_TARGET && d->target_b == RAM);
 	if (!grows)
 		return;
+	/* nobody inflates what an operator let go in the same breath */
+	assert_false(released);
+	assert_int_equal(w->vm.guarded, 1);
 	/* 4. nothing is taken below the reserve, by the facts of now */
 	assert_true(w->vm.stats.tag[BALLOON_STAT_AVAIL] >=
 		    reserve_b + w->vm.actual_b.value - d->target_b);
@@ -806,10 +1068,12 @@ static void invariants_hold_in_random_worlds(void **state)
 		world_tick(&w);
 		for (i = 0; i < 300; i++) {
 			uint64_t phase = w.history.phase;
+			bool released;
 
 			disturb(&w, &s);
+			released = w.vm.request == REQUEST_RELEASE;
 			world_tick(&w);
-			check_invariants(&w, phase);
+			check_invariants(&w, phase, released);
 		}
 		squeezes += w.history.squeezes;
 	}
@@ -849,7 +1113,19 @@ int main(void)
 		cmocka_unit_test(a_foreign_balloon_goes_only_when_an_operator_asks),
 		cmocka_unit_test(a_balloon_is_held_only_while_the_host_is_short),
 		cmocka_unit_test(distress_outranks_a_short_host),
-		cmocka_unit_test(releasing_what_rests_does_nothing),
+		cmocka_unit_test(releasing_what_rests_lengthens_the_rest),
+		cmocka_unit_test(a_release_stops_what_was_about_to_begin),
+		cmocka_unit_test(a_released_squeeze_rests_longer_than_others),
+		cmocka_unit_test(a_leftover_of_a_daemon_that_died_goes_by_itself),
+		cmocka_unit_test(a_guardian_that_dies_ends_an_inflate),
+		cmocka_unit_test(a_target_that_was_held_back_is_asked_for_again),
+		cmocka_unit_test(a_guest_that_was_reset_is_nudged),
+		cmocka_unit_test(cold_cache_is_pressed_whole_once_a_probe_stayed_away),
+		cmocka_unit_test(hot_cache_is_left_alone_after_a_probe),
+		cmocka_unit_test(a_probe_that_pressed_nothing_teaches_nothing),
+		cmocka_unit_test(an_operator_need_not_wait_for_the_verdict),
+		cmocka_unit_test(a_vm_whose_turn_it_is_not_looks_again_soon),
+		cmocka_unit_test(two_vms_of_one_tick_take_turns),
 		cmocka_unit_test(invariants_hold_in_random_worlds),
 	};
 

@@ -28,6 +28,7 @@ void world_init(struct world *w)
 		.state = VM_STATE_RUNNING,
 		.device = TRI_YES,
 		.reporting = TRI_NO,
+		.guarded = 1,
 		.resident_source = FOOTPRINT_CGROUP,
 		.ram_b = fact_of(RAM, w->now_us),
 		.resident_b = fact_of(54 * MIB + 64 * MIB + 100 * MIB + 600 * MIB, w->now_us),
@@ -36,10 +37,12 @@ void world_init(struct world *w)
 	w->vm.stats.tag[BALLOON_STAT_MEMTOT] = TOTAL;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 60 * MIB;
 	world_balloon(w, 0);
-	policy_vm_init(&w->history, &w->settings);
+	policy_vm_init(&w->history);
 	w->history.calm = TRI_YES;
 	w->history.busy = TRI_NO;
 	w->history.base = w->vm.stats;
+	w->vm.cpu_us = fact_of(0, w->now_us);
+	w->history.base_cpu_us = w->vm.cpu_us;
 	world_fresh(w);
 }
 
@@ -47,6 +50,7 @@ void world_fresh(struct world *w)
 {
 	w->vm.stats.taken_us = w->now_us;
 	w->vm.resident_b.taken_us = w->now_us;
+	w->vm.cpu_us.taken_us = w->now_us;
 	w->vm.actual_b.taken_us = w->now_us;
 }
 
@@ -60,12 +64,16 @@ const struct decision *world_tick(struct world *w)
 	policy_fold(&snap, settings, history);
 	policy_decide(&snap, settings, history, &plan);
 	w->vm.request = REQUEST_NONE;
+	if (w->d.actions & ACT_SET_TARGET)
+		w->vm.target_b = fact_of(w->d.target_b, w->now_us);
 	assert_int_equal(plan.nvm, 1);
 	assert_int_equal(w->d.vm_id, w->vm.id);
 	assert_true(w->d.wake_us > w->now_us);
 	/* whatever happens: all memory is asked for, or no more than the reserve allows is taken */
 	if (w->d.actions & ACT_SET_TARGET && w->d.target_b < w->vm.ram_b.value)
-		assert_true(w->d.phase == PHASE_INFLATING || w->d.phase == PHASE_HOLDING);
+		assert_true(
+			w->d.phase == PHASE_INFLATING || w->d.phase == PHASE_HOLDING ||
+			(w->d.phase == PHASE_DEFLATING && w->d.target_b > w->vm.actual_b.value));
 	return &w->d;
 }
 
