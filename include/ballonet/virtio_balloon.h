@@ -40,12 +40,12 @@ enum balloon_stat {
  * shows less than a page too much; whoever knows the mark masks it away.
  */
 enum balloon_mark {
-	BALLOON_MARK_MASK = 0xfff, /* the bits of MEMTOT that are not the size */
-	BALLOON_MARK_KIND = 0xff0, /* of these, the bits that say which driver */
-	BALLOON_MARK_BALLONET = 0xba0, /* in these bits: ballonet.ko */
-	BALLOON_MARK_OOM = 0x001, /* gives pages back when the guest is out of memory */
-	BALLOON_MARK_PRESSURE = 0x002, /* gives pages back under pressure, before that */
-	BALLOON_MARK_HOLDOFF = 0x004, /* has given back and will not inflate for a while */
+	BALLOON_MARK_MASK = 0xfff,	/* the bits of MEMTOT that are not the size */
+	BALLOON_MARK_KIND = 0xff0,	/* of these, the bits that say which driver */
+	BALLOON_MARK_BALLONET = 0xba0,	/* in these bits: ballonet.ko */
+	BALLOON_MARK_OOM = 0x001,	/* gives pages back when the guest is out of memory */
+	BALLOON_MARK_PRESSURE = 0x002,	/* gives pages back under pressure, before that */
+	BALLOON_MARK_HOLDOFF = 0x004,	/* has given back and will not inflate for a while */
 	BALLOON_MARK_REPORTING = 0x008, /* reports free pages */
 };
 
@@ -58,19 +58,19 @@ enum balloon_feature {
 	BALLOON_F_PAGE_POISON = 4,
 	BALLOON_F_REPORTING = 5,
 	BALLOON_F_DEFLATE_ON_PRESSURE = 50, /* the guest may take pages back under pressure */
-	BALLOON_F_PRESS = 51, /* the fields press_* of the configuration space are there */
+	BALLOON_F_PRESS = 51,	    /* the fields press_* of the configuration space are there */
 	BALLOON_F_BIG_BUFFERS = 52, /* a buffer of the inflate or deflate queue may hold up to
 				     * BALLOON_BIG_BUFFER_PFNS, not 256 */
 };
 
-#define BALLOON_PFN_SHIFT 12 /* a PFN counts 4096 bytes, whatever the guest's page is */
-#define BALLOON_BUFFER_PFNS 256 /* as Linux has always sent; some devices take no more */
+#define BALLOON_PFN_SHIFT 12	     /* a PFN counts 4096 bytes, whatever the guest's page is */
+#define BALLOON_BUFFER_PFNS 256	     /* as Linux has always sent; some devices take no more */
 #define BALLOON_BIG_BUFFER_PFNS 4096 /* 16 KiB of PFNs: 16 MiB of memory in one buffer */
 
 /* Offsets in the configuration space; every field is 32 bits, little-endian, even on legacy. */
 enum balloon_config {
-	BALLOON_CONFIG_NUM_PAGES = 0, /* device: how many pages it wants in the balloon */
-	BALLOON_CONFIG_ACTUAL = 4, /* driver: how many there are */
+	BALLOON_CONFIG_NUM_PAGES = 0,	/* device: how many pages it wants in the balloon */
+	BALLOON_CONFIG_ACTUAL = 4,	/* driver: how many there are */
 	BALLOON_CONFIG_HINT_CMD_ID = 8, /* device, with FREE_PAGE_HINT */
 	BALLOON_CONFIG_POISON_VAL = 12, /* driver, with PAGE_POISON */
 	/* with PRESS: the device writes press_pages, then a new press_seq; when the driver has
