@@ -396,6 +396,15 @@ static int start(struct ballonet *b)
 	return 0;
 }
 
+static void cancel_works(struct ballonet *b)
+{
+	cancel_delayed_work_sync(&b->work);
+	cancel_work_sync(&b->press_work);
+	cancel_work_sync(&b->hint_work);
+	cancel_work_sync(&b->stats_work);
+	cancel_work_sync(&b->actual_work);
+}
+
 /* All pages come home, whatever the device does. The order matters: first nothing new begins, then
  * what is under way ends, then the device lets go, then its queues go. */
 static void stop(struct ballonet *b)
@@ -404,11 +413,7 @@ static void stop(struct ballonet *b)
 	WRITE_ONCE(b->stopping, true);
 	relief_stop(b);
 	report_stop(b);
-	cancel_delayed_work_sync(&b->work);
-	cancel_work_sync(&b->press_work);
-	cancel_work_sync(&b->hint_work);
-	cancel_work_sync(&b->stats_work);
-	cancel_work_sync(&b->actual_work);
+	cancel_works(b);
 	mutex_lock(&b->op_lock); /* a press by sysfs */
 	while (!b->gone && !b->stuck && atomic_long_read(&b->size) &&
 	       balloon_leak(b, atomic_long_read(&b->size)))
@@ -416,6 +421,7 @@ static void stop(struct ballonet *b)
 	balloon_write_actual(b);
 	mutex_unlock(&b->op_lock);
 	ballonet_reset(b);
+	cancel_works(b); /* an interrupt may have been on its way when the first were cancelled */
 	pfnq_abandon(&b->inflateq);
 	pfnq_abandon(&b->deflateq);
 	balloon_empty(b);
