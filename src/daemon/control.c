@@ -8,7 +8,8 @@
  *
  * Who may open the socket may squeeze and release: access is the socket's
  * mode and owner, as with other daemons of this kind. libmicrohttpd runs on
- * the daemon's loop by its epoll fd and never on a thread of its own.
+ * the daemon's loop by its epoll fd and never on a thread of its own; it is
+ * given connections and not the socket, so that the socket can be made anew.
  */
 #include "daemon/control.h"
 
@@ -22,13 +23,18 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 /* Local clients: a dashboard, a scraper, some people; each holds one for a moment. */
 #define CONNECTIONS_MAX 64
-/* A client that says nothing for this long is let go. */
+/* Those that wait for one of them; the kernel bounds it too (net.core.somaxconn). */
+#define BACKLOG 1024
+/* A client that asks nothing for this long is let go, so that one that waits can have its place. */
+#define SILENT_MAX_S 5
+/* One that asked, and may ask again: a scraper comes every 10 or 15 s. */
 #define IDLE_MAX_S 30
 /* All that can be asked for is {"dry_run":true}. */
 #define BODY_MAX ((size_t)64 * 1024)
@@ -44,7 +50,10 @@
 
 struct control {
 	struct MHD_Daemon *mhd;
-	int epoll_fd;
+	int epoll_fd; /* of libmicrohttpd's own, and of listen_fd */
+	int listen_fd;
+	bool watched; /* is listen_fd in epoll_fd? Not while there is no room for more */
+	gid_t group;
 	const struct control_view *view;
 	const struct control_ops *ops;
 	void *userdata;
@@ -486,6 +495,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 
 	(void)version;
 	if (!req) { /* the headers are here; the body follows */
+		(void)MHD_set_connection_option(conn, MHD_CONNECTION_OPTION_TIMEOUT, IDLE_MAX_S);
 		req = calloc(1, sizeof(*req));
 		if (!req)
 			return MHD_NO;
@@ -564,7 +574,15 @@ static int remove_dead(const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) < 0 ? -errno : 0;
 }
 
-static int listen_on(struct control *c, int *ret_fd)
+/* Gives the socket its group and its mode; its path holds nothing else, or we could not bind it. */
+static int hand_out(const struct control *c)
+{
+	if (c->group != (gid_t)-1 && chown(c->path, (uid_t)-1, c->group) < 0)
+		return -errno;
+	return chmod(c->path, SOCKET_MODE) < 0 ? -errno : 0;
+}
+
+static int listen_on(struct control *c)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	cleanup_close int fd = -EBADF;
@@ -582,13 +600,14 @@ static int listen_on(struct control *c, int *ret_fd)
 	if (fd < 0 || fchmod(fd, SOCKET_MODE) < 0 ||
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
-	if (lstat(c->path, &c->bound) < 0 || chmod(c->path, SOCKET_MODE) < 0 ||
-	    listen(fd, CONNECTIONS_MAX) < 0) {
+	r = hand_out(c);
+	if (r == 0 && (lstat(c->path, &c->bound) < 0 || listen(fd, BACKLOG) < 0))
 		r = -errno;
+	if (r < 0) {
 		(void)unlink(c->path);
 		return r;
 	}
-	*ret_fd = take_fd(&fd);
+	c->listen_fd = take_fd(&fd);
 	return 0;
 }
 
@@ -603,30 +622,70 @@ static void remove_own(const struct control *c)
 
 static int start_http(struct control *c)
 {
+	struct epoll_event event = { .events = EPOLLIN };
 	const union MHD_DaemonInfo *info;
-	int fd = -EBADF;
-	int r;
 
-	r = listen_on(c, &fd);
-	if (r < 0)
-		return r;
-	c->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, c,
-				  MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				  CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_MAX_S,
+	c->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+				  on_request, c, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				  MHD_OPTION_CONNECTION_TIMEOUT, SILENT_MAX_S,
 				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX,
 				  MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
 				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	if (!c->mhd)
-		return -ENOMEM; /* it closes the socket, as far as it can be told */
+		return -ENOMEM; /* as far as it can be told */
 	info = MHD_get_daemon_info(c->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return -ENOTSUP;
-	c->epoll_fd = info->epoll_fd;
+	event.data.fd = info->epoll_fd;
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event) < 0 ? -errno : 0;
+}
+
+static bool is_full(const struct control *c)
+{
+	const union MHD_DaemonInfo *info;
+
+	info = MHD_get_daemon_info(c->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	return info && info->num_connections >= CONNECTIONS_MAX;
+}
+
+/* What libmicrohttpd wants to hear of a peer, whose name nobody needs. */
+static const struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
+
+/* Lets one in. 0, or -errno: there is no room, nobody waits, or the system has no more. */
+static int let_one_in(struct control *c)
+{
+	int fd;
+
+	if (is_full(c))
+		return -EBUSY;
+	fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	/* it closes fd where it fails */
+	(void)MHD_add_connection(c->mhd, fd, (const struct sockaddr *)&unnamed,
+				 sizeof(unnamed.sun_family));
 	return 0;
 }
 
-int control_new(const char *path, const struct control_view *view, const struct control_ops *ops,
-		void *userdata, struct control **ret)
+/* Lets in who waits. A socket that cannot be served is not watched, or we would spin. */
+static void let_in(struct control *c)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = c->listen_fd };
+	bool watch_it;
+	int r;
+
+	do
+		r = let_one_in(c);
+	while (r == 0 || r == -ECONNABORTED || r == -EINTR);
+	watch_it = r == -EAGAIN;
+	if (watch_it != c->watched &&
+	    epoll_ctl(c->epoll_fd, watch_it ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->listen_fd,
+		      &event) == 0)
+		c->watched = watch_it;
+}
+
+int control_new(const char *path, gid_t group, const struct control_view *view,
+		const struct control_ops *ops, void *userdata, struct control **ret)
 {
 	struct control *c;
 	int r;
@@ -637,14 +696,20 @@ int control_new(const char *path, const struct control_view *view, const struct 
 	if (!c)
 		return -ENOMEM;
 	(void)snprintf(c->path, sizeof(c->path), "%s", path);
+	c->group = group;
 	c->view = view;
 	c->ops = ops;
 	c->userdata = userdata;
-	r = start_http(c);
+	c->listen_fd = -EBADF;
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r = c->epoll_fd < 0 ? -errno : listen_on(c);
+	if (r == 0)
+		r = start_http(c);
 	if (r < 0) {
 		control_free(c);
 		return r;
 	}
+	let_in(c);
 	*ret = c;
 	return 0;
 }
@@ -656,7 +721,30 @@ void control_free(struct control *c)
 	if (c->mhd)
 		MHD_stop_daemon(c->mhd);
 	remove_own(c);
+	if (c->listen_fd >= 0)
+		(void)close(c->listen_fd);
+	if (c->epoll_fd >= 0)
+		(void)close(c->epoll_fd);
 	free(c);
+}
+
+int control_check(struct control *c)
+{
+	int old = c->listen_fd, r;
+	struct stat st;
+
+	control_dispatch(c); /* also those that the system had no descriptor for */
+	if (lstat(c->path, &st) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	r = listen_on(c);
+	if (r < 0)
+		return r;
+	(void)close(old); /* and epoll forgets it */
+	c->watched = false;
+	control_dispatch(c);
+	return 1;
 }
 
 int control_fd(const struct control *c)
@@ -666,7 +754,9 @@ int control_fd(const struct control *c)
 
 void control_dispatch(struct control *c)
 {
+	let_in(c);
 	(void)MHD_run(c->mhd);
+	let_in(c); /* some may have left */
 }
 
 uint64_t control_timeout_us(const struct control *c)

@@ -432,7 +432,7 @@ static int open_control(struct daemon *d)
 		.host = &d->tick.host,
 		.figures = &d->figures,
 	};
-	r = control_new(path, &d->view, &control_ops, d, &d->control);
+	r = control_new(path, (gid_t)-1, &d->view, &control_ops, d, &d->control);
 	if (r < 0)
 		log_error("control path=%s error=%s", path, strerror(-r));
 	return r;

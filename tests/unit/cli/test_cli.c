@@ -115,7 +115,7 @@ static void serve(struct world *w)
 	static const struct control_ops ops = { .request = on_request, .now = on_now };
 	struct control *control;
 
-	if (control_new(path, &w->sample.view, &ops, w, &control) < 0)
+	if (control_new(path, (gid_t)-1, &w->sample.view, &ops, w, &control) < 0)
 		_exit(1);
 	for (;;) {
 		struct pollfd fd = { .fd = control_fd(control), .events = POLLIN };
