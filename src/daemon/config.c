@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -170,6 +171,19 @@ static int read_path(const struct source *from, const struct config_place *place
 	return copy_text(to, text);
 }
 
+/* Empty means none, as a later file may want it. */
+static int read_group(const struct source *from, const struct config_place *place, const char *name,
+		      gid_t *to, struct config_error *err)
+{
+	const struct group *group = name[0] ? getgrnam(name) : NULL;
+
+	if (name[0] && !group)
+		return config_error(err, &from->text, place, "there is no group called '%.64s'",
+				    name);
+	*to = group ? group->gr_gid : CONFIG_NO_GROUP;
+	return 0;
+}
+
 /* ------------------------------------------------------------ one file's part */
 
 static int apply_own(const struct source *from, struct config *c, struct config_error *err)
@@ -197,6 +211,9 @@ static int apply_own(const struct source *from, struct config *c, struct config_
 	place.key = "control";
 	if (r == 0 && raw->control)
 		r = read_path(from, &place, raw->control, SOCKET_PATH_MAX, &c->control, err);
+	place.key = "control_group";
+	if (r == 0 && raw->control_group)
+		r = read_group(from, &place, raw->control_group, &c->control_group, err);
 	place.key = "journal";
 	if (r == 0 && raw->journal && raw->journal[0])
 		r = read_path(from, &place, raw->journal, CONFIG_VALUE_MAX, &c->journal, err);
@@ -536,6 +553,7 @@ int config_init(struct config *c)
 {
 	struct config fresh = {
 		.control = strdup(CONTROL_DEFAULT),
+		.control_group = CONFIG_NO_GROUP,
 		.journal = strdup(JOURNAL_DEFAULT),
 		.journal_max_b = 16 * MIB,
 		.journal_files = 4,
@@ -606,4 +624,55 @@ const char *config_settings(const struct config *c, const char *name, struct set
 	}
 	*ret = s;
 	return conflict;
+}
+
+/* A key that is obeyed only when the daemon starts. */
+struct started_key {
+	const char *key;
+	size_t at;   /* offset in struct config */
+	size_t size; /* of what is there */
+	bool text;   /* it is a char * */
+};
+
+#define STARTED(name, field, text_)                                                           \
+	{                                                                                     \
+		name, offsetof(struct config, field), sizeof(((struct config *)NULL)->field), \
+			text_                                                                 \
+	}
+
+static const struct started_key started_keys[] = {
+	STARTED("control", control, true),
+	STARTED("control_group", control_group, false),
+	STARTED("journal", journal, true),
+	STARTED("journal_max_bytes", journal_max_b, false),
+	STARTED("journal_files", journal_files, false),
+	STARTED("guardian_after", guardian_after_us, false),
+};
+
+static bool same(const struct started_key *key, const char *a, const char *b)
+{
+	return key->text ? strcmp(*(char *const *)a, *(char *const *)b) == 0
+			 : memcmp(a, b, key->size) == 0;
+}
+
+bool config_keep_started(struct config *fresh, struct config *running, char *names, size_t size)
+{
+	unsigned char kept[sizeof(uint64_t)];
+	size_t i, len = 0;
+
+	names[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(started_keys); i++) {
+		const struct started_key *key = &started_keys[i];
+		char *a = (char *)fresh + key->at, *b = (char *)running + key->at;
+
+		if (same(key, a, b))
+			continue;
+		memcpy(kept, a, key->size);
+		memcpy(a, b, key->size);
+		memcpy(b, kept, key->size);
+		if (len < size)
+			len += (size_t)snprintf(names + len, size - len, "%s%s", len ? ", " : "",
+						key->key);
+	}
+	return len != 0;
 }

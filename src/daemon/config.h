@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Settings for the VMs whose name matches. */
 struct config_rule {
@@ -34,8 +35,11 @@ struct config_vm {
 	struct settings settings;
 };
 
+#define CONFIG_NO_GROUP ((gid_t)-1)
+
 struct config {
 	char *control;		    /* path of the control socket */
+	gid_t control_group;	    /* that it belongs to; CONFIG_NO_GROUP: the daemon's own */
 	char *journal;		    /* path of the journal; "": none */
 	uint64_t journal_max_b;	    /* a file is rotated at this size */
 	uint64_t journal_files;	    /* rotated files kept, >= 1 */
@@ -62,6 +66,14 @@ void config_fini(struct config *c);
  * is -ENOENT. 0, -ENOENT, -EINVAL or another -errno.
  */
 int config_load(const char *file, const char *dir, struct config *ret, char *error, size_t size);
+
+/*
+ * Some keys are obeyed only when the daemon starts. Exchanges the values of
+ * these between @fresh and @running, so that @fresh says what is in force, and
+ * writes the names of those that differed to @names ("control, journal_files").
+ * Returns whether there were any.
+ */
+bool config_keep_started(struct config *fresh, struct config *running, char *names, size_t size);
 
 /*
  * The settings of a VM called @name: defaults, then every rule that matches,

@@ -81,6 +81,7 @@ static void schema_init(struct schema *s)
 	s->socket_value = (cyaml_schema_value_t){ CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0,
 								     CONFIG_VALUE_MAX) };
 	*top++ = TEXT(control);
+	*top++ = TEXT(control_group);
 	*top++ = TEXT(journal);
 	*top++ = TEXT(journal_max_bytes);
 	*top++ = TEXT(journal_files);

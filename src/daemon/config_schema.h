@@ -34,6 +34,7 @@ struct config_raw_group {
 
 struct config_raw {
 	char *control;
+	char *control_group;
 	char *journal;
 	char *journal_max_bytes;
 	char *journal_files;

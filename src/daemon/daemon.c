@@ -247,6 +247,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *us
 static void reload(struct daemon *d)
 {
 	struct config fresh;
+	char waiting[256];
 	size_t i;
 
 	if (daemon_configure(d->options, &fresh) < 0) {
@@ -254,10 +255,9 @@ static void reload(struct daemon *d)
 		log_warning("reload-failed effect=\"the settings stay as they were\"");
 		return;
 	}
-	if (strcmp(fresh.control, d->config.control) != 0 ||
-	    strcmp(fresh.journal, d->config.journal) != 0)
-		log_warning("reload effect=\"another control socket or journal is used only after "
-			    "a restart\"");
+	if (config_keep_started(&fresh, &d->config, waiting, sizeof(waiting)))
+		log_warning("reload keys=\"%s\" effect=\"these are obeyed only after a restart\"",
+			    waiting);
 	config_fini(&d->config);
 	d->config = fresh;
 	for (i = 0; i < d->fleet.n; i++)
@@ -432,7 +432,7 @@ static int open_control(struct daemon *d)
 		.host = &d->tick.host,
 		.figures = &d->figures,
 	};
-	r = control_new(path, (gid_t)-1, &d->view, &control_ops, d, &d->control);
+	r = control_new(path, d->config.control_group, &d->view, &control_ops, d, &d->control);
 	if (r < 0)
 		log_error("control path=%s error=%s", path, strerror(-r));
 	return r;

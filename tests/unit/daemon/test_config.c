@@ -167,6 +167,61 @@ static void every_key_is_taken(void **state)
 	config_fini(&c);
 }
 
+static void a_group_is_looked_up_when_the_configuration_is_read(void **state)
+{
+	struct config c;
+
+	(void)state;
+	write_text("control_group: root\n");
+	load(&c);
+	assert_int_equal(c.control_group, 0);
+	config_fini(&c);
+	write_part("10-a.yaml", "control_group: \"\"\n"); /* a later file wants none */
+	load(&c);
+	assert_int_equal(c.control_group, CONFIG_NO_GROUP);
+	config_fini(&c);
+	write_part("10-a.yaml", "");
+	refused("\ncontrol_group: no such group\n",
+		":2: control_group: there is no group called 'no such group'");
+}
+
+static void what_only_a_restart_can_change_is_kept_and_named(void **state)
+{
+	struct config running, fresh;
+	char names[128];
+
+	(void)state;
+	assert_int_equal(config_init(&running), 0);
+	write_text("control: /run/x\ncontrol_group: root\njournal: /x\njournal_max_bytes: 1MiB\n"
+		   "journal_files: 9\nguardian_after: 9s\ndiscover: false\n");
+	load(&fresh);
+	assert_true(config_keep_started(&fresh, &running, names, sizeof(names)));
+	assert_string_equal(names, "control, control_group, journal, journal_max_bytes, "
+				   "journal_files, guardian_after");
+	assert_string_equal(fresh.control, "/run/ballonet/control.sock");
+	assert_int_equal(fresh.control_group, CONFIG_NO_GROUP);
+	assert_string_equal(fresh.journal, "/var/lib/ballonet/journal.jsonl");
+	assert_int_equal(fresh.journal_max_b, 16 * MIB);
+	assert_int_equal(fresh.journal_files, 4);
+	assert_int_equal(fresh.guardian_after_us, 5 * USEC_PER_SEC);
+	assert_false(fresh.discover);
+	config_fini(&running);
+
+	/* it is told again as long as it waits, and only what does */
+	running = fresh;
+	write_text("guardian_after: 9s\n");
+	load(&fresh);
+	assert_true(config_keep_started(&fresh, &running, names, sizeof(names)));
+	assert_string_equal(names, "guardian_after");
+	config_fini(&running);
+	running = fresh;
+	write_text("discover: true\n");
+	load(&fresh);
+	assert_false(config_keep_started(&fresh, &running, names, sizeof(names)));
+	config_fini(&running);
+	config_fini(&fresh);
+}
+
 static void later_rules_win_and_a_vms_own_entry_wins_last(void **state)
 {
 	struct settings s;
@@ -467,6 +522,8 @@ int main(void)
 		TEST(no_file_at_all_means_the_defaults),
 		TEST(an_empty_file_and_a_missing_folder_mean_the_defaults),
 		TEST(every_key_is_taken),
+		TEST(a_group_is_looked_up_when_the_configuration_is_read),
+		TEST(what_only_a_restart_can_change_is_kept_and_named),
 		TEST(later_rules_win_and_a_vms_own_entry_wins_last),
 		TEST(files_of_the_folder_come_later_in_order_of_name),
 		TEST(a_rule_that_contradicts_another_is_left_out_and_told),
