@@ -42,6 +42,8 @@
 #define BEAT_US (500 * USEC_PER_MSEC)
 /* A guardian that died or does not start is started again after this. */
 #define GUARDIAN_AGAIN_US USEC_PER_SEC
+/* Is the control socket still there? Somebody may clean up /run. */
+#define CONTROL_CHECK_US (5 * USEC_PER_SEC)
 /* The host is under pressure when some task stalled for 100 ms within 2 s. */
 #define PSI_STALL_US (100 * USEC_PER_MSEC)
 #define PSI_WINDOW_US (2 * USEC_PER_SEC)
@@ -68,6 +70,8 @@ struct daemon {
 	sd_event *loop;
 	sd_event_source *guardian_source;
 	uint64_t beat_us;     /* next heartbeat */
+	uint64_t control_us;  /* next look at the control socket */
+	int control_error;    /* of the last look, so that it is told once */
 	uint64_t roster_us;   /* next look around */
 	uint64_t guardian_us; /* next attempt to start the guardian; UINT64_MAX: it runs */
 	uint64_t stop_us;     /* when to leave at the latest; 0: not stopping */
@@ -244,6 +248,18 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *us
 	return 0;
 }
 
+static void check_control(struct daemon *d, uint64_t now)
+{
+	int r = control_check(d->control);
+
+	if (r > 0)
+		log_warning("control effect=\"its socket was gone and was made anew\"");
+	else if (r < 0 && r != d->control_error)
+		log_error("control error=%s effect=\"its socket is gone\"", strerror(-r));
+	d->control_error = r;
+	d->control_us = now + CONTROL_CHECK_US;
+}
+
 static void reload(struct daemon *d)
 {
 	struct config fresh;
@@ -278,6 +294,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 	if (si->ssi_signo == SIGHUP) {
 		(void)sd_notify(0, "RELOADING=1");
 		reload(d);
+		check_control(d, now_us());
 		(void)sd_notify(0, "READY=1");
 		return 0;
 	}
@@ -327,6 +344,8 @@ static void work(struct daemon *d, uint64_t now)
 {
 	if (d->beat_us <= now)
 		beat(d, now);
+	if (d->control_us <= now)
+		check_control(d, now);
 	if (d->roster_us <= now && !d->stop_us) {
 		roster_update(&d->roster, now);
 		tick_adopt(&d->tick);
