@@ -20,7 +20,7 @@ from lab.process import Process, wait_for
 START_DEADLINE_S = 10
 ANSWER_DEADLINE_S = 5
 LEASE_S = 60
-CONFIG_B = 28  # include/ballonet/virtio_balloon.h, BALLOON_CFG_SIZE_PRESS
+CONFIG_B = 32  # include/ballonet/virtio_balloon.h, BALLOON_CONFIG_SIZE
 
 
 class DeviceError(Exception):

@@ -73,8 +73,12 @@ enum balloon_config {
 	BALLOON_CONFIG_ACTUAL = 4,	/* driver: how many there are */
 	BALLOON_CONFIG_HINT_CMD_ID = 8, /* device, with FREE_PAGE_HINT */
 	BALLOON_CONFIG_POISON_VAL = 12, /* driver, with PAGE_POISON */
-	/* with PRESS: the device writes press_pages, then a new press_seq; when the driver has
-	 * pressed it writes pressed_pages, then pressed_seq = press_seq */
+	/*
+	 * With PRESS: the device writes press_pages, then a new press_seq. The driver allocates
+	 * as much, no further than its reserve, sends it as scatter-gather on the reporting queue,
+	 * frees it when it is acknowledged, and writes pressed_pages, then pressed_seq =
+	 * press_seq. So the host gets what an inflate and deflate would give it.
+	 */
 	BALLOON_CONFIG_PRESS_SEQ = 16,
 	BALLOON_CONFIG_PRESS_PAGES = 20,
 	BALLOON_CONFIG_PRESSED_SEQ = 24,
@@ -85,50 +89,5 @@ enum balloon_config {
 /* Values of the field at BALLOON_CONFIG_HINT_CMD_ID; all others start a round of hints. */
 #define BALLOON_HINT_STOP 0
 #define BALLOON_HINT_DONE 1
-
-/* Feature bits of the specification. */
-#define BALLOON_F_MUST_TELL_HOST 0
-#define BALLOON_F_STATS_VQ 1
-#define BALLOON_F_DEFLATE_ON_OOM 2
-#define BALLOON_F_FREE_PAGE_HINT 3
-#define BALLOON_F_PAGE_POISON 4
-#define BALLOON_F_REPORTING 5
-
-/*
- * Feature bits of this project, from the device-specific range 50-127.
- *
- * DEFLATE_ON_PRESSURE: the driver may give ballooned pages back on memory
- * pressure (from its shrinker), whether or not DEFLATE_ON_OOM is negotiated.
- *
- * PRESS: the device may ask the driver to press, which is the effect of an
- * inflate and deflate without a balloon: the driver allocates memory, sends it
- * as scatter-gather on the reporting queue, and frees it when the buffer is
- * acknowledged; it stops at its reserve. Needs REPORTING. The request is made
- * in the configuration space, see BALLOON_CFG_PRESS_*.
- */
-#define BALLOON_F_DEFLATE_ON_PRESSURE 50
-#define BALLOON_F_PRESS 51
-
-/* The unit of PFNs, of num_pages, of actual and of press_pages, whatever the guest's page size. */
-#define BALLOON_PAGE_SHIFT 12
-
-/*
- * Byte offsets in the configuration space; every field is a little-endian u32.
- *
- * press_id and press_pages are written by the device: a press_id other than the
- * one last seen asks for a press of press_pages; 0 asks for nothing. The driver
- * writes press_id to press_done when it is through, however much it got, and a
- * press_id that changes meanwhile ends the press under way: 0 cancels. A driver
- * that starts takes the press_id it finds as seen.
- */
-#define BALLOON_CFG_NUM_PAGES 0
-#define BALLOON_CFG_ACTUAL 4
-#define BALLOON_CFG_FREE_PAGE_HINT_CMD_ID 8
-#define BALLOON_CFG_POISON_VAL 12
-#define BALLOON_CFG_PRESS_PAGES 16
-#define BALLOON_CFG_PRESS_ID 20
-#define BALLOON_CFG_PRESS_DONE 24
-#define BALLOON_CFG_SIZE_SPEC 16  /* what the specification knows */
-#define BALLOON_CFG_SIZE_PRESS 28 /* what a device with PRESS has */
 
 #endif

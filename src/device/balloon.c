@@ -22,9 +22,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A PFN array longer than this (16 MiB of memory in one buffer) is read in part: see take_pfns().
- */
-#define PFNS_MAX 4096
+/* PFNs of one chain that are taken, see take_pfns(). */
+#define PFNS_MAX BALLOON_BIG_BUFFER_PFNS
 
 /* Entries of a statistics buffer; Linux sends 16 at most. */
 #define STATS_MAX 64
@@ -65,17 +64,18 @@ static void break_off(struct balloon *b, enum balloon_queue q, const char *why)
 }
 
 /* A page of the guest: with @give into the batch, else out of the balloon. */
-static void take_page(struct balloon *b, uint32_t pfn, bool give)
+static void take_page(struct balloon *b, struct pageset_run *run, uint32_t pfn, bool give)
 {
 	uint64_t page;
 
-	if (!guestmem_pages(b->gm, (uint64_t)pfn << BALLOON_PAGE_SHIFT, 1, &page)) {
+	if (!guestmem_pages(b->gm, (uint64_t)pfn << BALLOON_PFN_SHIFT, 1, &page)) {
 		b->shared->ignored++;
 		return;
 	}
 	if (give) {
-		pageset_add(b->batch, page, 1);
+		pageset_run_add(b->batch, run, page);
 		b->shared->inflated_pages++;
+		b->taken++;
 	} else {
 		if (b->inside)
 			pageset_remove(b->inside, page, 1);
@@ -89,6 +89,7 @@ static void take_page(struct balloon *b, uint32_t pfn, bool give)
  */
 static const char *take_pfns(struct balloon *b, bool give)
 {
+	struct pageset_run run = { 0 };
 	uint32_t left = PFNS_MAX;
 	size_t i, j;
 
@@ -106,8 +107,9 @@ static const char *take_pfns(struct balloon *b, bool give)
 			uint32_t pfn = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
 				       (uint32_t)p[3] << 24;
 
-			take_page(b, pfn, give);
+			take_page(b, &run, pfn, give);
 		}
+		pageset_run_end(b->batch, &run);
 	}
 	return NULL;
 }
@@ -133,6 +135,7 @@ static const char *take_ranges(struct balloon *b, bool give)
 			}
 			pageset_add(b->batch, first, n);
 			b->shared->reported_b += n * GUESTMEM_PAGE;
+			b->taken += n;
 		}
 	}
 	return NULL;
@@ -149,9 +152,10 @@ static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, ta
 	uint16_t heads[BALLOON_BATCH];
 	const char *why = NULL;
 	unsigned int n = 0, i;
-	int r;
+	int r = 0;
 
-	while (n < BALLOON_BATCH) {
+	b->taken = 0;
+	while (n < BALLOON_BATCH && b->taken < BALLOON_BATCH_PAGES) {
 		r = virtq_pop(vq, &b->chain, &why);
 		if (r > 0)
 			why = take(b, give);
@@ -171,7 +175,7 @@ static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, ta
 		break_off(b, q, why);
 		return BALLOON_BROKEN;
 	}
-	return n == BALLOON_BATCH || virtq_listen(vq) ? BALLOON_MORE : BALLOON_IDLE;
+	return r > 0 || virtq_listen(vq) ? BALLOON_MORE : BALLOON_IDLE;
 }
 
 /* Reported pages may not be unbacked where the guest counts on what they hold. */

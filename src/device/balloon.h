@@ -37,6 +37,7 @@ enum balloon_queue {
  * are 64 MiB, which takes 20 ms, and the guest waits for it.
  */
 #define BALLOON_BATCH 64
+#define BALLOON_BATCH_PAGES 16384 /* the same for larger chains */
 
 /*
  * The queue that index @ring is with @features, indices of absent queues left
@@ -54,6 +55,7 @@ struct balloon {
 	bool present[BALLOON_QUEUES];
 	struct virtq vq[BALLOON_QUEUES];
 	bool tell[BALLOON_QUEUES]; /* the guest is to be told; the caller does and clears it */
+	uint64_t taken;		   /* pages in the batch */
 	struct virtq_chain chain;
 };
 

@@ -287,16 +287,17 @@ static int on_features(struct front *f, const struct vu_msg *msg)
  */
 static int on_set_config(struct front *f, const struct vu_msg *msg)
 {
-	static const unsigned int own[] = { BALLOON_CFG_ACTUAL, BALLOON_CFG_POISON_VAL,
-					    BALLOON_CFG_PRESS_DONE };
+	static const unsigned int own[] = { BALLOON_CONFIG_ACTUAL, BALLOON_CONFIG_POISON_VAL,
+					    BALLOON_CONFIG_PRESSED_SEQ,
+					    BALLOON_CONFIG_PRESSED_PAGES };
 	const struct vu_config *c = &msg->p.config;
-	uint32_t poison = front_config(f, BALLOON_CFG_POISON_VAL);
+	uint32_t poison = front_config(f, BALLOON_CONFIG_POISON_VAL);
 	size_t i;
 
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (own[i] >= c->offset && own[i] + 4 <= c->offset + c->size)
 			memcpy(f->config + own[i], c->bytes + (own[i] - c->offset), 4);
-	if (front_config(f, BALLOON_CFG_POISON_VAL) != poison)
+	if (front_config(f, BALLOON_CONFIG_POISON_VAL) != poison)
 		f->ops->quiesce(f->userdata); /* a worker knows what it was started with */
 	f->ops->config_written(f->userdata);
 	return 0;

@@ -80,7 +80,7 @@ bool front_ring_ready(const struct front *f, unsigned int ring);
 /* Has no ring that is to be served been used since the guest's driver set it up? */
 bool front_fresh(const struct front *f);
 
-/* A field of the configuration space, one of BALLOON_CFG_*. */
+/* A field of the configuration space, one of BALLOON_CONFIG_*. */
 uint32_t front_config(const struct front *f, unsigned int field);
 void front_set_config(struct front *f, unsigned int field, uint32_t value);
 

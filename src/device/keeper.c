@@ -97,7 +97,7 @@ uint64_t keeper_features(void)
 	return UINT64_C(1) << BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BALLOON_F_STATS_VQ |
 	       UINT64_C(1) << BALLOON_F_DEFLATE_ON_OOM | UINT64_C(1) << BALLOON_F_PAGE_POISON |
 	       UINT64_C(1) << BALLOON_F_REPORTING | UINT64_C(1) << BALLOON_F_DEFLATE_ON_PRESSURE |
-	       UINT64_C(1) << BALLOON_F_PRESS;
+	       UINT64_C(1) << BALLOON_F_PRESS | UINT64_C(1) << BALLOON_F_BIG_BUFFERS;
 }
 
 static void changed(struct keeper *k)
@@ -171,20 +171,20 @@ static bool has(const struct keeper *k, unsigned int feature)
 
 static void set_target(struct keeper *k, uint64_t pages, uint64_t lease_us)
 {
-	uint32_t before = front_config(&k->front, BALLOON_CFG_NUM_PAGES);
+	uint32_t before = front_config(&k->front, BALLOON_CONFIG_NUM_PAGES);
 
 	k->lease_us = lease_us;
 	if (before == pages)
 		return;
-	front_set_config(&k->front, BALLOON_CFG_NUM_PAGES, (uint32_t)pages);
+	front_set_config(&k->front, BALLOON_CONFIG_NUM_PAGES, (uint32_t)pages);
 	(void)front_tell_config(&k->front); /* without a front end it reads it when it comes */
 	changed(k);
 }
 
 static void set_press(struct keeper *k, uint32_t pages, uint32_t id)
 {
-	front_set_config(&k->front, BALLOON_CFG_PRESS_PAGES, pages);
-	front_set_config(&k->front, BALLOON_CFG_PRESS_ID, id);
+	front_set_config(&k->front, BALLOON_CONFIG_PRESS_PAGES, pages);
+	front_set_config(&k->front, BALLOON_CONFIG_PRESS_SEQ, id);
 	(void)front_tell_config(&k->front);
 	changed(k);
 }
@@ -196,7 +196,7 @@ static void begin_guest(struct keeper *k)
 	pageset_clear(&k->inside);
 	k->shared->stats_seq = k->told_seq = 0;
 	k->shared->stats_asked = k->shared->stats_wanted;
-	front_set_config(&k->front, BALLOON_CFG_ACTUAL, 0);
+	front_set_config(&k->front, BALLOON_CONFIG_ACTUAL, 0);
 	set_press(k, 0, 0);
 	set_target(k, 0, NEVER);
 	changed(k);
@@ -249,25 +249,26 @@ static void tell_state(struct keeper *k)
 
 	k->tell_us = NEVER;
 	k->told_us = now;
-	(void)snprintf(line, sizeof(line),
-		       "state front=%d pid=%d driver=%d broken=%d features=0x%" PRIx64
-		       " ram_b=%" PRIu64 " resident_b=%" PRIu64 " target_b=%" PRIu64
-		       " balloon_b=%" PRIu64 " lease_ms=%" PRIu64
-		       " boots=%u restarts=%u worker=%d press_id=%u press_done=%u"
-		       " inflated_b=%" PRIu64 " deflated_b=%" PRIu64 " reported_b=%" PRIu64
-		       " punched_b=%" PRIu64 " freed_b=%" PRIu64 " punches=%" PRIu64
-		       " splits=%" PRIu64 " ignored=%" PRIu64 " errors=%" PRIu64 "\n",
-		       f->sock >= 0, (int)k->front_pid, f->sock >= 0 && rings_ready(k), k->broken,
-		       f->features, guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
-		       (uint64_t)front_config(f, BALLOON_CFG_NUM_PAGES) << BALLOON_PAGE_SHIFT,
-		       (uint64_t)front_config(f, BALLOON_CFG_ACTUAL) << BALLOON_PAGE_SHIFT,
-		       k->lease_us == NEVER ? 0 : u64_sub_sat(k->lease_us, now) / 1000, k->boots,
-		       k->restarts, (int)k->pid, front_config(f, BALLOON_CFG_PRESS_ID),
-		       front_config(f, BALLOON_CFG_PRESS_DONE),
-		       s->inflated_pages << BALLOON_PAGE_SHIFT,
-		       s->deflated_pages << BALLOON_PAGE_SHIFT, s->reported_b, s->unback.punched_b,
-		       s->unback.freed_b, s->unback.punches, s->unback.splits, s->ignored,
-		       s->unback.errors);
+	(void)snprintf(
+		line, sizeof(line),
+		"state front=%d pid=%d driver=%d broken=%d features=0x%" PRIx64 " ram_b=%" PRIu64
+		" resident_b=%" PRIu64 " target_b=%" PRIu64 " balloon_b=%" PRIu64
+		" lease_ms=%" PRIu64
+		" boots=%u restarts=%u worker=%d press_seq=%u pressed_seq=%u pressed_b=%" PRIu64
+		" inflated_b=%" PRIu64 " deflated_b=%" PRIu64 " reported_b=%" PRIu64
+		" punched_b=%" PRIu64 " freed_b=%" PRIu64 " punches=%" PRIu64 " splits=%" PRIu64
+		" ignored=%" PRIu64 " errors=%" PRIu64 "\n",
+		f->sock >= 0, (int)k->front_pid, f->sock >= 0 && rings_ready(k), k->broken,
+		f->features, guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
+		(uint64_t)front_config(f, BALLOON_CONFIG_NUM_PAGES) << BALLOON_PFN_SHIFT,
+		(uint64_t)front_config(f, BALLOON_CONFIG_ACTUAL) << BALLOON_PFN_SHIFT,
+		k->lease_us == NEVER ? 0 : u64_sub_sat(k->lease_us, now) / 1000, k->boots,
+		k->restarts, (int)k->pid, front_config(f, BALLOON_CONFIG_PRESS_SEQ),
+		front_config(f, BALLOON_CONFIG_PRESSED_SEQ),
+		(uint64_t)front_config(f, BALLOON_CONFIG_PRESSED_PAGES) << BALLOON_PFN_SHIFT,
+		s->inflated_pages << BALLOON_PFN_SHIFT, s->deflated_pages << BALLOON_PFN_SHIFT,
+		s->reported_b, s->unback.punched_b, s->unback.freed_b, s->unback.punches,
+		s->unback.splits, s->ignored, s->unback.errors);
 	control_tell(&k->control, line);
 }
 
@@ -302,7 +303,7 @@ static void ring_bell(int fd)
 
 static const char *do_balloon(struct keeper *k, const struct control_command *cmd)
 {
-	uint64_t pages = cmd->bytes >> BALLOON_PAGE_SHIFT;
+	uint64_t pages = cmd->bytes >> BALLOON_PFN_SHIFT;
 
 	if (cmd->bytes > guestmem_size_b(&k->front.mem))
 		return "that is more than the guest has";
@@ -312,7 +313,7 @@ static const char *do_balloon(struct keeper *k, const struct control_command *cm
 
 static const char *do_press(struct keeper *k, const struct control_command *cmd)
 {
-	uint32_t id = front_config(&k->front, BALLOON_CFG_PRESS_ID) + 1;
+	uint32_t id = front_config(&k->front, BALLOON_CONFIG_PRESS_SEQ) + 1;
 
 	if (cmd->bytes && !has(k, BALLOON_F_PRESS))
 		return "the guest's driver cannot press";
@@ -321,7 +322,7 @@ static const char *do_press(struct keeper *k, const struct control_command *cmd)
 	if (cmd->bytes == 0)
 		set_press(k, 0, 0);
 	else
-		set_press(k, (uint32_t)(cmd->bytes >> BALLOON_PAGE_SHIFT), id ? id : 1);
+		set_press(k, (uint32_t)(cmd->bytes >> BALLOON_PFN_SHIFT), id ? id : 1);
 	return NULL;
 }
 
@@ -411,7 +412,8 @@ static void end_lease(struct keeper *k)
 	if (now_us() < k->lease_us)
 		return;
 	log_warning("lease-ended balloon_b=%" PRIu64,
-		    (uint64_t)front_config(&k->front, BALLOON_CFG_NUM_PAGES) << BALLOON_PAGE_SHIFT);
+		    (uint64_t)front_config(&k->front, BALLOON_CONFIG_NUM_PAGES)
+			    << BALLOON_PFN_SHIFT);
 	set_press(k, 0, 0);
 	set_target(k, 0, NEVER);
 }

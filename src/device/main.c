@@ -43,6 +43,8 @@ static const struct {
 	  "let the guest take pages back on memory pressure (needs ballonet.ko)" },
 	{ "no-reporting", BALLOON_F_REPORTING, true, "offer no free page reporting" },
 	{ "no-poison", BALLOON_F_PAGE_POISON, true, "do not ask what freed pages hold" },
+	{ "no-big-buffers", BALLOON_F_BIG_BUFFERS, true,
+	  "take no more than 256 PFNs in a buffer (bit 52)" },
 	{ "no-press", BALLOON_F_PRESS, true, "offer no press (bit 51)" },
 };
 

@@ -180,7 +180,7 @@ _Noreturn void worker_main(const struct worker *w)
 				 .inside = w->inside,
 				 .shared = w->shared,
 				 .features = w->front->features,
-				 .poison = front_config(w->front, BALLOON_CFG_POISON_VAL) };
+				 .poison = front_config(w->front, BALLOON_CONFIG_POISON_VAL) };
 	st.told_seq = w->shared->stats_seq;
 	w->shared->trouble[0] = '\0';
 	begin(&st);

@@ -84,13 +84,33 @@ static void settle(struct device *d, uint64_t now_us)
 	conn_due(&d->conn, due_us(d));
 }
 
-/* Statistics came, or will not come. */
+static void go_up(struct device *d)
+{
+	d->up = true;
+	d->told[0] = '\0';
+	d->wait_us = 0;
+	conn_trouble(&d->conn, "%s", "");
+	log_info("vmm-up address=%s pid=%d balloon=ballonet-device", d->conn.address,
+		 (int)d->conn.pid);
+	conn_emit(&d->conn, VMM_EVENT_UP);
+}
+
+/* Statistics came, or will not come. The first ones are what UP waits for. */
 static void end_refresh(struct device *d)
 {
 	if (d->asked_us == DUE_NEVER)
 		return;
 	d->asked_us = DUE_NEVER;
-	conn_emit(&d->conn, VMM_EVENT_STATS);
+	if (d->up)
+		conn_emit(&d->conn, VMM_EVENT_STATS);
+	else
+		go_up(d);
+}
+
+static void ask_stats(struct device *d, uint64_t now_us)
+{
+	if (d->asked_us == DUE_NEVER && buf_printf(&d->out, "stats\n") == 0)
+		d->asked_us = now_us;
 }
 
 /* A guest that began anew: what it said before is of the boot before. */
@@ -107,12 +127,12 @@ static void take_state(struct device *d, const struct device_state *s, uint64_t 
 	enum vm_state state = s->driver ? VM_STATE_RUNNING : VM_STATE_PAUSED;
 	uint64_t actual_b = u64_sub_sat(s->ram_b, s->balloon_b);
 	bool boot = s->boots != d->boots, moved = f->actual_b.value != actual_b;
-	bool other = f->state != state, was_up = d->up;
+	bool other = f->state != state;
 
 	if (boot)
 		forget_boot(d, s->boots);
 	if (!s->front) {
-		if (was_up)
+		if (d->up)
 			go_down(d, now_us, "the hypervisor has left its ballonet-device");
 		else
 			conn_trouble(&d->conn, "no hypervisor is connected to its ballonet-device");
@@ -124,14 +144,8 @@ static void take_state(struct device *d, const struct device_state *s, uint64_t 
 	f->ram_b = fact_of(s->ram_b, now_us);
 	f->actual_b = fact_of(actual_b, now_us);
 	f->state = state;
-	d->up = true;
-	if (!was_up) {
-		d->told[0] = '\0';
-		d->wait_us = 0;
-		conn_trouble(&d->conn, "%s", "");
-		log_info("vmm-up address=%s pid=%d balloon=ballonet-device", d->conn.address,
-			 (int)s->pid);
-		conn_emit(&d->conn, VMM_EVENT_UP);
+	if (!d->up) {
+		ask_stats(d, now_us);
 	} else if (boot || other) {
 		conn_emit(&d->conn, VMM_EVENT_STATE);
 	} else if (moved) {
@@ -265,11 +279,7 @@ static int device_refresh(struct vmm_conn *conn, uint64_t now_us)
 
 	if (!d->up)
 		return -ENOTCONN;
-	if (d->asked_us != DUE_NEVER)
-		return 0; /* it joins the one that is under way */
-	if (buf_printf(&d->out, "stats\n") < 0)
-		return -ENOTCONN;
-	d->asked_us = now_us;
+	ask_stats(d, now_us); /* or joins the one that is under way */
 	settle(d, now_us);
 	return 0;
 }

@@ -10,6 +10,7 @@ import pytest
 from lab.daemon import Daemon, Watch
 from lab.device import DeviceGuest
 from lab.guest import MIB, Spec
+from lab.headers import module
 from lab.process import wait_for
 
 SQUEEZE_B = 512 * MIB
@@ -138,6 +139,8 @@ def test_the_daemon_squeezes_a_guest_on_the_device_as_any_other(boot_device):
     guest.run("touch", 600, 0)
     before = guest.control_state()["resident_b"]
     with Daemon([guest]) as daemon, Watch(daemon) as watch:
+        daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"], 30)
+        daemon.squeeze(guest.name)
         watch.wait_first(guest.name, "verifying", 60)
         shown = daemon.vm(guest.name)
     assert shown["state"] == "running" and shown["yield_total_b"] > 500 * MIB
@@ -154,3 +157,19 @@ def test_a_killed_daemon_leaves_a_balloon_that_goes_to_0(boot_device):
         control.wait("balloon of the daemon", lambda state: state["balloon_b"] > 0, 60)
         daemon.process.stop(signal.SIGKILL)
     control.wait("empty balloon", lambda state: state["target_b"] == state["balloon_b"] == 0, 30)
+
+
+def test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses(boot_device, series):
+    guest = boot_device("--deflate-on-pressure", series=series, driver=module(series))
+    control = guest.control()
+    features = control.ask_state()["features"]
+    assert features >> BIT_PRESSURE & 1 and features >> BIT_PRESS & 1
+    guest.run("touch", 600, 0)
+    before = control.ask_state()
+    control.send(f"press {SQUEEZE_B}")
+    state = control.wait("end of the press",
+                         lambda state: state["press_seq"] and state["pressed_seq"] == state["press_seq"], 20)
+    assert state["reported_b"] - before["reported_b"] >= 0.9 * SQUEEZE_B
+    assert before["resident_b"] - state["resident_b"] > 0.8 * SQUEEZE_B or before["reported_b"]
+    assert state["balloon_b"] == 0 and not state["broken"]
+    squeeze(control, 256 * MIB)

@@ -227,22 +227,22 @@ static void test_every_change_of_rings_or_memory_stops_the_worker_first(void **s
 static void test_of_the_configuration_only_what_the_guest_owns_is_taken(void **state)
 {
 	struct world *w = *state;
-	struct vu_config c = { .offset = 0, .size = BALLOON_CFG_SIZE_PRESS };
+	struct vu_config c = { .offset = 0, .size = BALLOON_CONFIG_SIZE };
 
-	front_set_config(&w->front, BALLOON_CFG_NUM_PAGES, 1000);
-	front_set_config(&w->front, BALLOON_CFG_PRESS_ID, 5);
+	front_set_config(&w->front, BALLOON_CONFIG_NUM_PAGES, 1000);
+	front_set_config(&w->front, BALLOON_CONFIG_PRESS_SEQ, 5);
 	memset(c.bytes, 0x11, c.size);
 	assert_int_equal(say(w, VU_SET_CONFIG, 0, &c, 12 + c.size, NULL, 0), 0);
-	assert_int_equal(front_config(&w->front, BALLOON_CFG_NUM_PAGES), 1000);
-	assert_int_equal(front_config(&w->front, BALLOON_CFG_PRESS_ID), 5);
-	assert_int_equal(front_config(&w->front, BALLOON_CFG_ACTUAL), 0x11111111);
-	assert_int_equal(front_config(&w->front, BALLOON_CFG_POISON_VAL), 0x11111111);
+	assert_int_equal(front_config(&w->front, BALLOON_CONFIG_NUM_PAGES), 1000);
+	assert_int_equal(front_config(&w->front, BALLOON_CONFIG_PRESS_SEQ), 5);
+	assert_int_equal(front_config(&w->front, BALLOON_CONFIG_ACTUAL), 0x11111111);
+	assert_int_equal(front_config(&w->front, BALLOON_CONFIG_POISON_VAL), 0x11111111);
 	assert_int_equal(w->written, 1);
 	c.offset = 6; /* cuts through both neighbours of a field */
 	c.size = 4;
 	memset(c.bytes, 0x22, c.size);
 	assert_int_equal(say(w, VU_SET_CONFIG, 0, &c, 12 + c.size, NULL, 0), 0);
-	assert_int_equal(front_config(&w->front, BALLOON_CFG_ACTUAL), 0x11111111);
+	assert_int_equal(front_config(&w->front, BALLOON_CONFIG_ACTUAL), 0x11111111);
 	c = (struct vu_config){ .offset = 0, .size = 16 };
 	assert_int_equal(say(w, VU_GET_CONFIG, 0, &c, 12 + 16, NULL, 0), 0);
 	hear(w, VU_GET_CONFIG, &c, 12 + 16);

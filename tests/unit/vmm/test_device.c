@@ -101,7 +101,15 @@ static void pass(struct world *w, uint64_t us)
 	vmm_timeout(w->vmm, w->now_us);
 }
 
-static void test_it_is_up_when_a_hypervisor_is_there(void **state)
+/* A device with a hypervisor, whose guest sends no statistics yet. */
+static void come_up(struct world *w)
+{
+	say(w, STATE);
+	expect(w, "stats\n");
+	say(w, "error no driver sends statistics\n");
+}
+
+static void test_it_is_up_when_a_hypervisor_is_there_and_its_guest_has_said_how_it_is(void **state)
 {
 	struct world *w = *state;
 
@@ -110,7 +118,11 @@ static void test_it_is_up_when_a_hypervisor_is_there(void **state)
 	assert_int_equal(w->events[VMM_EVENT_UP], 0);
 	assert_non_null(strstr(vmm_conn_trouble(w->conn), "no hypervisor"));
 	say(w, STATE);
+	assert_int_equal(w->events[VMM_EVENT_UP], 0);
+	expect(w, "stats\n");
+	say(w, "stats seq=1 taken_us=1000000 4=5\n");
 	assert_int_equal(w->events[VMM_EVENT_UP], 1);
+	assert_int_equal(w->events[VMM_EVENT_STATS], 0);
 	assert_int_equal(vmm_conn_pid(w->conn), 4711);
 	assert_int_equal(w->facts.state, VM_STATE_RUNNING);
 	assert_int_equal(w->facts.device, TRI_YES);
@@ -125,7 +137,7 @@ static void test_a_target_is_leased_and_renewed_until_it_is_all(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(vmm_set_target(w->conn, GIB, w->now_us), -ENOTCONN);
-	say(w, STATE);
+	come_up(w);
 	assert_int_equal(vmm_set_target(w->conn, GIB - 100 * MIB, w->now_us), 0);
 	expect(w, "balloon 104857600 9\n");
 	pass(w, 2 * USEC_PER_SEC);
@@ -143,7 +155,7 @@ static void test_statistics_answer_only_who_asked_before_they_were_taken(void **
 	struct world *w = *state;
 	char line[64];
 
-	say(w, STATE);
+	come_up(w);
 	assert_int_equal(vmm_refresh(w->conn, w->now_us), 0);
 	assert_int_equal(vmm_refresh(w->conn, w->now_us), 0); /* it joins */
 	expect(w, "stats\n");
@@ -166,7 +178,7 @@ static void test_a_balloon_that_moves_and_a_guest_that_reboots_are_told(void **s
 {
 	struct world *w = *state;
 
-	say(w, STATE);
+	come_up(w);
 	say(w, "state front=1 pid=4711 driver=1 features=0x2 ram_b=1073741824 target_b=0 "
 	       "balloon_b=4096 boots=1\n");
 	assert_int_equal(w->events[VMM_EVENT_ACTUAL], 1);
@@ -187,7 +199,7 @@ static void test_a_refusal_is_the_targets_or_the_statistics(void **state)
 {
 	struct world *w = *state;
 
-	say(w, STATE);
+	come_up(w);
 	assert_int_equal(vmm_set_target(w->conn, 4096, w->now_us), 0);
 	say(w, "error that is more than the guest has\n");
 	assert_int_not_equal(w->facts.target_error, 0);
@@ -215,7 +227,7 @@ static void test_nonsense_costs_the_connection_only(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(lines); i++) {
-		say(w, STATE);
+		come_up(w);
 		say(w, lines[i]);
 		if (w->facts.state != VM_STATE_DOWN)
 			fail_msg("taken: %s", lines[i]);
@@ -227,7 +239,7 @@ static void test_nonsense_costs_the_connection_only(void **state)
 	}
 	memset(junk, 'x', sizeof(junk));
 	junk[sizeof(junk) - 1] = '\0';
-	say(w, STATE);
+	come_up(w);
 	say(w, junk); /* a line that does not end */
 	assert_int_equal(w->facts.state, VM_STATE_DOWN);
 }
@@ -237,7 +249,7 @@ static void test_nonsense_costs_the_connection_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_it_is_up_when_a_hypervisor_is_there),
+		TEST(test_it_is_up_when_a_hypervisor_is_there_and_its_guest_has_said_how_it_is),
 		TEST(test_a_target_is_leased_and_renewed_until_it_is_all),
 		TEST(test_statistics_answer_only_who_asked_before_they_were_taken),
 		TEST(test_a_balloon_that_moves_and_a_guest_that_reboots_are_told),
