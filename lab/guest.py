@@ -52,6 +52,7 @@ class Spec:
     free_page_reporting: bool = False
     swap_mib: int = 0
     memfd: bool = False
+    reboots: bool = False  # a reset starts it again; else it ends
     own_cgroup: bool = True
     data: bool = True
     accel: str | None = None  # None: what works on this machine
@@ -266,7 +267,7 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
     """The command line; @folder takes the sockets, the console log and the swap disk."""
     boot = kernel(spec.series)
     argv = [
-        spec.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        spec.qemu, "-nodefaults", "-no-user-config", "-display", "none", *([] if spec.reboots else ["-no-reboot"]),
         "-name", f"guest={spec.name},debug-threads=on",
         "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if spec.memfd else ""),
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),

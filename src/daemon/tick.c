@@ -271,7 +271,8 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 static void count_squeezes(struct tick *t, struct vm *vm, const struct decision *d)
 {
 	bool counts = d->phase == PHASE_INFLATING ||
-		      (d->phase == PHASE_DEFLATING && d->reason != REASON_DEFLATE_STUCK);
+		      (d->phase == PHASE_DEFLATING && d->reason != REASON_DEFLATE_STUCK &&
+		       vm->facts.state == VM_STATE_RUNNING);
 
 	t->squeezing -= vm->squeezing;
 	t->squeezing += counts;

@@ -6,7 +6,9 @@ the thresholds here are wide enough for a machine that is busy with something el
 """
 import signal
 import threading
+import time
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -27,6 +29,10 @@ def squeezed(vm):
 
 def wait_squeezed(daemon, guest):
     return daemon.wait_vm(guest.name, "squeeze", squeezed, DECISION_DEADLINE_S)
+
+
+def later(at_s: float) -> bool:
+    return time.monotonic() > at_s
 
 
 @pytest.fixture
@@ -151,6 +157,35 @@ def test_guest_paused_in_an_inflate_gets_its_memory_back(boot, manage):
     daemon.wait_vm(guest.name, "end of the inflate", lambda vm: vm["phase"] != "inflating", 10)
     guest.resume()
     wait_balloon_empty(guest, 10)
+
+
+def test_guest_reset_in_an_inflate_gets_its_memory_back(boot, manage):
+    guest = boot(reboots=True)
+    spike(guest)
+    daemon = manage(guest, defaults=SLOW)
+    wait_mid_inflate(guest)
+    guest.monitor("system_reset")
+    daemon.wait_vm(guest.name, "reset", lambda vm: vm["phase"] == "deflating", 10)
+    # QEMU shows the old size until the new guest's driver is made to tell it anew
+    wait_balloon_empty(guest, 90)
+    daemon.wait_vm(guest.name, "end of it", lambda vm: vm["phase"] != "deflating", 20)
+
+
+def test_cache_that_is_read_again_is_probed_once_and_left_alone(boot, manage):
+    guest = boot(swap_mib=256)
+    guest.run("read", 300, 1)
+    report = guest.report()
+    daemon = manage(guest, defaults=BRISK)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        guest.run("read", 300, 1)
+        wait_for("the next reading", partial(later, time.monotonic() + 8), 20)
+    # a stock guest whose cache is all active may swap a few pages before the probe ends
+    hurt = harm(report, guest.report())
+    assert hurt.oom_kills + hurt.bad_pages + hurt.lost_works == 0
+    assert hurt.swapped_out_pages * 4096 <= MIB
+    vm = daemon.vm(guest.name)
+    assert vm["yield_total_b"] - vm["return_total_b"] < 150 * MIB
 
 
 def test_killed_guest_costs_only_its_own_connection(boot, manage):
