@@ -551,7 +551,8 @@ static int start(struct daemon *d)
 	return watch_pressure(d);
 }
 
-static void finish(struct daemon *d)
+/* Gives back all there is. Were balloons left to the guardian? */
+static bool finish(struct daemon *d)
 {
 	bool held = false;
 	size_t i;
@@ -575,6 +576,7 @@ static void finish(struct daemon *d)
 	sd_event_unref(d->loop);
 	host_roots_fini(&d->roots);
 	config_fini(&d->config);
+	return held;
 }
 
 int daemon_run(const struct daemon_options *o)
@@ -593,6 +595,7 @@ int daemon_run(const struct daemon_options *o)
 	r = start(&d);
 	if (r >= 0)
 		r = loop(&d);
-	finish(&d);
+	if (finish(&d) && r >= 0)
+		return 1;
 	return r;
 }

@@ -31,7 +31,10 @@ struct config;
  */
 int daemon_configure(const struct daemon_options *o, struct config *ret);
 
-/* Runs until SIGTERM or SIGINT. 0, or -errno where it could not start. */
+/*
+ * Runs until SIGTERM or SIGINT. 0 where all balloons are at 0 then, 1 where
+ * some were left to the guardian, or -errno where it could not start or go on.
+ */
 int daemon_run(const struct daemon_options *o);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * Layer: daemon.
  * In:    argv.
- * Out:   an exit status: 0 well, 1 it could not start or go on, 2 bad usage or configuration.
+ * Out:   an exit status: 0 well, 1 it could not start or go on, 2 bad usage or configuration,
+ *        3 stopped, with balloons left to the guardian.
  *
  * Options are rows of one table, which getopt_long() and the help both read.
  */
@@ -20,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BALLOONS_LEFT = 3 };
 
 struct option_row {
 	const char *name;
@@ -101,7 +102,7 @@ static int run(const struct daemon_options *o)
 		log_error("ballonetd-failed error=%s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	return EXIT_WELL;
+	return r > 0 ? EXIT_BALLOONS_LEFT : EXIT_WELL;
 }
 
 int main(int argc, char **argv)
