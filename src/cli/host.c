@@ -21,6 +21,7 @@ static const struct out_row host_rows[] = {
 	{ "won by squeezes", "yield_total_b", OUT_BYTES },
 	{ "came back in 60 s", "return_total_b", OUT_BYTES },
 	{ "guardian alive", "guardian", OUT_YES_NO },
+	{ "records the journal lost", "journal_lost", OUT_COUNT },
 	{ "dry run", "dry_run", OUT_YES_NO },
 	{ "ballonetd", "version", OUT_TEXT },
 };

@@ -122,6 +122,7 @@ static void measure(struct json_object *list, size_t *width)
 static void print_host(struct json_object *host)
 {
 	char total[OUT_CELL_MAX], available[OUT_CELL_MAX], resident[OUT_CELL_MAX];
+	char lost[OUT_CELL_MAX];
 	struct json_object *dry_run = NULL, *guardian = NULL;
 
 	out_figure(host, "total_b", OUT_BYTES, total, sizeof(total));
@@ -134,6 +135,12 @@ static void print_host(struct json_object *host)
 	if (json_object_object_get_ex(host, "guardian", &guardian) &&
 	    !json_object_get_boolean(guardian) && !json_object_get_boolean(dry_run))
 		(void)puts("The guardian is not alive: balloons stay inflated if ballonetd dies.");
+	if (out_number(host, "journal_lost", 0) > 0) {
+		out_figure(host, "journal_lost", OUT_COUNT, lost, sizeof(lost));
+		(void)printf("The journal has lost %s records, so it cannot be replayed whole: is "
+			     "its disk full?\n",
+			     lost);
+	}
 	(void)putchar('\n');
 }
 

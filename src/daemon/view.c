@@ -504,6 +504,7 @@ struct json_object *view_host(const struct control_view *v, uint64_t now_us)
 	add_totals(o, v->fleet);
 	add(o, "dry_run", json_object_new_boolean(v->figures->dry_run));
 	add(o, "guardian", json_object_new_boolean(v->figures->guardian));
+	add_figure(o, "journal_lost", v->figures->journal_lost);
 	add_text(o, "version", BALLONET_VERSION);
 	add_figure(o, "start_us", v->figures->start_us);
 	add_figure(o, "now_us", now_us);

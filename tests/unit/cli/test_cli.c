@@ -323,6 +323,26 @@ static void status_shows_a_line_per_vm_and_what_would_serve_them_better(void **s
 	assert_tame(r.out);
 }
 
+static void what_the_journal_lost_is_told(void **state)
+{
+	struct world *w = world_new();
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "status");
+	assert_null(strstr(r.out, "journal"));
+	(void)kill(server, SIGKILL);
+	(void)waitpid(server, NULL, 0);
+	w->sample.figures.journal_lost = 12;
+	start(w, NULL);
+	world_free(w);
+	CALL(&r, "status");
+	expect(&r, 0, "The journal has lost 12 records", "");
+	CALL(&r, "host");
+	expect(&r, 0, "records the journal lost    12\n", "");
+}
+
 static void columns_are_aligned_whatever_the_letters(void **state)
 {
 	const char *line, *db, *buero;
@@ -671,6 +691,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(status_shows_a_line_per_vm_and_what_would_serve_them_better),
+		TEST(what_the_journal_lost_is_told),
 		TEST(columns_are_aligned_whatever_the_letters),
 		TEST(vm_and_host_show_figures_and_leave_out_the_unknown),
 		TEST(why_tells_the_sentence_and_what_was_before),

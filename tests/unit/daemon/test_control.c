@@ -283,6 +283,23 @@ static void a_squeeze_is_accepted_and_asked_for(void **state)
 	json_object_put(ask_json("POST", "/v1/vms/db/squeeze", "{\"dry_run\":false}", 202));
 }
 
+static void a_squeeze_is_accepted_in_every_phase_in_which_none_is_under_way(void **state)
+{
+	enum phase phase;
+
+	(void)state;
+	for (phase = PHASE_WATCH; phase < PHASE_COUNT; phase++) {
+		bool under_way = phase == PHASE_INFLATING || phase == PHASE_HOLDING ||
+				 phase == PHASE_DEFLATING;
+
+		asked_vm = NULL;
+		sample.known->history.phase = phase;
+		json_object_put(
+			ask_json("POST", "/v1/vms/db/squeeze", NULL, under_way ? 409 : 202));
+		assert_ptr_equal(asked_vm, under_way ? NULL : sample.known);
+	}
+}
+
 static void a_dry_run_says_what_would_be_done_and_asks_for_nothing(void **state)
 {
 	struct json_object *o;
@@ -631,6 +648,7 @@ int main(void)
 		TEST(metrics_are_text),
 		TEST(the_list_of_routes_is_served),
 		TEST(a_squeeze_is_accepted_and_asked_for),
+		TEST(a_squeeze_is_accepted_in_every_phase_in_which_none_is_under_way),
 		TEST(a_dry_run_says_what_would_be_done_and_asks_for_nothing),
 		TEST(a_squeeze_that_cannot_be_is_refused_with_its_reason),
 		TEST(a_release_is_accepted_in_any_phase_and_mode),
