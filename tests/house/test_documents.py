@@ -60,7 +60,8 @@ def test_settings_in_the_documents_are_those_of_the_program():
 
 
 @pytest.mark.parametrize("program, manual", [
-    ("daemon/ballonetd", "ballonetd.8"), ("cli/ballonet", "ballonet.1")])
+    ("daemon/ballonetd", "ballonetd.8"), ("cli/ballonet", "ballonet.1"),
+    ("device/ballonet-device", "ballonet-device.8")])
 def test_every_option_of_the_help_is_in_the_manual(program, manual):
     text = (ROOT / "man" / manual).read_text(encoding="utf-8")
     options = set(re.findall(r"--([a-z][a-z-]+)", run(built(program), "--help").stdout))
