@@ -115,7 +115,8 @@ class DeviceGuest(Guest):
         self._options = tuple(options)
         super().__init__(replace(
             spec, qemu=str(new_qemu()), memfd=True, balloon=False,
-            qemu_args=(*spec.qemu_args, "-chardev", f"socket,id=balloon,path={self.vhost}", "-device",
+            qemu_args=(*spec.qemu_args,
+                       "-chardev", f"socket,id=balloon,path={self.vhost}", "-device",
                        "vhost-user-test-device-pci,virtio-id=5,num_vqs=5,vq_size=128,"
                        f"config_size={CONFIG_B},chardev=balloon")))
 
