@@ -12,12 +12,52 @@
 #include "daemon/apply.h"
 
 #include "base/log.h"
+#include "host/footprint.h"
+#include "host/process.h"
 #include "policy/explain.h"
 #include "policy/guard.h"
 #include "vmm/vmm.h"
 
 #include <errno.h>
 #include <string.h>
+
+int apply_retell(const struct vm *vm, struct guardian *guardian)
+{
+	const struct guardian_vm hold = {
+		.id = vm->id,
+		.qmp_path = vm->address,
+		.ram_b = vm->facts.ram_b.value,
+		.pid = vm->held_pid,
+		.start_ticks = vm->held_ticks,
+	};
+
+	return guardian_hold(guardian, &hold);
+}
+
+/* Notes which process is about to be squeezed. */
+static void note_process(struct vm *vm)
+{
+	const struct process *p = vm->footprint ? footprint_process(vm->footprint) : NULL;
+
+	vm->held_pid = vmm_conn_pid(vm->conn);
+	vm->held_ticks = p && p->pid == vm->held_pid ? p->start_ticks : 0;
+}
+
+void apply_gone(struct vm *vm, int proc, struct guardian *guardian)
+{
+	struct process p;
+	bool gone;
+	int r;
+
+	if (!vm->held || !vm->held_ticks)
+		return;
+	r = process_init(proc, vm->held_pid, &p);
+	gone = r == -ESRCH || (r == 0 && p.start_ticks != vm->held_ticks);
+	if (r == 0)
+		process_fini(&p);
+	if (gone && (!guardian || guardian_clear(guardian, vm->id) == 0))
+		vm->held = false;
+}
 
 /* The guardian's word for @vm, before its balloon grows. */
 static bool hold(struct vm *vm, struct guardian *guardian)
@@ -26,9 +66,8 @@ static bool hold(struct vm *vm, struct guardian *guardian)
 
 	if (vm->leased)
 		return true;
-	r = guardian ? guardian_hold(guardian, vm->id, vm->address, vm->facts.ram_b.value)
-		     : -ENOTCONN;
-
+	note_process(vm);
+	r = guardian ? apply_retell(vm, guardian) : -ENOTCONN;
 	if (r < 0) {
 		log_debug("not-inflated vm=%s cause=guardian error=%s", vm->name, strerror(-r));
 		return false;

@@ -20,4 +20,14 @@
 void apply_decision(struct vm *vm, const struct decision *d, struct guardian *guardian,
 		    struct daemon_figures *figures, uint64_t now_us);
 
+/* Tells @guardian once more of the balloon of a VM that it holds. 0, or as guardian_hold(). */
+int apply_retell(const struct vm *vm, struct guardian *guardian);
+
+/*
+ * Takes the hold back where the process that was squeezed is gone. Where it
+ * may live on, though unseen, its balloon is still to go. @proc: a
+ * directory fd of /proc. @guardian may be NULL.
+ */
+void apply_gone(struct vm *vm, int proc, struct guardian *guardian);
+
 #endif

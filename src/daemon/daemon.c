@@ -11,6 +11,7 @@
  */
 #include "daemon/daemon.h"
 
+#include "daemon/apply.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/fleet.h"
@@ -116,8 +117,7 @@ static void guardian_retell(struct daemon *d)
 		struct vm *vm = d->fleet.vm[i];
 
 		if (vm->held)
-			(void)guardian_hold(d->guardian, vm->id, vm->address,
-					    vm->facts.ram_b.value);
+			(void)apply_retell(vm, d->guardian);
 	}
 }
 
@@ -170,6 +170,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	switch (event) {
 	case VMM_EVENT_UP:
 		vm->was_up = true;
+		apply_gone(vm, d->roots.proc, d->guardian); /* this may be another process */
 		vm->attach = true;
 		if (!vm->named && *vmm_conn_name(conn) &&
 		    fleet_rename(&d->fleet, vm, vmm_conn_name(conn)))
@@ -202,7 +203,7 @@ static void on_gone(void *userdata, struct vm *vm)
 	struct daemon *d = userdata;
 
 	tick_forget(&d->tick, vm);
-	/* the guardian is not told: should the VM live on unseen, its balloon is still to go */
+	apply_gone(vm, d->roots.proc, d->guardian);
 	if (d->journal && vm->announced)
 		journal_gone(d->journal, vm->id);
 }

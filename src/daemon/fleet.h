@@ -69,7 +69,9 @@ struct vm {
 	bool polling;	     /* calm, and asked; the answer makes it due */
 	bool attach;	     /* its process is another: look at it anew */
 	bool measure;	     /* measure the footprint whatever it costs */
-	bool held;	     /* the guardian was told of its balloon */
+	bool held;	     /* the guardian was told of its balloon, and of these: */
+	pid_t held_pid;	     /* who listens at address; 0: not known */
+	uint64_t held_ticks; /* when that began, as host/process.h; 0: it is not the VM itself */
 	bool announced;	     /* the journal knows it */
 	uint64_t ticks;	     /* ever */
 };

@@ -141,15 +141,17 @@ static struct guardian_msg msg_of(enum guardian_kind kind, uint64_t id)
 				      .id = id };
 }
 
-int guardian_hold(struct guardian *g, uint64_t id, const char *qmp_path, uint64_t ram_b)
+int guardian_hold(struct guardian *g, const struct guardian_vm *vm)
 {
-	struct guardian_msg msg = msg_of(GUARDIAN_HOLD, id);
-	size_t len = strlen(qmp_path);
+	struct guardian_msg msg = msg_of(GUARDIAN_HOLD, vm->id);
+	size_t len = strlen(vm->qmp_path);
 
-	if (len == 0 || len >= sizeof(msg.path) || ram_b == 0 || ram_b > INT64_MAX)
+	if (len == 0 || len >= sizeof(msg.path) || vm->ram_b == 0 || vm->ram_b > INT64_MAX)
 		return -EINVAL;
-	memcpy(msg.path, qmp_path, len);
-	msg.ram_b = ram_b;
+	memcpy(msg.path, vm->qmp_path, len);
+	msg.ram_b = vm->ram_b;
+	msg.pid = vm->pid;
+	msg.start_ticks = vm->start_ticks;
 	return send_msg(g, &msg);
 }
 

@@ -14,8 +14,18 @@
 #define BALLONET_DAEMON_GUARDIAN_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct guardian;
+
+/* A VM whose balloon may be inflated, and what it takes to bring that to 0. */
+struct guardian_vm {
+	uint64_t id;
+	const char *qmp_path;
+	uint64_t ram_b;	      /* its memory; used only where QEMU does not say it (before 2.11) */
+	pid_t pid;	      /* who listens at qmp_path (SO_PEERCRED); 0: not known */
+	uint64_t start_ticks; /* when that process began, as host/process.h; 0: not known */
+};
 
 /*
  * Starts the program @path. It takes this process to hang when it holds a
@@ -33,13 +43,13 @@ int guardian_start(const char *path, uint64_t watchdog_us, struct guardian **ret
 int guardian_fd(const struct guardian *g);
 
 /*
- * The balloon of VM @id, whose QMP socket is @qmp_path and whose memory is
- * @ram_b bytes, may be inflated from now on. A second call replaces the first.
- * Where this fails the balloon must not be inflated: -EAGAIN (it does not
- * keep up), -EPIPE (it is gone), -EINVAL (empty or too long a path, no memory),
- * or -errno.
+ * The balloon of @vm may be inflated from now on; a second call for the same
+ * id replaces the first. Should another process than vm->pid listen at its
+ * socket by then, it is taken for another VM and left alone. Where this fails
+ * the balloon must not be inflated: -EAGAIN (it does not keep up), -EPIPE (it
+ * is gone), -EINVAL (empty or too long a path, no memory), or -errno.
  */
-int guardian_hold(struct guardian *g, uint64_t id, const char *qmp_path, uint64_t ram_b);
+int guardian_hold(struct guardian *g, const struct guardian_vm *vm);
 
 /* The balloon of VM @id is back at 0. A failure is harmless: 0 is set once more. */
 int guardian_clear(struct guardian *g, uint64_t id);

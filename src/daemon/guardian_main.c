@@ -40,15 +40,9 @@ enum exit_code {
 	EXIT_MISUSE = 2,  /* not started by a daemon of this version, or no memory */
 };
 
-/* A balloon that may be inflated. */
-struct hold {
-	uint64_t id;
-	uint64_t ram_b;
-	char path[sizeof(((struct guardian_msg *)0)->path)];
-};
-
+/* Balloons that may be inflated: the last GUARDIAN_HOLD of each. */
 struct ledger {
-	struct hold *hold;
+	struct guardian_msg *hold;
 	size_t n, cap;
 };
 
@@ -68,7 +62,7 @@ static int poll_ms(uint64_t now, uint64_t then)
 	return (int)u64_min((u64_sub_sat(then, now) + 999) / 1000, 60000);
 }
 
-static struct hold *ledger_find(struct ledger *l, uint64_t id)
+static struct guardian_msg *ledger_find(struct ledger *l, uint64_t id)
 {
 	size_t i;
 
@@ -81,7 +75,7 @@ static struct hold *ledger_find(struct ledger *l, uint64_t id)
 /* 0 or -ENOMEM. */
 static int ledger_hold(struct ledger *l, const struct guardian_msg *msg)
 {
-	struct hold *h = ledger_find(l, msg->id), *more;
+	struct guardian_msg *h = ledger_find(l, msg->id), *more;
 
 	if (!h) {
 		if (l->n == l->cap) {
@@ -93,15 +87,13 @@ static int ledger_hold(struct ledger *l, const struct guardian_msg *msg)
 		}
 		h = &l->hold[l->n++];
 	}
-	h->id = msg->id;
-	h->ram_b = msg->ram_b;
-	memcpy(h->path, msg->path, sizeof(h->path));
+	*h = *msg;
 	return 0;
 }
 
 static void ledger_clear(struct ledger *l, uint64_t id)
 {
-	struct hold *h = ledger_find(l, id);
+	struct guardian_msg *h = ledger_find(l, id);
 
 	if (h)
 		*h = l->hold[--l->n];
@@ -184,20 +176,20 @@ static int watch(struct ledger *l, uint64_t watchdog_us)
 
 static void tell(const struct release *r, uint64_t now)
 {
-	unsigned long long ms = (now - r->start_us) / USEC_PER_MSEC, id = r->id;
+	unsigned long long ms = (now - r->start_us) / USEC_PER_MSEC, id = r->vm.id;
 
 	switch (r->outcome) {
 	case RELEASED:
-		log_info("guardian-released id=%llu qmp=%s after_ms=%llu", id, r->path, ms);
+		log_info("guardian-released id=%llu qmp=%s after_ms=%llu", id, r->vm.path, ms);
 		break;
 	case RELEASE_GONE:
-		log_info("guardian-gone id=%llu qmp=%s after_ms=%llu why=\"%s\"", id, r->path, ms,
-			 r->trouble);
+		log_info("guardian-gone id=%llu qmp=%s after_ms=%llu why=\"%s\"", id, r->vm.path,
+			 ms, r->trouble);
 		break;
 	case RELEASE_NOT_REACHED:
 		log_error("guardian-not-released id=%llu qmp=%s after_ms=%llu accepted=%s "
 			  "actual_b=%llu ram_b=%llu why=\"%s\"",
-			  id, r->path, ms, r->accepted ? "yes" : "no",
+			  id, r->vm.path, ms, r->accepted ? "yes" : "no",
 			  (unsigned long long)r->actual_b, (unsigned long long)r->ram_b,
 			  r->trouble);
 		break;
@@ -228,7 +220,7 @@ static int release_all(const struct ledger *l)
 	if (!rel || !p)
 		return -ENOMEM;
 	for (i = 0; i < l->n; i++)
-		release_init(&rel[i], l->hold[i].id, l->hold[i].path, l->hold[i].ram_b, now_us());
+		release_init(&rel[i], &l->hold[i], now_us());
 	while (left) {
 		for (i = 0; i < l->n; i++) {
 			if (rel[i].state == RELEASE_ENDED || !release_step(&rel[i], now_us()))

@@ -19,7 +19,7 @@
 #define GUARDIAN_PIDFD_FD 4  /* the daemon, so that no other process is ever killed for it */
 
 #define GUARDIAN_MAGIC UINT32_C(0x6e6c6c62) /* "blln" */
-#define GUARDIAN_VERSION 1
+#define GUARDIAN_VERSION 2
 
 #define GUARDIAN_WATCHDOG_MIN_US UINT64_C(100000)
 
@@ -34,7 +34,9 @@ struct guardian_msg {
 	uint16_t version;
 	uint16_t kind; /* enum guardian_kind */
 	uint64_t id;
-	uint64_t ram_b;
+	uint64_t ram_b;	      /* as the daemon knows it, for a QEMU that does not say */
+	uint64_t start_ticks; /* when the process pid began, as proc(5) says; 0: not known */
+	int64_t pid;	      /* who listens at path; 0: not known */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* NUL-terminated */
 };
 

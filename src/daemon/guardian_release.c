@@ -3,7 +3,7 @@
  * guardian_release.c - brings the balloon of one QEMU to 0 over QMP
  *
  * Layer: daemon (the guardian's own process; json-c).
- * In:    a QMP socket, the memory of the VM, the time.
+ * In:    the QMP socket of a VM, whose it was, the time.
  * Out:   the balloon at 0, or why not.
  *
  * QEMU talks to one client at a time and leaves others waiting in the listen
@@ -14,8 +14,10 @@
 
 #include "base/cleanup.h"
 #include "base/num.h"
+#include "host/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,24 +33,26 @@
 #define ANSWER_MAX_US (5 * USEC_PER_SEC)
 #define REFUSED_MAX 10 /* with the pauses between, two seconds of nobody there */
 #define DEPTH_MAX 16
+/* QEMU cuts a target down to the memory there is, however much that has become by then. */
+#define TARGET_ALL ((uint64_t)INT64_MAX)
 
 enum command {
 	COMMAND_CAPABILITIES,
 	COMMAND_BALLOON,
 	COMMAND_QUERY,
+	COMMAND_MEMORY, /* right after the size: what is plugged between the two is waited for */
 };
 
-void release_init(struct release *r, uint64_t id, const char *path, uint64_t ram_b, uint64_t now_us)
+void release_init(struct release *r, const struct guardian_msg *hold, uint64_t now_us)
 {
-	*r = (struct release){ .id = id,
-			       .ram_b = ram_b,
+	*r = (struct release){ .vm = *hold,
+			       .ram_b = hold->ram_b,
 			       .state = RELEASE_WAITING,
 			       .outcome = RELEASE_NOT_REACHED,
 			       .fd = -EBADF,
 			       .start_us = now_us,
 			       .wake_us = now_us,
 			       .pause_us = PAUSE_MIN_US };
-	(void)snprintf(r->path, sizeof(r->path), "%s", path);
 	buf_init(&r->in, LINE_MAX_B);
 }
 
@@ -88,6 +92,36 @@ static void again(struct release *r, const char *trouble, uint64_t now_us)
 	r->pause_us = u64_min(2 * r->pause_us, PAUSE_MAX_US);
 }
 
+/* When the process @pid began; 0: not known. */
+static uint64_t began_ticks(pid_t pid)
+{
+	cleanup_close int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	uint64_t ticks = 0;
+	struct process p;
+
+	if (proc >= 0 && process_init(proc, pid, &p) == 0) {
+		ticks = p.start_ticks;
+		process_fini(&p);
+	}
+	return ticks;
+}
+
+/* Does another process listen there than the one whose balloon was inflated? */
+static bool is_another(const struct release *r)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	uint64_t ticks;
+
+	if (r->vm.pid == 0 || getsockopt(r->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	    peer.pid == 0)
+		return false; /* asking a stranger for all its memory does least harm */
+	if (peer.pid != r->vm.pid)
+		return true;
+	ticks = began_ticks(peer.pid);
+	return ticks && r->vm.start_ticks && ticks != r->vm.start_ticks;
+}
+
 static void connect_now(struct release *r, uint64_t now_us)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -98,7 +132,7 @@ static void connect_now(struct release *r, uint64_t now_us)
 		again(r, strerror(errno), now_us);
 		return;
 	}
-	memcpy(addr.sun_path, r->path, sizeof(r->path));
+	memcpy(addr.sun_path, r->vm.path, sizeof(r->vm.path));
 	if (connect(r->fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		error = errno;
 		r->refused = error == ENOENT || error == ECONNREFUSED ? r->refused + 1 : 0;
@@ -106,6 +140,11 @@ static void connect_now(struct release *r, uint64_t now_us)
 		      now_us);
 		if (r->refused >= REFUSED_MAX)
 			end(r, RELEASE_GONE);
+		return;
+	}
+	if (is_another(r)) {
+		(void)snprintf(r->trouble, sizeof(r->trouble), "another process has its socket");
+		end(r, RELEASE_GONE);
 		return;
 	}
 	r->refused = 0;
@@ -126,7 +165,12 @@ static void send_command(struct release *r, enum command command, uint64_t now_u
 	case COMMAND_BALLOON:
 		n = snprintf(text, sizeof(text),
 			     "{\"execute\":\"balloon\",\"arguments\":{\"value\":%llu},\"id\":%d}\n",
-			     (unsigned long long)r->ram_b, COMMAND_BALLOON);
+			     (unsigned long long)TARGET_ALL, COMMAND_BALLOON);
+		break;
+	case COMMAND_MEMORY:
+		n = snprintf(text, sizeof(text),
+			     "{\"execute\":\"query-memory-size-summary\",\"id\":%d}\n",
+			     COMMAND_MEMORY);
 		break;
 	case COMMAND_QUERY:
 	default:
@@ -144,17 +188,39 @@ static void send_command(struct release *r, enum command command, uint64_t now_u
 	r->wake_us = u64_add_sat(now_us, ANSWER_MAX_US);
 }
 
-/* The size is known: done, or asked for again in a moment. */
+/* Takes the number @key out of @answer. False where there is none, or less than 0. */
+static bool take_size(json_object *answer, const char *key, uint64_t *ret)
+{
+	json_object *size;
+
+	if (!json_object_object_get_ex(answer, key, &size) ||
+	    !json_object_is_type(size, json_type_int) || json_object_get_int64(size) < 0)
+		return false;
+	*ret = json_object_get_uint64(size);
+	return true;
+}
+
 static void handle_size(struct release *r, json_object *answer, uint64_t now_us)
 {
-	json_object *actual;
-
-	if (!json_object_object_get_ex(answer, "actual", &actual) ||
-	    !json_object_is_type(actual, json_type_int) || json_object_get_int64(actual) < 0) {
+	if (take_size(answer, "actual", &r->actual_b))
+		send_command(r, COMMAND_MEMORY, now_us);
+	else
 		again(r, "query-balloon was not answered with a size", now_us);
-		return;
-	}
-	r->actual_b = json_object_get_uint64(actual);
+}
+
+static void handle_memory(struct release *r, json_object *answer)
+{
+	uint64_t base_b, plugged_b = 0;
+
+	if (!take_size(answer, "base-memory", &base_b))
+		return; /* what was known before still counts */
+	(void)take_size(answer, "plugged-memory", &plugged_b);
+	r->ram_b = u64_add_sat(base_b, plugged_b);
+}
+
+/* The sizes are known: done, or asked for again in a moment. */
+static void judge(struct release *r, uint64_t now_us)
+{
 	if (r->actual_b >= r->ram_b) {
 		end(r, RELEASED);
 		return;
@@ -177,6 +243,10 @@ static void handle_answer(struct release *r, json_object *answer, uint64_t now_u
 	case COMMAND_QUERY:
 		handle_size(r, answer, now_us);
 		break;
+	case COMMAND_MEMORY:
+		handle_memory(r, answer);
+		judge(r, now_us);
+		break;
 	}
 }
 
@@ -184,6 +254,10 @@ static void handle_error(struct release *r, json_object *error, uint64_t now_us)
 {
 	json_object *class = NULL, *desc = NULL;
 
+	if (r->command == COMMAND_MEMORY) { /* before QEMU 2.11 there is none */
+		judge(r, now_us);
+		return;
+	}
 	(void)json_object_object_get_ex(error, "class", &class);
 	(void)json_object_object_get_ex(error, "desc", &desc);
 	if (class && strcmp(json_object_get_string(class), "DeviceNotActive") == 0) {

@@ -3,7 +3,7 @@
  * guardian_release.h - brings the balloon of one QEMU to 0 over QMP
  *
  * Layer: daemon (the guardian's own process).
- * In:    a QMP socket, the memory of the VM, the time.
+ * In:    the QMP socket of a VM, whose it was, the time.
  * Out:   the balloon at 0, or why not.
  *
  * It blocks nowhere: the owner polls release_fd() and release_wake_us() of all
@@ -45,9 +45,7 @@ enum release_outcome {
 };
 
 struct release {
-	uint64_t id;
-	uint64_t ram_b;
-	char path[sizeof(((struct guardian_msg *)0)->path)];
+	struct guardian_msg vm; /* its GUARDIAN_HOLD */
 	enum release_state state;
 	enum release_outcome outcome;
 	int fd;		      /* -EBADF while not connected */
@@ -58,13 +56,13 @@ struct release {
 	unsigned int refused; /* attempts in a row at which nobody was there */
 	bool accepted;	      /* QEMU took the target */
 	uint64_t actual_b;    /* as QEMU said last; 0: never */
+	uint64_t ram_b;	      /* the same, of the memory there is; until then vm.ram_b */
 	char trouble[96];     /* the last one */
 	struct buf in;
 };
 
-/* Begins at @now_us. */
-void release_init(struct release *r, uint64_t id, const char *path, uint64_t ram_b,
-		  uint64_t now_us);
+/* Begins at @now_us with what @hold says. */
+void release_init(struct release *r, const struct guardian_msg *hold, uint64_t now_us);
 void release_fini(struct release *r);
 
 /* To be polled for reading; < 0: nothing is open. */

@@ -61,7 +61,8 @@ static void move_balloon(struct fake_qemu *q)
 /* It inflates at once and deflates slowly: what the tests wait for is the deflating. */
 static void set_target(struct fake_qemu *q, const char *line)
 {
-	uint64_t target_b = u64_min(strtoull(strstr(line, "\"value\":") + 8, NULL, 10), q->ram_b);
+	uint64_t value_b = strtoull(strstr(line, "\"value\":") + 8, NULL, 10);
+	uint64_t target_b = u64_min(value_b, atomic_load(&q->ram_b));
 
 	atomic_store(&q->target_b, target_b);
 	if (target_b < atomic_load(&q->actual_b))
@@ -90,6 +91,12 @@ static void answer(struct fake_qemu *q, int fd, const char *line, enum fake_mode
 				       ? "{\"id\": %ld, \"return\": {\"actual\": \"%llu\"}}\r\n"
 				       : "{\"id\": %ld, \"return\": {\"actual\": %llu}}\r\n",
 			       n, (unsigned long long)atomic_load(&q->actual_b));
+	} else if (strstr(line, "\"query-memory-size-summary\"")) {
+		(void)snprintf(text, sizeof(text),
+			       "{\"id\": %ld, \"return\": {\"base-memory\": %llu, "
+			       "\"plugged-memory\": %llu}}\r\n",
+			       n, (unsigned long long)(64 * MIB),
+			       (unsigned long long)(atomic_load(&q->ram_b) - 64 * MIB));
 	} else {
 		if (strstr(line, "\"balloon\""))
 			set_target(q, line);
@@ -179,7 +186,7 @@ void fake_qemu_start(struct fake_qemu *q, const char *path, uint64_t ram_b)
 	memset(q, 0, sizeof(*q));
 	(void)snprintf(q->path, sizeof(q->path), "%s", path);
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	q->ram_b = ram_b;
+	atomic_store(&q->ram_b, ram_b);
 	atomic_store(&q->actual_b, ram_b);
 	atomic_store(&q->target_b, ram_b);
 	q->stop_fd = eventfd(0, EFD_CLOEXEC);

@@ -29,7 +29,7 @@ enum fake_mode {
 
 struct fake_qemu {
 	char path[108];
-	uint64_t ram_b;
+	_Atomic uint64_t ram_b; /* more of it may be plugged in */
 	_Atomic uint64_t actual_b;
 	_Atomic uint64_t target_b;
 	_Atomic int mode;	      /* enum fake_mode, of the next clients */

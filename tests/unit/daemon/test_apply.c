@@ -10,10 +10,15 @@
 #include "../vmm/world.h"
 
 #include "base/num.h"
+#include "host/process.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 struct scene {
@@ -94,6 +99,7 @@ static void the_guardian_hears_of_a_balloon_before_qemu_does(void **state)
 	assert_int_equal(guardian_start(guardian_program, 5 * USEC_PER_SEC, &g), 0);
 	apply_target(&s, g, s.vm.facts.ram_b.value - 64 * MIB);
 	assert_true(s.vm.held);
+	assert_int_equal(s.vm.held_pid, getpid()); /* the fake QEMU's */
 	assert_true(asked_for_a_balloon(&s));
 	/* with the balloon back at 0 it is told so */
 	s.vm.history.target_b = 0;
@@ -101,6 +107,55 @@ static void the_guardian_hears_of_a_balloon_before_qemu_does(void **state)
 	assert_false(s.vm.held);
 	guardian_stop(g);
 	scene_fini(&s);
+}
+
+/* A process that lives until it is killed, held as @vm's. */
+static pid_t hold_a_process(struct vm *vm, int proc)
+{
+	pid_t pid = fork();
+	struct process p;
+
+	if (pid == 0) {
+		(void)alarm(60); /* should the test fail before it kills it */
+		(void)close(STDOUT_FILENO);
+		(void)close(STDERR_FILENO);
+		for (;;)
+			(void)pause();
+	}
+	assert_int_equal(process_init(proc, pid, &p), 0);
+	vm->held = true;
+	vm->held_pid = pid;
+	vm->held_ticks = p.start_ticks;
+	process_fini(&p);
+	return pid;
+}
+
+static void a_hold_ends_with_its_process_and_not_with_its_connection(void **state)
+{
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct guardian *g = NULL;
+	struct vm vm = { .id = 1 };
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(guardian_start(guardian_program, 5 * USEC_PER_SEC, &g), 0);
+	pid = hold_a_process(&vm, proc);
+	apply_gone(&vm, proc, g);
+	assert_true(vm.held);
+	vm.held_ticks++; /* its pid is another's now */
+	apply_gone(&vm, proc, g);
+	assert_false(vm.held);
+	vm.held = true;
+	vm.held_ticks = 0; /* whoever listens is not the VM: no sign of anything */
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	apply_gone(&vm, proc, g);
+	assert_true(vm.held);
+	vm.held_ticks = 1;
+	apply_gone(&vm, proc, g);
+	assert_false(vm.held);
+	guardian_stop(g);
+	(void)close(proc);
 }
 
 static void the_guard_is_asked_again_with_the_facts_of_now(void **state)
@@ -148,6 +203,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_guardian_nothing_inflates),
 		cmocka_unit_test(the_guardian_hears_of_a_balloon_before_qemu_does),
+		cmocka_unit_test(a_hold_ends_with_its_process_and_not_with_its_connection),
 		cmocka_unit_test(the_guard_is_asked_again_with_the_facts_of_now),
 		cmocka_unit_test(what_is_told_twice_is_remembered_once),
 	};

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/num.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* What the daemon knows of a VM at first: nobody's process. */
+static struct guardian_vm vm_of(const struct fake_qemu *q, uint64_t id)
+{
+	return (struct guardian_vm){ .id = id, .qmp_path = q->path, .ram_b = RAM_B };
+}
+
+static int hold(struct guardian *g, uint64_t id, const char *path, uint64_t ram_b)
+{
+	return guardian_hold(g,
+			     &(struct guardian_vm){ .id = id, .qmp_path = path, .ram_b = ram_b });
+}
+
 /* Ends the child, not the test. */
 #define CHILD_NEEDS(cond)                                             \
 	do {                                                          \
@@ -153,7 +166,7 @@ static void child_run(struct world *w, int ready, uint64_t watchdog_us, unsigned
 
 	CHILD_NEEDS(guardian_start(guardian_program, watchdog_us, &g) == 0);
 	for (i = 0; i < held; i++) {
-		CHILD_NEEDS(guardian_hold(g, i + 1, w->qemu[i].path, RAM_B) == 0);
+		CHILD_NEEDS(hold(g, i + 1, w->qemu[i].path, RAM_B) == 0);
 		child_inflate(&w->qemu[i]);
 	}
 	for (i = 0; i < held && what == CLEARS; i++)
@@ -373,7 +386,7 @@ static void what_ends_the_daemon_does_not_end_the_guardian(void **state)
 	WAIT_FOR(ignores(guardian_fd(g), SIGTSTP)); /* the last one to be ignored */
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		assert_int_equal(pidfd_signal(guardian_fd(g), signals[i]), 0);
-	assert_int_equal(guardian_hold(g, 1, w->qemu[0].path, RAM_B), 0);
+	assert_int_equal(hold(g, 1, w->qemu[0].path, RAM_B), 0);
 	w->qemu[0].actual_b = LOW_B;
 	assert_false(ended(g, 0));
 	guardian_stop(g);
@@ -389,7 +402,7 @@ static void the_daemon_sees_that_the_guardian_died(void **state)
 	assert_int_equal(guardian_alive(g), 0);
 	assert_int_equal(pidfd_signal(guardian_fd(g), SIGKILL), 0);
 	assert_true(ended(g, (int)(DEADLINE_US / USEC_PER_MSEC)));
-	assert_int_equal(guardian_hold(g, 1, w->qemu[0].path, RAM_B), -EPIPE);
+	assert_int_equal(hold(g, 1, w->qemu[0].path, RAM_B), -EPIPE);
 	assert_int_equal(guardian_clear(g, 1), -EPIPE);
 	assert_int_equal(guardian_alive(g), -EPIPE);
 	guardian_stop(g);
@@ -407,7 +420,7 @@ static void a_guardian_that_does_not_keep_up_is_an_error_and_no_stall(void **sta
 	assert_int_equal(guardian_start(guardian_program, LONG_US, &g), 0);
 	assert_int_equal(pidfd_signal(guardian_fd(g), SIGSTOP), 0);
 	for (i = 0; i < 100000 && r == 0; i++)
-		r = guardian_hold(g, 1, w->qemu[0].path, RAM_B);
+		r = hold(g, 1, w->qemu[0].path, RAM_B);
 	assert_int_equal(r, -EAGAIN);
 	assert_int_equal(pidfd_signal(guardian_fd(g), SIGKILL), 0);
 	assert_true(ended(g, (int)(DEADLINE_US / USEC_PER_MSEC)));
@@ -428,13 +441,13 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(guardian_start(guardian_program, LONG_US, &g), 0);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(guardian_hold(g, 1, path, RAM_B), -EINVAL);
+	assert_int_equal(hold(g, 1, path, RAM_B), -EINVAL);
 	path[sizeof(path) - 2] = '\0';
-	assert_int_equal(guardian_hold(g, 1, path, RAM_B), 0);
+	assert_int_equal(hold(g, 1, path, RAM_B), 0);
 	assert_int_equal(guardian_clear(g, 1), 0);
-	assert_int_equal(guardian_hold(g, 1, "", RAM_B), -EINVAL);
-	assert_int_equal(guardian_hold(g, 1, "x", 0), -EINVAL);
-	assert_int_equal(guardian_hold(g, 1, "x", UINT64_MAX), -EINVAL);
+	assert_int_equal(hold(g, 1, "", RAM_B), -EINVAL);
+	assert_int_equal(hold(g, 1, "x", 0), -EINVAL);
+	assert_int_equal(hold(g, 1, "x", UINT64_MAX), -EINVAL);
 	guardian_stop(g);
 	(void)wait_child(-1);
 }
@@ -504,6 +517,93 @@ static void a_guardian_that_no_daemon_started_does_nothing(void **state)
 	(void)close(pair[1]);
 }
 
+/* The guardian holds @vm alone and is left: it does what it has to, and ends well. */
+static void release_one(const struct guardian_vm *vm)
+{
+	struct guardian *g;
+
+	assert_int_equal(guardian_start(guardian_program, LONG_US, &g), 0);
+	assert_int_equal(guardian_hold(g, vm), 0);
+	guardian_stop(g);
+	assert_int_equal(wait_child(-1), 0);
+}
+
+static void all_memory_is_given_back_however_much_it_has_become(void **state)
+{
+	struct world *w = *state;
+	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
+
+	w->qemu[0].actual_b = LOW_B;
+	vm.ram_b = RAM_B / 2; /* the rest was plugged in after the daemon had looked */
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].actual_b, RAM_B);
+}
+
+static uint64_t own_start_ticks(void)
+{
+	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct process p;
+	uint64_t ticks;
+
+	assert_int_equal(process_init(proc, getpid(), &p), 0);
+	ticks = p.start_ticks;
+	process_fini(&p);
+	return ticks;
+}
+
+static void the_vm_of_another_process_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
+
+	w->qemu[0].actual_b = LOW_B; /* as its owner wants it */
+	vm.pid = getppid();
+	release_one(&vm);
+	vm.pid = getpid();
+	vm.start_ticks = own_start_ticks() + 1; /* it has the pid that was another's */
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].targets, 0);
+	vm.start_ticks--;
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].actual_b, RAM_B);
+	w->qemu[0].actual_b = LOW_B;
+	vm.start_ticks = 0;
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].actual_b, RAM_B);
+}
+
+static void begin_release(struct release *r, const struct fake_qemu *q, uint64_t now)
+{
+	struct guardian_msg vm = { .id = 1, .ram_b = RAM_B };
+
+	(void)snprintf(vm.path, sizeof(vm.path), "%s", q->path);
+	release_init(r, &vm, now);
+}
+
+/* QEMU counts what is plugged into the memory that is left, so that is no sign of an end. */
+static void memory_plugged_in_meanwhile_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	struct fake_qemu *q = &w->qemu[0];
+	struct release r;
+	uint64_t t = 1;
+
+	fake_qemu_misbehave(q, FAKE_STUCK, -1);
+	q->actual_b = LOW_B;
+	begin_release(&r, q, t);
+	WAIT_FOR(release_step(&r, t) || (r.state == RELEASE_PAUSE));
+	q->ram_b += RAM_B;
+	q->actual_b += RAM_B;
+	t = release_wake_us(&r);
+	WAIT_FOR(release_step(&r, t) || (r.state == RELEASE_PAUSE && r.actual_b == LOW_B + RAM_B));
+	assert_int_equal(r.ram_b, 2 * RAM_B);
+	q->actual_b = q->ram_b;
+	t = release_wake_us(&r);
+	WAIT_FOR(release_step(&r, t));
+	assert_int_equal(r.outcome, RELEASED);
+	release_fini(&r);
+}
+
 /* Time is a value here, so a minute costs nothing. */
 static void a_balloon_that_never_moves_is_given_up_in_the_end(void **state)
 {
@@ -514,7 +614,7 @@ static void a_balloon_that_never_moves_is_given_up_in_the_end(void **state)
 
 	fake_qemu_misbehave(&w->qemu[0], FAKE_STUCK, -1);
 	w->qemu[0].actual_b = LOW_B;
-	release_init(&r, 1, w->qemu[0].path, RAM_B, t);
+	begin_release(&r, &w->qemu[0], t);
 	WAIT_FOR((done = release_step(&r, t), r.state == RELEASE_PAUSE));
 	assert_true(r.accepted);
 	assert_int_equal(r.actual_b, LOW_B);
@@ -535,7 +635,7 @@ static void a_qemu_that_never_greets_is_given_up_in_the_end(void **state)
 	uint64_t t;
 
 	fake_qemu_misbehave(&w->qemu[0], FAKE_SILENT, -1);
-	release_init(&r, 1, w->qemu[0].path, RAM_B, 0);
+	begin_release(&r, &w->qemu[0], 0);
 	for (t = 0; !release_step(&r, t); t = release_wake_us(&r))
 		assert_true(t <= RELEASE_MAX_US);
 	assert_int_equal(t, RELEASE_MAX_US);
@@ -563,6 +663,9 @@ int main(int argc, char **argv)
 		TEST(bad_requests_are_refused),
 		TEST(a_message_that_is_not_understood_ends_the_guardian),
 		TEST(a_guardian_that_no_daemon_started_does_nothing),
+		TEST(all_memory_is_given_back_however_much_it_has_become),
+		TEST(the_vm_of_another_process_is_left_alone),
+		TEST(memory_plugged_in_meanwhile_is_waited_for),
 		TEST(a_balloon_that_never_moves_is_given_up_in_the_end),
 		TEST(a_qemu_that_never_greets_is_given_up_in_the_end),
 	};
