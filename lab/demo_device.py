@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""tools/demo device: a guest on ballonet-device is squeezed, loses its worker on the way, and is well.
+"""tools/demo device: a guest on ballonet-device is squeezed, and loses its worker on the way.
 
 In:  a built ballonet-device.
 Out: a line per step; exit status 1 when nothing was won.
@@ -29,7 +29,8 @@ def main() -> int:
              f"{stats['4'] // MIB} of {stats['5'] // MIB} MiB are free")
         guest.run("touch", 600, 0)
         before = control.ask_state()
-        tell(f"the guest touched 600 MiB and freed them: {before['resident_b'] // MIB} MiB resident")
+        tell("the guest touched 600 MiB and freed them: "
+             f"{before['resident_b'] // MIB} MiB resident")
         start = time.monotonic()
         control.balloon(SQUEEZE_B)
         control.wait("half of the balloon", lambda state: state["balloon_b"] > SQUEEZE_B // 2, 60)
@@ -38,7 +39,8 @@ def main() -> int:
         control.wait("inflated balloon", lambda state: state["balloon_b"] == SQUEEZE_B, 60)
         control.balloon(0)
         state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 60)
-        tell(f"squeezed by 512 MiB and the balloon is at 0 again, in {time.monotonic() - start:.1f} s: "
+        took_s = time.monotonic() - start
+        tell(f"squeezed by 512 MiB and the balloon is at 0 again, in {took_s:.1f} s: "
              f"{state['resident_b'] // MIB} MiB resident, {state['punches']} system calls, "
              f"{state['restarts']} worker restarted")
         won = before["resident_b"] - state["resident_b"]
