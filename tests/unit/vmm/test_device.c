@@ -215,8 +215,8 @@ static void test_nonsense_costs_the_connection_only(void **state)
 		"state\n",
 		"state front=1\n",
 		"state front=x pid=1 driver=1 features=0 ram_b=1 target_b=0 balloon_b=0 boots=0\n",
-		"state front=1 pid=99999999999 driver=1 features=0 ram_b=1 target_b=0 balloon_b=0 "
-		"boots=0\n",
+		("state front=1 pid=99999999999 driver=1 features=0 ram_b=1 target_b=0 "
+		 "balloon_b=0 boots=0\n"),
 		"stats 4\n",
 		"stats 4=99999999999999999999999\n",
 		"stats =1\n",
