@@ -11,6 +11,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FOLDERS = "src|include|tests|tools|lab|man|docs|packaging|\\.ci"
 PATH = re.compile(rf"`((?:{FOLDERS})/[A-Za-z0-9_./-]*)`")
 PLACEHOLDER = re.compile(r"[A-Z]{4,}")  # tests/unit/LAYER/ stands for many
+# `tests/x.c:name`, or `:name` for one more of the file that was named last
+TEST = re.compile(r"`(tests/[A-Za-z0-9_./-]+\.(?:c|py))?:([a-z]\w+)`")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
 
@@ -26,6 +28,36 @@ def test_every_path_that_is_named_exists(document):
 def test_every_link_leads_somewhere(document):
     links = LINK.findall(document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def defined_in(path):
+    """The tests; those of a C program are static, so the compiler sees that each is run."""
+    if not path.exists():
+        return set()
+    start = r"^def (test_\w+)\(" if path.suffix == ".py" else r"^static void (\w+)\(void \*\*"
+    return set(re.findall(start, path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def named_tests_that_are_not_there(text):
+    missing, path = [], ""
+    for match in TEST.finditer(text):
+        path = match[1] or path
+        if match[2] not in defined_in(ROOT / path):
+            missing.append(f"{path}:{match[2]}")
+    return missing
+
+
+def test_every_test_that_the_map_names_is_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert TEST.search(text)
+    assert named_tests_that_are_not_there(text) == []
+
+
+def test_a_named_test_that_is_not_there_is_found():
+    here = "tests/house/test_documents.py"
+    assert named_tests_that_are_not_there(
+        f"`{here}:defined_in`, `:test_every_link_leads_somewhere`, `:test_none`, `tests/no.c:none`"
+    ) == [f"{here}:defined_in", f"{here}:test_none", "tests/no.c:none"]
 
 
 def test_every_layer_of_the_map_is_there_and_every_folder_is_on_the_map():
