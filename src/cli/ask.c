@@ -142,7 +142,7 @@ static int ask(const struct cli *cli, const char *method, const char *path, cons
 int cli_ask(const struct cli *cli, const char *method, const char *path, const char *body,
 	    struct json_object **ret)
 {
-	struct cli_why why;
+	struct cli_why why = { .text = "" };
 	int code = ask(cli, method, path, body, EXIT_BAD_REPLY, ret, &why);
 
 	return code == EXIT_OK ? code : cli_fail(code, "%s", why.text);
@@ -169,7 +169,7 @@ int cli_try_vm(const struct cli *cli, const char *method, const char *name, cons
 int cli_ask_vm(const struct cli *cli, const char *method, const char *name, const char *tail,
 	       const char *body, struct json_object **ret)
 {
-	struct cli_why why;
+	struct cli_why why = { .text = "" };
 	int code = cli_try_vm(cli, method, name, tail, body, ret, &why);
 
 	return code == EXIT_OK ? code : cli_fail(code, "%s", why.text);

@@ -76,7 +76,7 @@ static int release_next(const struct cli *cli, struct json_object *vm, struct an
 {
 	const char *name = out_string(vm, "name");
 	struct json_object *o;
-	struct cli_why why;
+	struct cli_why why = { .text = "" };
 	bool holds;
 	int code;
 

@@ -658,6 +658,7 @@ static int let_one_in(struct control *c)
 
 	if (is_full(c))
 		return -EBUSY;
+	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
 	fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return -errno;

@@ -226,6 +226,7 @@ static void client_readable(struct control *c, struct control_client *cl)
 static void accept_client(struct control *c)
 {
 	static const struct control_command state = { .verb = CONTROL_STATE };
+	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
 	int fd = accept4(c->listen, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	unsigned int i;
 

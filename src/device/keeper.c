@@ -373,6 +373,7 @@ static const struct front_ops front_ops = {
 
 static void accept_front(struct keeper *k)
 {
+	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
 	int fd = accept4(k->listen, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
