@@ -144,10 +144,10 @@ void apply_decision(struct vm *vm, const struct decision *d, struct guardian *gu
 	vm->refresh_us = d->actions & ACT_REFRESH ? d->refresh_us : UINT64_MAX;
 	vm->measure = d->actions & ACT_MEASURE;
 	vm->wake_us = d->wake_us;
-	if (vm->held && vm->history.target_b == 0 && guardian) { /* the balloon is at 0 again */
-		guardian_clear(guardian, vm->id);
+	/* the balloon is at 0 again; a guardian that cannot take it now is told on a later tick */
+	if (vm->held && vm->history.target_b == 0 && guardian &&
+	    guardian_clear(guardian, vm->id) == 0)
 		vm->held = false;
-	}
 	vm->decision = *d;
 	vm->decided_us = now_us;
 	vm->ticks++;

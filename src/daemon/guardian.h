@@ -51,7 +51,10 @@ int guardian_fd(const struct guardian *g);
  */
 int guardian_hold(struct guardian *g, const struct guardian_vm *vm);
 
-/* The balloon of VM @id is back at 0. A failure is harmless: 0 is set once more. */
+/*
+ * The balloon of VM @id is back at 0. Where this fails (-EAGAIN, -EPIPE, -errno)
+ * it is still held: clear it again later.
+ */
 int guardian_clear(struct guardian *g, uint64_t id);
 
 /* This process lives: call it at least four times in watchdog_us. 0 or -errno as above. */

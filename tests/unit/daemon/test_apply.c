@@ -12,11 +12,14 @@
 #include "base/num.h"
 #include "host/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -158,6 +161,41 @@ static void a_hold_ends_with_its_process_and_not_with_its_connection(void **stat
 	(void)close(proc);
 }
 
+/* Stops the guardian, and tells it of @vm until it takes no more. */
+static void fill_up(struct guardian *g, const struct vm *vm)
+{
+	int r = 0;
+
+	assert_int_equal(syscall(SYS_pidfd_send_signal, guardian_fd(g), SIGSTOP, NULL, 0), 0);
+	while (r == 0)
+		r = apply_retell(vm, g);
+	assert_int_equal(r, -EAGAIN);
+}
+
+static void a_hold_lasts_until_the_guardian_took_its_end(void **state)
+{
+	struct guardian *g = NULL;
+	struct scene s;
+	int tries;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(guardian_start(guardian_program, 60 * USEC_PER_SEC, &g), 0);
+	apply_target(&s, g, s.vm.facts.ram_b.value - 64 * MIB);
+	fill_up(g, &s.vm);
+	s.vm.history.target_b = 0;
+	apply_target(&s, g, s.vm.facts.ram_b.value);
+	assert_true(s.vm.held);
+	assert_int_equal(syscall(SYS_pidfd_send_signal, guardian_fd(g), SIGCONT, NULL, 0), 0);
+	for (tries = 0; s.vm.held && tries < 2000; tries++) { /* 10 s: it has to read them all */
+		(void)poll(NULL, 0, 5);
+		apply_target(&s, g, s.vm.facts.ram_b.value);
+	}
+	assert_false(s.vm.held);
+	guardian_stop(g);
+	scene_fini(&s);
+}
+
 static void the_guard_is_asked_again_with_the_facts_of_now(void **state)
 {
 	struct guardian *g = NULL;
@@ -204,6 +242,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_a_guardian_nothing_inflates),
 		cmocka_unit_test(the_guardian_hears_of_a_balloon_before_qemu_does),
 		cmocka_unit_test(a_hold_ends_with_its_process_and_not_with_its_connection),
+		cmocka_unit_test(a_hold_lasts_until_the_guardian_took_its_end),
 		cmocka_unit_test(the_guard_is_asked_again_with_the_facts_of_now),
 		cmocka_unit_test(what_is_told_twice_is_remembered_once),
 	};
