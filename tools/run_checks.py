@@ -67,7 +67,8 @@ def pytest(name: str, *args: str) -> str:
 def steps(everything: bool) -> list[Step]:
     """All steps. The order is the order of starting: what takes long or is needed comes first."""
     fuzz_s = 60 if everything else 5
-    lab = ("--all-kernels",) if everything else ("-m", "'not long'")
+    # two at a time: a guest keeps one processor busy, and most of the time it boots
+    lab = ("-n", "2", *(("--all-kernels",) if everything else ("-m", "'not long'")))
     return [
         Step("gcc", build("build")),
         Step("unit-asan", f"{build('build-asan')} && meson test -C build-asan --print-errorlogs "
