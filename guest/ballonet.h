@@ -210,6 +210,8 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want);
 void balloon_empty(struct ballonet *b);
 void balloon_hold_off(struct ballonet *b);
 void balloon_write_actual(struct ballonet *b);
+/* Pages that have been taken and are not in the balloon yet. */
+unsigned long balloon_flying(struct ballonet *b);
 
 /* watch.c: how much may be taken, and where from */
 struct watch {

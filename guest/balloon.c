@@ -131,6 +131,13 @@ unsigned long balloon_target(struct ballonet *b)
 	return DIV_ROUND_UP(b->target, PFNS_PER_PAGE);
 }
 
+unsigned long balloon_flying(struct ballonet *b)
+{
+	long pages = READ_ONCE(b->counters.allocated_pages) - READ_ONCE(b->counters.inflated_pages);
+
+	return max(pages, 0L);
+}
+
 void balloon_write_actual(struct ballonet *b)
 {
 	if (READ_ONCE(b->gone))
@@ -219,6 +226,7 @@ static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned lo
 	fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
 	if (!slot->count || READ_ONCE(b->dir) != INFLATING) {
 		end = slot->count ? END_OOM : END_NO_PAGES;
+		b->counters.allocated_pages -= slot->count;
 		free_list(&slot->pages);
 		pfnq_put(&b->inflateq, slot);
 		return end;

@@ -59,12 +59,17 @@ static u64 alloc_stalls(const unsigned long *events)
 static unsigned int fill(struct ballonet *b)
 {
 	const unsigned long *events = b->stats_events;
-	long available = si_mem_available() - (long)relief_counted(b);
+	unsigned long flying = balloon_flying(b);
+	long available = si_mem_available() - (long)relief_counted(b) + (long)flying;
 	struct sysinfo info;
 	unsigned int n = 0;
 
 	all_vm_events(b->stats_events);
 	si_meminfo(&info);
+	/* what the host does not know to be in the balloon yet would look like a guest that grows
+	 */
+	balloon_write_actual(b);
+	info.freeram += flying;
 	put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);
