@@ -22,6 +22,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with tools/check --all only")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module that names its SHORT tests keeps only those for tools/check, which has 20 minutes
+    for everything; the others are long."""
+    for item in items:
+        short = getattr(item.module, "SHORT", None)
+        if short is not None and item.originalname not in short:
+            item.add_marker("long")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "series" in metafunc.fixturenames:
         more = ["5.10", "7"] if metafunc.config.getoption("--all-kernels") else []

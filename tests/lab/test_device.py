@@ -18,6 +18,11 @@ KILLS = 200
 BIT_PRESSURE, BIT_PRESS = 50, 51
 
 
+# kept in tools/check; the others run with --all
+SHORT = ("test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses",
+         "test_a_killed_daemon_leaves_a_balloon_that_goes_to_0")
+
+
 @pytest.fixture
 def boot_device(request):
     guests = []

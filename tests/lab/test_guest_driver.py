@@ -24,6 +24,13 @@ ODD_DEVICES = (
     ",free-page-reporting=on,page-poison=off",
 )
 
+# kept in tools/check; the others run with --all
+SHORT = ("test_module_builds_without_a_warning_of_gcc_or_sparse",
+         "test_balloon_follows_the_target_to_the_page",
+         "test_statistics_are_those_of_the_kernel_and_tell_the_driver",
+         "test_pressure_shrinks_the_balloon_before_anything_is_swapped_or_killed",
+         "test_over_asked_guest_neither_swaps_nor_kills")
+
 
 @pytest.fixture
 def drive():
