@@ -59,17 +59,21 @@ static u64 alloc_stalls(const unsigned long *events)
 static unsigned int fill(struct ballonet *b)
 {
 	const unsigned long *events = b->stats_events;
-	unsigned long flying = balloon_flying(b);
-	long available = si_mem_available() - (long)relief_counted(b) + (long)flying;
 	struct sysinfo info;
 	unsigned int n = 0;
+	long available;
+	unsigned long flying;
 
 	all_vm_events(b->stats_events);
 	si_meminfo(&info);
-	/* what the host does not know to be in the balloon yet would look like a guest that grows
-	 */
+	available = si_mem_available() - (long)relief_counted(b);
+	/* What the host does not know to be in the balloon would look like a guest that grows. In
+	 * this order a page on its way is seen at least once: as free, as flying, or in the
+	 * balloon. */
+	flying = balloon_flying(b);
 	balloon_write_actual(b);
 	info.freeram += flying;
+	available += (long)flying;
 	put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);
