@@ -12,7 +12,6 @@ import json
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any
 from lab.cache import BUILD
 from lab.footprint import now_us
 from lab.guest import Guest
-from lab.process import Process, wait_for
+from lab.process import Process, own_folder, wait_for
 
 START_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 5
@@ -55,7 +54,7 @@ class Daemon:
     def __init__(self, guests: Iterable[Guest], defaults: Settings | None = None,
                  per_guest: Mapping[str, Settings] | None = None,
                  arguments: Iterable[str] = ()) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ballonet-lab-daemon-"))
+        self.folder = own_folder("ballonetd")
         self.control = self.folder / "control"
         self.journal = self.folder / "journal"
         self.log = self.folder / "daemon.log"

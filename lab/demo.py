@@ -10,7 +10,7 @@ slows both alike, so what differs between the two is the daemon's doing.
 """
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ TITLES = {spec.name: title for spec, title in SPECS}
 HOT_MIB = 250
 WATCHED_S = 62  # a squeeze is judged a minute later
 SQUEEZE_DEADLINE_S = 90
+OLD_DEADLINE_S = 90  # a probe of the cache may be followed by the whole squeeze
 TELL_EVERY_S = 10
 RATE_LEAST_PERCENT = 90  # less is a real loss, beyond what chance explains on two processors
 WON_LEAST_MIB = 64  # the daemon's own idea of what is worth a squeeze
@@ -83,7 +84,7 @@ class Teller:
 
     def wait(self, what: str, condition: Callable[[], bool], deadline_s: float,
              guests: list[Guest]) -> None:
-        """Waits for @condition, and says every now and then what the guests cost meanwhile."""
+        """Waits for @condition, not for ever, and says every now and then what the guests cost."""
         next_us = now_us() + TELL_EVERY_S * S
 
         def look() -> bool:
@@ -93,7 +94,8 @@ class Teller:
                 self.say("lab", f"waiting for {what}; resident: " + ", ".join(
                     f"{guest.name} {_mib(guest.footprint().resident_b)} MiB" for guest in guests))
             return condition()
-        wait_for(what, look, deadline_s, 0.1)
+        with suppress(TimeoutError):  # then the table will say what is missing
+            wait_for(what, look, deadline_s, 0.1)
 
     def event(self, event: Event) -> None:
         self.say(event.name, f"{event.phase}: {event.sentence}")
@@ -148,35 +150,35 @@ def _show(tell: Teller, accel: str, guests: list[Guest], sampler: Sampler) -> in
 
 
 def _await_squeezes(watch: Watch, guests: list[Guest], tell: Teller) -> dict[str, int]:
-    """For each guest the end of its first squeeze, or of the waiting for one; returns when the
-    last is a minute old."""
-    deadline_us = now_us() + SQUEEZE_DEADLINE_S * S
+    """Returns when each guest's last squeeze is a minute old, or none comes any more: when it was
+    over, or the end of the waiting."""
+    def last_end_us(guest: Guest) -> int:
+        return max((end for _, end in watch.squeezes(guest.name)), default=0)
+    tell.wait("the squeezes", lambda: all(map(last_end_us, guests)), SQUEEZE_DEADLINE_S, guests)
 
-    def all_over() -> bool:
-        return now_us() > deadline_us or all(watch.squeezes(guest.name) for guest in guests)
-    tell.wait("the squeezes", all_over, SQUEEZE_DEADLINE_S + 5, guests)
-    ends = {guest.name: next((end for _, end in watch.squeezes(guest.name)), now_us())
-            for guest in guests}
-    tell.wait("a minute to pass, to see that it stays so",
-              lambda: now_us() > max(ends.values()) + WATCHED_S * S, WATCHED_S + 5, guests)
-    return ends
+    def all_old() -> bool:
+        return now_us() > max(map(last_end_us, guests)) + WATCHED_S * S
+    tell.wait("a minute to pass, to see that it stays so", all_old, OLD_DEADLINE_S, guests)
+    return {guest.name: last_end_us(guest) or now_us() - WATCHED_S * S for guest in guests}
 
 
 def _outcome(guest: Guest, sampler: Sampler, start_us: int, end_us: int, before: dict[str, Any],
              after: dict[str, Any]) -> Outcome:
     series = sampler.series[guest.name]
     cache_kib = before["meminfo_kib"]["Cached"] - after["meminfo_kib"]["Cached"]
-    return Outcome(guest.name, series.at(start_us), series.lowest(start_us, now_us()),
-                   series.at(end_us + 60 * S), max(cache_kib, 0) * 1024, harm(before, after))
+    before_b, minute_b = series.at(start_us), series.at(end_us + 60 * S)
+    cache_b = max(min(cache_kib * 1024, before_b - minute_b), 0)
+    return Outcome(guest.name, before_b, series.lowest(start_us, now_us()), minute_b, cache_b,
+                   harm(before, after))
 
 
 def _conclude(accel: str, guests: list[Guest], sampler: Sampler, watch: Watch,
               marks: dict[int, str], outcomes: list[Outcome]) -> int:
     rows = [outcome.cells() for outcome in outcomes]
     _print_table(HEADER, rows)
-    print("MiB, measured at the host. Of what was won, cache is by how much the guest's page cache is\n"
-          "smaller, stale is the rest. The last four columns are the guest's own, while the daemon\n"
-          "ran; the work rate is the share of its twin's, which is not managed.\n")
+    print("MiB, measured at the host. Of what was won, cache is by how much the guest's page\n"
+          "cache is smaller, stale is the rest. The last four columns are the guest's own, while\n"
+          "the daemon ran; the work rate is the share of its twin's, which is not managed.\n")
     managed = outcomes[:-1]
     figures = _judge(accel, managed)
     before_b = sum(outcome.before_b for outcome in managed)

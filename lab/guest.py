@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from lab.disk import data_disk, swap_disk
 from lab.footprint import Footprint, footprint
 from lab.initramfs import BALLOON, initramfs
 from lab.kernels import kernel
-from lab.process import Process, wait_for
+from lab.process import Process, own_folder, wait_for
 
 QEMU = "qemu-system-x86_64"
 AGENT_PORT = "org.ballonet.lab"
@@ -70,7 +69,7 @@ class Guest:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.name = spec.name
-        self.folder = Path(tempfile.mkdtemp(prefix=f"ballonet-lab-{spec.name}-"))
+        self.folder = own_folder(spec.name)
         self.qmp = self.folder / "qmp"
         self.console = self.folder / "console.log"
         self.hello: dict[str, Any] = {}
@@ -267,7 +266,8 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
     """The command line; @folder takes the sockets, the console log and the swap disk."""
     boot = kernel(spec.series)
     argv = [
-        spec.qemu, "-nodefaults", "-no-user-config", "-display", "none", *([] if spec.reboots else ["-no-reboot"]),
+        spec.qemu, "-nodefaults", "-no-user-config", "-display", "none",
+        *([] if spec.reboots else ["-no-reboot"]),
         "-name", f"guest={spec.name},debug-threads=on",
         "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if spec.memfd else ""),
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),

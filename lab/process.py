@@ -9,14 +9,18 @@ from the main thread; they are started through setpriv(1), because code between 
 safe in a program that has threads.
 """
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+PREFIX = "ballonet-lab"
 CGROUP_V1 = Path("/sys/fs/cgroup/memory")
 CGROUP_V2 = Path("/sys/fs/cgroup")
 JOIN = 'test -z "$1" || echo $$ >"$1/cgroup.procs"; shift; exec setpriv --pdeathsig KILL -- "$@"'
@@ -34,10 +38,20 @@ def wait_for(what: str, condition: Callable[[], T], deadline_s: float, step_s: f
         time.sleep(step_s)
 
 
+def own_folder(name: str) -> Path:
+    """A new temporary folder, which carries our pid; those of labs that are gone are removed."""
+    for old in _orphans(Path(tempfile.gettempdir())):
+        shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}.{os.getpid()}.{name}."))
+
+
 def memory_cgroup(name: str) -> Path | None:
     """A new memory cgroup, or None where we may not make one."""
     for root, usage in ((CGROUP_V1, "memory.usage_in_bytes"), (CGROUP_V2, "memory.current")):
-        place = root / f"ballonet-lab.{os.getpid()}.{name}"
+        for old in _orphans(root):
+            with suppress(OSError):
+                old.rmdir()  # which the kernel refuses while anything runs in it
+        place = root / f"{PREFIX}.{os.getpid()}.{name}"
         try:
             place.mkdir()
         except OSError:
@@ -46,6 +60,13 @@ def memory_cgroup(name: str) -> Path | None:
             return place
         place.rmdir()
     return None
+
+
+def _orphans(folder: Path) -> list[Path]:
+    """What a lab that was killed has left in @folder: all it started died with it."""
+    found = ((path, path.name.split(".")) for path in folder.glob(f"{PREFIX}.*"))
+    return [path for path, words in found
+            if words[1].isdigit() and not Path(f"/proc/{words[1]}").exists()]
 
 
 class Process:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from lab import cache
 from lab.footprint import Sampler, footprint
 from lab.guest import AgentError
-from lab.process import Process, wait_for
+from lab.process import Process, own_folder, wait_for
 
 MIB = 1 << 20
 
@@ -158,6 +159,17 @@ def test_process_dies_with_the_lab(tmp_path):
         except OSError:
             return True
     wait_for("death", gone, 5)
+
+
+def test_leftovers_of_a_lab_that_was_killed_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lab = subprocess.run([sys.executable, "-c", "import os; from lab.process import own_folder\n"
+                          "own_folder('x'); os._exit(9)"], cwd=cache.ROOT,
+                         env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert lab.returncode == 9 and len(list(tmp_path.iterdir())) == 1
+    own = own_folder("y")
+    assert list(tmp_path.iterdir()) == [own]
+    assert own_folder("z").exists() and own.exists()
 
 
 def test_cache_makes_a_folder_once_even_for_many_at_once(tmp_path, monkeypatch):
