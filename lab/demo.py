@@ -2,12 +2,13 @@
 """tools/demo: three real guests, and what a squeeze gives back to their host.
 
 In:  a built ballonetd.
-Out: live progress, a table, build/demo/report.html, build/bench/demo.json; exit status 1 when a
-     guest was harmed or nothing was won.
+Out: live progress, a table, build/demo/report.html and the journal beside it,
+     build/bench/demo.json; exit status 1 when a guest was harmed or nothing was won.
 
 A fourth guest does the same as the busy one and is left unmanaged: what else this machine does
 slows both alike, so what differs between the two is the daemon's doing.
 """
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -33,6 +34,7 @@ SPECS = (
      "does the same as busy, and is not managed: the comparison"),
 )
 TITLES = {spec.name: title for spec, title in SPECS}
+FOLDER = BUILD / "demo"
 HOT_MIB = 250
 WATCHED_S = 62  # a squeeze is judged a minute later
 SQUEEZE_DEADLINE_S = 90
@@ -103,6 +105,7 @@ class Teller:
 
 def main() -> int:
     tell = Teller()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     accel = accelerator()
     tell.say("lab", f"booting three guests and a twin under {accel.upper()}")
     with ExitStack() as stack:
@@ -142,6 +145,7 @@ def _show(tell: Teller, accel: str, guests: list[Guest], sampler: Sampler) -> in
         ends = _await_squeezes(watch, managed, tell)
         rates = {guest: meter.rate() for guest, meter in meters.items()}
         after = {guest.name: guest.report() for guest in guests}
+        shutil.copy(daemon.journal, FOLDER / "journal.jsonl")
 
     outcomes = [_outcome(guest, sampler, min(marks), ends.get(guest.name, max(ends.values())),
                          before[guest.name], after[guest.name]) for guest in guests]
@@ -193,14 +197,14 @@ def _conclude(accel: str, guests: list[Guest], sampler: Sampler, watch: Watch,
     host = figures.machine
     where = (f"{host['cpu']}, {host['cpus']} processors, {host['memory_mib']} MiB, "
              f"Linux {host['kernel']}, {accel.upper()}")
-    report = BUILD / "demo" / "report.html"
-    report.parent.mkdir(parents=True, exist_ok=True)
+    report = FOLDER / "report.html"
     report.write_text(page(verdict, figures.reached, where, HEADER, rows, stories, marks),
                       encoding="utf-8")
     figures.write(guests=[
         asdict(outcome) | {"won_b": outcome.won_b, "stale_b": outcome.stale_b}
         for outcome in outcomes])
-    print(f"\n{verdict}\nreport: {report}")
+    print(f"\n{verdict}\nreport: {report}\n"
+          f"each decision again: ballonet replay {FOLDER / 'journal.jsonl'}")
     return 0 if figures.reached else 1
 
 
