@@ -73,7 +73,7 @@ static enum tri is_busy(const struct settings *s, const struct vm_facts *vm,
 
 	if (grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B)
 		return TRI_YES;
-	if (!vm->cpu_us.known || !h->base_cpu_us.known || span_us == 0)
+	if (!vm->cpu_us.known || !h->base_cpu_us.known)
 		return TRI_UNKNOWN;
 	return used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
 }
@@ -91,12 +91,28 @@ static void forget(struct history *h)
 	h->cold_tried_us = 0;
 }
 
+/*
+ * Do the statistics or the processor time span too little to tell rates from?
+ * Statistics may be older than the processor time that came with them, and
+ * that one counts in steps of 10 ms: one step of a short span would look busy.
+ */
+static bool spans_little(const struct settings *s, const struct vm_facts *vm,
+			 const struct history *h)
+{
+	uint64_t least_us = s->interval_us / 2;
+
+	if (vm->stats.taken_us < u64_add_sat(h->base.taken_us, least_us))
+		return true;
+	return vm->cpu_us.known && h->base_cpu_us.known &&
+	       vm->cpu_us.taken_us < u64_add_sat(h->base_cpu_us.taken_us, least_us);
+}
+
 /* Calm and busy, over a span of about one interval. */
 static void judge_rates(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	bool first = h->base.known == 0;
 
-	if (!first && vm->stats.taken_us < u64_add_sat(h->base.taken_us, s->interval_us / 2))
+	if (!first && spans_little(s, vm, h))
 		return;
 	if (!first) {
 		h->calm = is_calm(s, &h->base, &vm->stats);
