@@ -78,3 +78,10 @@ def test_headers_compile_alone_and_hold_no_variable(tmp_path, text, told):
     done = tool(tmp_path, "tools/check-headers")
     assert done.returncode == (1 if told else 0), done.stdout
     assert told is None or told in done.stdout
+
+
+def test_the_clock_of_a_machine_that_was_just_booted_is_shown():
+    done = tool(ROOT, "tools/just-booted", "/usr/bin/python3", "-c", "import time; print(time.monotonic())")
+    if "no time namespace" in done.stdout:
+        pytest.skip("no time namespaces here")
+    assert float(done.stdout) < 60, done.stdout
