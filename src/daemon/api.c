@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * api.c - what the control API answers: its paths, and who handles each
+ *
+ * Layer: daemon.
+ * In:    a request, parsed by control.c.
+ * Out:   a status, and JSON or text; requests of operators, through control_ops.
+ *
+ * A path is a row of a table: what it is called, who handles it, and the line
+ * of help that GET / shows. Nothing here decides: a squeeze that is asked for
+ * is passed on, and the policy says at the VM's next tick what becomes of it.
+ */
+#include "daemon/api.h"
+
+#include "base/num.h"
+#include "daemon/metrics.h"
+#include "daemon/view.h"
+#include "policy/explain.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Every byte of the longest name percent-encoded, and the rest of the path. */
+#define PATH_MAX_B ((size_t)3 * VM_NAME_MAX + 64)
+/* 10000 VMs are 15 MiB of metrics. */
+#define METRICS_MAX ((size_t)64 * 1024 * 1024)
+
+typedef void (*handler_fn)(const struct api *api, struct vm *vm, const struct api_request *req,
+			   struct api_answer *ret);
+
+struct route {
+	const char *method;
+	const char *path; /* NAME stands for a VM */
+	handler_fn handle;
+	const char *help;
+};
+
+static const struct route *routes_table(size_t *ret_n);
+
+/* -------------------------------------------------------------------- answers */
+
+static void answer_error(struct api_answer *ret, unsigned int status, const char *sentence)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (o)
+		(void)json_object_object_add(o, "error", json_object_new_string(sentence));
+	ret->status = status;
+	ret->json = o;
+}
+
+static void answer_reason(struct api_answer *ret, const char *word, const char *sentence)
+{
+	answer_error(ret, MHD_HTTP_CONFLICT, sentence);
+	if (ret->json)
+		(void)json_object_object_add(ret->json, "reason", json_object_new_string(word));
+}
+
+static uint64_t now_of(const struct api *api)
+{
+	return api->ops->now(api->userdata);
+}
+
+static void get_vms(const struct api *api, struct vm *vm, const struct api_request *req,
+		    struct api_answer *ret)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	uint64_t now = now_of(api);
+	size_t i;
+
+	(void)vm;
+	(void)req;
+	if (!o || !list) {
+		json_object_put(o);
+		json_object_put(list);
+		return;
+	}
+	for (i = 0; i < api->view->fleet->n; i++)
+		(void)json_object_array_add(list, view_vm(api->view->fleet->vm[i], now));
+	(void)json_object_object_add(o, "vms", list);
+	ret->json = o;
+}
+
+static void get_vm(const struct api *api, struct vm *vm, const struct api_request *req,
+		   struct api_answer *ret)
+{
+	(void)req;
+	ret->json = view_vm(vm, now_of(api));
+}
+
+static void get_why(const struct api *api, struct vm *vm, const struct api_request *req,
+		    struct api_answer *ret)
+{
+	(void)req;
+	ret->json = view_why(vm, now_of(api));
+}
+
+static void get_host(const struct api *api, struct vm *vm, const struct api_request *req,
+		     struct api_answer *ret)
+{
+	(void)vm;
+	(void)req;
+	ret->json = view_host(api->view, now_of(api));
+}
+
+static void get_metrics(const struct api *api, struct vm *vm, const struct api_request *req,
+			struct api_answer *ret)
+{
+	(void)vm;
+	(void)req;
+	if (metrics_write(api->view, &ret->text) < 0)
+		buf_fini(&ret->text);
+}
+
+static void get_routes(const struct api *api, struct vm *vm, const struct api_request *req,
+		       struct api_answer *ret)
+{
+	struct json_object *list = json_object_new_array(), *o;
+	const struct route *routes;
+	size_t n, i;
+
+	(void)api;
+	(void)vm;
+	(void)req;
+	routes = routes_table(&n);
+	for (i = 0; list && i < n; i++) {
+		o = json_object_new_object();
+		if (!o)
+			break;
+		(void)json_object_object_add(o, "method", json_object_new_string(routes[i].method));
+		(void)json_object_object_add(o, "path", json_object_new_string(routes[i].path));
+		(void)json_object_object_add(o, "help", json_object_new_string(routes[i].help));
+		(void)json_object_array_add(list, o);
+	}
+	ret->json = list;
+}
+
+/* ------------------------------------------------------------------- requests */
+
+/* Reads the body of a squeeze: nothing, or {"dry_run":BOOL}. 0 or -EINVAL. */
+static int read_body(const struct buf *body, bool *ret_dry_run)
+{
+	struct json_tokener *tok = json_tokener_new_ex(4); /* it is one level deep */
+	struct json_object *o = NULL;
+	bool dry_run = false;
+	int r = -EINVAL;
+
+	if (body->len == 0) {
+		r = 0;
+	} else if (tok) {
+		json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		o = json_tokener_parse_ex(tok, body->data, (int)body->len);
+	}
+	if (json_object_is_type(o, json_type_object)) {
+		r = 0;
+		json_object_object_foreach(o, key, value)
+		{
+			if (strcmp(key, "dry_run") != 0 ||
+			    !json_object_is_type(value, json_type_boolean))
+				r = -EINVAL;
+			else
+				dry_run = json_object_get_boolean(value);
+		}
+	}
+	json_object_put(o);
+	if (tok)
+		json_tokener_free(tok);
+	if (r == 0)
+		*ret_dry_run = dry_run;
+	return r;
+}
+
+static void accept_request(const struct api *api, struct vm *vm, enum vm_request request,
+			   struct api_answer *ret)
+{
+	struct json_object *o = json_object_new_object();
+	char name[VM_NAME_MAX];
+	uint64_t now = now_of(api);
+	int r;
+
+	r = api->ops->request(api->userdata, vm, request);
+	if (r < 0) {
+		json_object_put(o);
+		answer_error(ret, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror(-r));
+		return;
+	}
+	ret->status = MHD_HTTP_ACCEPTED;
+	ret->json = o;
+	if (!o)
+		return;
+	view_text(vm->name, name, sizeof(name));
+	(void)json_object_object_add(o, "accepted", json_object_new_boolean(true));
+	(void)json_object_object_add(o, "name", json_object_new_string(name));
+	(void)json_object_object_add(o, "now_us", json_object_new_uint64(now));
+}
+
+#define DRY_RUN_TEXT "The daemon runs with --dry-run: it only says what it would do."
+
+static bool under_way(const struct vm *vm)
+{
+	return vm->history.phase >= PHASE_INFLATING && vm->history.phase <= PHASE_DEFLATING;
+}
+
+static void post_squeeze(const struct api *api, struct vm *vm, const struct api_request *req,
+			 struct api_answer *ret)
+{
+	struct opportunity opp;
+	char text[EXPLAIN_MAX];
+	bool dry_run;
+
+	if (read_body(&req->body, &dry_run) < 0) {
+		answer_error(ret, MHD_HTTP_BAD_REQUEST,
+			     "The body must be empty or {\"dry_run\": true or false}.");
+		return;
+	}
+	if (under_way(vm)) {
+		answer_reason(ret, phase_word((enum phase)vm->history.phase),
+			      "A squeeze is under way already.");
+		return;
+	}
+	opportunity_find(&vm->settings, api->view->host, &vm->facts, &vm->history, now_of(api),
+			 true, &opp);
+	if (dry_run) {
+		ret->json = view_dry_run(vm, &opp, now_of(api));
+	} else if (api->view->figures->dry_run) {
+		answer_reason(ret, "dry-run", DRY_RUN_TEXT);
+	} else if (opp.reason != REASON_NONE && opp.reason != REASON_STATS_STALE) {
+		/* (fresh statistics are asked for before a squeeze begins) */
+		view_refusal(vm, &opp, now_of(api), text);
+		answer_reason(ret, reason_word(opp.reason), text);
+	} else {
+		accept_request(api, vm, REQUEST_SQUEEZE, ret);
+	}
+}
+
+/* Always in order, whatever the mode: a balloon at 0 hurts nobody. */
+static void post_release(const struct api *api, struct vm *vm, const struct api_request *req,
+			 struct api_answer *ret)
+{
+	(void)req;
+	if (vm->facts.state == VM_STATE_DOWN)
+		answer_reason(ret, reason_word(REASON_DISCONNECTED),
+			      "There is no connection to its hypervisor.");
+	else if (api->view->figures->dry_run)
+		answer_reason(ret, "dry-run", DRY_RUN_TEXT);
+	else
+		accept_request(api, vm, REQUEST_RELEASE, ret);
+}
+
+/* --------------------------------------------------------------------- routes */
+
+static const struct route routes[] = {
+	{ "GET", "/", get_routes, "this list" },
+	{ "GET", "/v1/vms", get_vms, "all VMs" },
+	{ "GET", "/v1/vms/NAME", get_vm, "one VM" },
+	{ "GET", "/v1/vms/NAME/why", get_why, "why its last decisions are what they are" },
+	{ "POST", "/v1/vms/NAME/squeeze", post_squeeze,
+	  "squeeze it now; {\"dry_run\":true}: only say what would be done" },
+	{ "POST", "/v1/vms/NAME/release", post_release, "bring its balloon to 0 now" },
+	{ "GET", "/v1/host", get_host, "the host and the daemon" },
+	{ "GET", "/metrics", get_metrics, "all figures as Prometheus text" },
+};
+
+static const struct route *routes_table(size_t *ret_n)
+{
+	*ret_n = ARRAY_SIZE(routes);
+	return routes;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes %XX in the @n bytes at @text. 0, or -EINVAL: bad digits, a NUL, no room. */
+static int percent_decode(const char *text, size_t n, char *to, size_t size)
+{
+	size_t i, len = 0;
+	int c;
+
+	for (i = 0; i < n; i++) {
+		c = (unsigned char)text[i];
+		if (c == '%') {
+			int high = n - i > 2 ? hex_digit(text[i + 1]) : -1;
+			int low = n - i > 2 ? hex_digit(text[i + 2]) : -1;
+
+			c = high < 0 || low < 0 ? 0 : high << 4 | low;
+			i += 2;
+		}
+		if (c == 0 || len + 1 >= size)
+			return -EINVAL;
+		to[len++] = (char)c;
+	}
+	to[len] = '\0';
+	return 0;
+}
+
+/* Does @url fit @path? Where NAME stands, any segment fits and is decoded into @name. */
+static bool path_fits(const char *path, const char *url, char *name, size_t size)
+{
+	size_t n;
+
+	while (*path) {
+		if (strncmp(path, "NAME", 4) == 0) {
+			n = strcspn(url, "/");
+			if (n == 0 || percent_decode(url, n, name, size) < 0)
+				return false;
+			path += 4;
+			url += n;
+		} else if (*path++ != *url++) {
+			return false;
+		}
+	}
+	return *url == '\0';
+}
+
+static bool method_fits(const char *route, const char *method)
+{
+	return strcmp(route, method) == 0 ||
+	       (strcmp(route, "GET") == 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0);
+}
+
+/* Finds who answers; *ret_allow is the method that @url takes where @method is not it. */
+static const struct route *find_route(const char *method, const char *url, char *name, size_t size,
+				      const char **ret_allow)
+{
+	size_t i;
+
+	*ret_allow = NULL;
+	for (i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (!path_fits(routes[i].path, url, name, size))
+			continue;
+		if (method_fits(routes[i].method, method))
+			return &routes[i];
+		*ret_allow = routes[i].method;
+	}
+	return NULL;
+}
+
+/* The VM called @name, or shown as @name because its own is no UTF-8. */
+static struct vm *find_vm(const struct fleet *fleet, const char *name)
+{
+	struct vm *vm = fleet_find(fleet, name);
+	char shown[VM_NAME_MAX];
+	size_t i;
+
+	for (i = 0; !vm && i < fleet->n; i++) {
+		view_text(fleet->vm[i]->name, shown, sizeof(shown));
+		if (strcmp(shown, name) == 0)
+			vm = fleet->vm[i];
+	}
+	return vm;
+}
+
+void api_respond(const struct api *api, const struct api_request *req, struct api_answer *ret)
+{
+	char name[VM_NAME_MAX] = "", text[VM_NAME_MAX + 64];
+	const struct route *route = NULL;
+	const char *allow = NULL;
+	struct vm *vm = NULL;
+
+	*ret = (struct api_answer){ .status = MHD_HTTP_OK };
+	buf_init(&ret->text, METRICS_MAX);
+	if (strlen(req->url) > PATH_MAX_B) {
+		answer_error(ret, MHD_HTTP_URI_TOO_LONG, "The path is too long.");
+		return;
+	}
+	route = find_route(req->method, req->url, name, sizeof(name), &allow);
+	if (!route && allow) {
+		answer_error(ret, MHD_HTTP_METHOD_NOT_ALLOWED, "This path takes another method.");
+		ret->allow = strcmp(allow, "GET") == 0 ? "GET, HEAD" : allow;
+		return;
+	}
+	if (!route) {
+		answer_error(ret, MHD_HTTP_NOT_FOUND, "There is no such path; see /.");
+		return;
+	}
+	if (name[0])
+		vm = find_vm(api->view->fleet, name);
+	if (name[0] && !vm) {
+		char clean[VM_NAME_MAX];
+
+		view_text(name, clean, sizeof(clean));
+		(void)snprintf(text, sizeof(text), "There is no VM called '%s'.", clean);
+		answer_error(ret, MHD_HTTP_NOT_FOUND, text);
+	} else if (req->too_large) {
+		answer_error(ret, MHD_HTTP_CONTENT_TOO_LARGE, "The body is too large.");
+	} else {
+		route->handle(api, vm, req, ret);
+	}
+}
+
+void api_answer_fini(struct api_answer *answer)
+{
+	json_object_put(answer->json);
+	buf_fini(&answer->text);
+}
