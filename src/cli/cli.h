@@ -2,7 +2,7 @@
 /*
  * cli.h - what the subcommands share: how they are called, asking the daemon
  *
- * Layer: cli (may include client, journal, policy, model, base).
+ * Layer: cli (may include client, journal, sim, policy, model, base).
  * In:    the command line.
  * Out:   text or JSON on standard output, one sentence on standard error, an exit code.
  *
@@ -24,13 +24,21 @@ enum exit_code {
 	EXIT_BAD_REPLY = 5, /* what answers is not this daemon */
 };
 
+/* How a world is to be simulated; NULL where it was not said. Texts, for the scenario's table. */
+struct simulate {
+	const char *scenario; /* a name or a file */
+	const char *controller;
+	const char *seed, *vms, *hours, *host_memory;
+};
+
 /* How the command line was called. */
 struct cli {
 	const char *socket;
 	bool json;
-	bool all;	      /* release */
-	bool dry_run;	      /* squeeze */
-	bool no_wait;	      /* squeeze */
+	bool all;     /* release */
+	bool dry_run; /* squeeze */
+	bool no_wait; /* squeeze */
+	struct simulate simulate;
 	const char *argument; /* the NAME or FILE; NULL: none */
 };
 

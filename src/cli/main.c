@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "cli/cli.h"
 #include "cli/replay.h"
+#include "cli/simulate.h"
 #include "client/client.h"
 
 #include <getopt.h>
@@ -25,6 +26,7 @@ enum option_bit {
 	OPT_NO_WAIT = 1 << 2,
 	OPT_SOCKET = 1 << 3,
 	OPT_JSON = 1 << 4,
+	OPT_WORLD = 1 << 5, /* --seed and the others of simulate */
 	OPT_COMMON = OPT_SOCKET | OPT_JSON,
 };
 
@@ -40,6 +42,11 @@ struct command {
 static int run_replay(const struct cli *cli)
 {
 	return cmd_replay(cli->argument, cli->json);
+}
+
+static int run_simulate(const struct cli *cli)
+{
+	return cmd_simulate(&cli->simulate, cli->json);
 }
 
 static const struct command commands[] = {
@@ -66,6 +73,11 @@ static const struct command commands[] = {
 	{ "replay", "FILE", OPT_JSON, run_replay,
 	  "feed a journal to the policy, and fail at the first plan that differs",
 	  "It needs no daemon. '-' is standard input." },
+	{ "simulate", NULL, OPT_JSON | OPT_WORLD, run_simulate,
+	  "a world of model machines under the policy, or under others",
+	  "It needs no daemon and touches no machine. The same seed tells the same world. GIB x H "
+	  "is\n"
+	  "the integral of resident memory; docs/policy.md says what the models do." },
 };
 
 struct option_row {
@@ -79,9 +91,15 @@ static const struct option_row option_rows[] = {
 	{ "--dry-run", OPT_DRY_RUN, "only say what would be done (exit code 1: nothing)" },
 	{ "--no-wait", OPT_NO_WAIT, "leave as soon as the daemon has accepted it" },
 	{ "--json", OPT_JSON, "print JSON instead of text" },
+	{ "--scenario NAME", OPT_WORLD, "a built-in world, or a file (else mixed)" },
+	{ "--controller NAME", OPT_WORLD, "who manages it, or all (else ballonet)" },
+	{ "--seed N", OPT_WORLD, "tells all that is drawn" },
+	{ "--vms N", OPT_WORLD, "machines in all" },
+	{ "--hours H", OPT_WORLD, "virtual time" },
+	{ "--host-memory SIZE", OPT_WORLD, "memory of each host" },
 	{ "--socket PATH", OPT_SOCKET,
 	  "the daemon's control socket (else $BALLONET_SOCKET, else\n"
-	  "                    " CLIENT_SOCKET_DEFAULT ")" },
+	  "                      " CLIENT_SOCKET_DEFAULT ")" },
 };
 
 static void print_options(unsigned int bits)
@@ -91,8 +109,8 @@ static void print_options(unsigned int bits)
 	(void)puts("\noptions:");
 	for (i = 0; i < ARRAY_SIZE(option_rows); i++)
 		if (option_rows[i].bit & bits)
-			(void)printf("  %-16s  %s\n", option_rows[i].name, option_rows[i].help);
-	(void)printf("  %-16s  %s\n", "--help", "this text");
+			(void)printf("  %-18s  %s\n", option_rows[i].name, option_rows[i].help);
+	(void)printf("  %-18s  %s\n", "--help", "this text");
 }
 
 static void print_exit_codes(void)
@@ -123,7 +141,7 @@ static int print_help(void)
 	(void)printf("  %-20s  %s\n  %-20s  %s\n", "help [COMMAND]",
 		     "this text, or that of a command", "version", "print the version");
 	print_options(OPT_COMMON);
-	(void)printf("  %-16s  %s\n", "--version", "print the version");
+	(void)printf("  %-18s  %s\n", "--version", "print the version");
 	print_exit_codes();
 	return EXIT_OK;
 }
@@ -197,6 +215,26 @@ static int run_words(struct cli *cli, unsigned int given, bool help, int n, char
 	return c->run(cli);
 }
 
+/* Is it an option of simulate? Then its text is kept. */
+static bool take_world(struct simulate *ask, int option)
+{
+	const struct {
+		int option;
+		const char **into;
+	} texts[] = {
+		{ 's', &ask->scenario }, { 'c', &ask->controller }, { 'r', &ask->seed },
+		{ 'n', &ask->vms },	 { 't', &ask->hours },	    { 'm', &ask->host_memory },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].option == option) {
+			*texts[i].into = optarg;
+			return true;
+		}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -205,6 +243,12 @@ int main(int argc, char **argv)
 		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "socket", required_argument, NULL, OPT_SOCKET },
+		{ "scenario", required_argument, NULL, 's' },
+		{ "controller", required_argument, NULL, 'c' },
+		{ "seed", required_argument, NULL, 'r' },
+		{ "vms", required_argument, NULL, 'n' },
+		{ "hours", required_argument, NULL, 't' },
+		{ "host-memory", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -222,6 +266,10 @@ int main(int argc, char **argv)
 			return print_version();
 		if (o == 'h') {
 			help = true;
+			continue;
+		}
+		if (take_world(&cli.simulate, o)) {
+			given |= OPT_WORLD;
 			continue;
 		}
 		given |= (unsigned int)o;

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * simulate.c - "ballonet simulate": a world of model VMs under the real policy, and under others
+ *
+ * Layer: cli (may include sim, model, base).
+ * In:    the command's own options.
+ * Out:   a line for each controller, or JSON.
+ *
+ * Options are lines of a scenario, said last: what they may be is the
+ * scenario's affair.
+ */
+#include "cli/simulate.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/num.h"
+#include "sim/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define FILE_MAX_B (64 * KIB)
+
+static const char *built_in(const char *name)
+{
+	const struct scenario_name *names;
+	size_t i, n;
+
+	names = scenario_names(&n);
+	for (i = 0; i < n; i++)
+		if (strcmp(names[i].name, name) == 0)
+			return names[i].text;
+	return NULL;
+}
+
+/* The lines of the scenario called @name, in @text. An exit code. */
+static int load_text(const char *name, struct buf *text)
+{
+	const char *own = built_in(name);
+	cleanup_fclose FILE *f = NULL;
+	char part[4096];
+	size_t n;
+
+	if (own)
+		return buf_printf(text, "%s\n", own) < 0 ? cli_fail(EXIT_USAGE, "out of memory")
+							 : EXIT_OK;
+	f = fopen(name, "re");
+	if (!f)
+		return cli_fail(EXIT_USAGE, "%s is no built-in scenario, and no file: %s", name,
+				strerror(errno));
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		if (buf_add(text, part, n) < 0)
+			return cli_fail(EXIT_USAGE, "%s: more than %llu bytes", name,
+					(unsigned long long)FILE_MAX_B);
+	if (ferror(f) || buf_add(text, "\n", 1) < 0)
+		return cli_fail(EXIT_USAGE, "%s cannot be read", name);
+	return EXIT_OK;
+}
+
+static int read_scenario(const struct simulate *ask, struct scenario *sc)
+{
+	const struct {
+		const char *key, *value, *unit;
+	} said[] = {
+		{ "seed", ask->seed, "" },
+		{ "vms", ask->vms, "" },
+		{ "length", ask->hours, "h" },
+		{ "host_memory", ask->host_memory, "" },
+	};
+	char trouble[SCENARIO_TROUBLE_MAX];
+	struct buf text;
+	size_t i;
+	int r;
+
+	scenario_init(sc);
+	buf_init(&text, FILE_MAX_B);
+	r = ask->scenario ? load_text(ask->scenario, &text) : EXIT_OK;
+	if (r == EXIT_OK && text.data && scenario_read(sc, text.data, trouble) < 0)
+		r = cli_fail(EXIT_USAGE, "%s: %s", ask->scenario, trouble);
+	buf_fini(&text);
+	for (i = 0; i < ARRAY_SIZE(said) && r == EXIT_OK; i++) {
+		char line[128];
+
+		if (!said[i].value)
+			continue;
+		(void)snprintf(line, sizeof(line), "%s: %s%s", said[i].key, said[i].value,
+			       said[i].unit);
+		if (scenario_read(sc, line, trouble) < 0)
+			r = cli_fail(EXIT_USAGE, "option for '%s': %s", said[i].key, trouble);
+	}
+	return r;
+}
+
+static double gib(uint64_t b)
+{
+	return (double)b / (double)GIB;
+}
+
+static double gib_hours(const struct run *run)
+{
+	return (double)run->resident_mib_s / 1024 / 3600;
+}
+
+static void print_head(const struct scenario *sc)
+{
+	(void)printf("%llu machines, %g h, seed %llu\n\n", (unsigned long long)sc->vms,
+		     (double)sc->length_us / 3.6e9, (unsigned long long)sc->seed);
+	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s\n", "CONTROLLER", "GIB x H",
+		     "PEAK GIB", "GUEST", "SWAPPED", "REFAULTED", "MAJOR", "STALLED", "HOST",
+		     "SQUEEZES", "FREED");
+	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s\n", "", "resident", "resident",
+		     "OOMs", "GiB out", "GiB", "faults", "h", "OOMs", "", "GiB");
+}
+
+static void print_run(const struct controller *c, const struct run *run)
+{
+	(void)printf("%-15s %12.1f %9.1f %8llu %9.2f %9.2f %9llu %8.2f %9llu %9llu %9.1f\n",
+		     c->name, gib_hours(run), gib(run->peak_b),
+		     (unsigned long long)run->harm.oom_kills, gib(run->harm.swap_out_b),
+		     gib(run->harm.refault_b), (unsigned long long)run->harm.major_faults,
+		     (double)run->harm.stall_us / 3.6e9, (unsigned long long)run->host_oom_kills,
+		     (unsigned long long)run->squeezes, gib(run->yield_b));
+	(void)fflush(stdout);
+}
+
+static void add_number(struct json_object *o, const char *key, uint64_t value)
+{
+	(void)json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+static struct json_object *run_json(const struct controller *c, const struct run *run,
+				    uint64_t took_us)
+{
+	struct json_object *o = json_object_new_object();
+
+	(void)json_object_object_add(o, "controller", json_object_new_string(c->name));
+	(void)json_object_object_add(o, "help", json_object_new_string(c->help));
+	add_number(o, "resident_mib_s", run->resident_mib_s);
+	add_number(o, "peak_b", run->peak_b);
+	add_number(o, "hosts", run->hosts);
+	add_number(o, "guest_oom_kills", run->harm.oom_kills);
+	add_number(o, "swap_in_b", run->harm.swap_in_b);
+	add_number(o, "swap_out_b", run->harm.swap_out_b);
+	add_number(o, "refault_b", run->harm.refault_b);
+	add_number(o, "major_faults", run->harm.major_faults);
+	add_number(o, "stall_us", run->harm.stall_us);
+	add_number(o, "host_oom_kills", run->host_oom_kills);
+	add_number(o, "squeezes", run->squeezes);
+	add_number(o, "yield_b", run->yield_b);
+	add_number(o, "return_b", run->return_b);
+	add_number(o, "ticks", run->ticks);
+	add_number(o, "cpu_us", took_us);
+	return o;
+}
+
+static uint64_t cpu_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int run_all(const struct scenario *sc, const struct controller *const *of, size_t n,
+		   struct json_object *runs)
+{
+	struct run run;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t from_us = cpu_now_us();
+
+		if (run_scenario(sc, of[i], &run) < 0)
+			return cli_fail(EXIT_USAGE, "out of memory");
+		if (runs)
+			(void)json_object_array_add(runs,
+						    run_json(of[i], &run, cpu_now_us() - from_us));
+		else
+			print_run(of[i], &run);
+	}
+	return EXIT_OK;
+}
+
+int cmd_simulate(const struct simulate *ask, bool json)
+{
+	const struct controller *const *of, *one;
+	struct json_object *o = NULL, *runs = NULL;
+	struct scenario sc;
+	size_t n = 1;
+	int r;
+
+	r = read_scenario(ask, &sc);
+	if (r != EXIT_OK)
+		return r;
+	one = controller_find(ask->controller ? ask->controller : "ballonet");
+	of = &one;
+	if (!one && strcmp(ask->controller, "all") != 0)
+		return cli_fail(EXIT_USAGE, "there is no controller '%s'", ask->controller);
+	if (!one)
+		of = controllers(&n);
+	if (!json) {
+		print_head(&sc);
+		return run_all(&sc, of, n, NULL);
+	}
+	o = json_object_new_object();
+	add_number(o, "seed", sc.seed);
+	add_number(o, "vms", sc.vms);
+	add_number(o, "length_us", sc.length_us);
+	runs = json_object_new_array();
+	(void)json_object_object_add(o, "runs", runs);
+	r = run_all(&sc, of, n, runs);
+	if (r == EXIT_OK)
+		r = cli_print_json(o);
+	(void)json_object_put(o);
+	return r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.c - a whole scenario under one controller, summed up
+ *
+ * Layer: sim.
+ * In:    a scenario, a controller.
+ * Out:   struct run, the figures of all its hosts.
+ *
+ * One host at a time also keeps what is worked on within a processor's cache.
+ */
+#include "sim/run.h"
+
+#include "sim/world.h"
+
+#include "base/num.h"
+
+static void add(struct run *to, const struct world *w)
+{
+	to->hosts++;
+	to->resident_mib_s += (uint64_t)(w->resident_b_us / MIB / USEC_PER_SEC);
+	to->peak_b += w->peak_b;
+	to->host_oom_kills += w->oom_kills;
+	to->squeezes += w->squeezes;
+	to->yield_b += w->yield_b;
+	to->return_b += w->return_b;
+	to->ticks += w->ticks;
+	to->harm.oom_kills += w->harm.oom_kills;
+	to->harm.swap_in_b += w->harm.swap_in_b;
+	to->harm.swap_out_b += w->harm.swap_out_b;
+	to->harm.refault_b += w->harm.refault_b;
+	to->harm.major_faults += w->harm.major_faults;
+	to->harm.stall_us += w->harm.stall_us;
+}
+
+int run_scenario(const struct scenario *sc, const struct controller *controller, struct run *ret)
+{
+	uint64_t hosts = (sc->vms + sc->vms_per_host - 1) / sc->vms_per_host, i;
+	struct run run = { 0 };
+	struct world w;
+	int r;
+
+	for (i = 0; i < hosts; i++) {
+		r = world_init(&w, sc, controller, i);
+		if (r < 0)
+			return r;
+		world_run(&w);
+		add(&run, &w);
+		world_fini(&w);
+	}
+	*ret = run;
+	return 0;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * world.c - one host with its VMs in virtual time, under one controller
+ *
+ * Layer: sim.
+ * In:    a scenario, the number of the host in it, a controller.
+ * Out:   what became of the VMs and the host.
+ *
+ * An instant has the order of the daemon's tick: what happens in the guests,
+ * observe, decide, apply. All that is drawn for a VM comes from the seed, the
+ * host and the VM's place, never from what the controller did: every
+ * controller meets the same world.
+ */
+#include "sim/world.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A guest's statistics on demand: median 4.4 ms (measured). */
+#define ANSWER_US 4400
+/* Short of memory, the host wakes the controller; so often at most. */
+#define HURRY_EVERY_US (2 * USEC_PER_SEC)
+/* The first VMs come one after the other in this time: nobody starts a host's VMs at once. */
+#define ARRIVALS_US (60 * USEC_PER_SEC)
+/* Pressure is told by how far available memory is below this share: 0 there, all of it at 0. */
+#define PRESSURE_PPM (30 * UINT64_C(1000))
+
+uint64_t world_available(const struct world *w)
+{
+	return u64_sub_sat(w->total_b, w->resident_b);
+}
+
+static struct due *due_of(struct world *w, const struct world_vm *vm)
+{
+	return &w->due[vm - w->vm];
+}
+
+static void reschedule(struct world *w, struct world_vm *vm)
+{
+	uint64_t next_us = u64_min(u64_min(vm->wake_us, vm->refresh_us), vm->answer_us);
+
+	next_us = u64_min(next_us, vm->end_us);
+	if (vm->here && vm->state != VM_STATE_PAUSED)
+		next_us = u64_min(next_us, vm->load.next_us);
+	due_set(&w->heap, due_of(w, vm), next_us);
+}
+
+void world_touch(struct world *w, struct world_vm *vm)
+{
+	if (!vm->here || w->controller_dead)
+		return;
+	vm->wake_us = w->now_us;
+	reschedule(w, vm);
+}
+
+/* ------------------------------------------------------------ a VM's life */
+
+/* The row of @weights that a random number falls into. */
+static unsigned int draw(struct rng *r, const uint64_t *weights, unsigned int n)
+{
+	uint64_t sum = 0, at;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		sum += weights[i];
+	at = rng_within(r, 0, sum - 1);
+	for (i = 0; at >= weights[i]; i++)
+		at -= weights[i];
+	return i;
+}
+
+/* Draws what the VM is. Everything is drawn in any case, so that one figure moves no other. */
+static void draw_spec(const struct world *w, struct rng *r, struct guest_spec *ret)
+{
+	const struct scenario *sc = w->sc;
+	uint64_t doublings = 0, b;
+	bool stuck;
+
+	for (b = sc->ram_min_b; b <= sc->ram_max_b / 2; b *= 2)
+		doublings++;
+	*ret = (struct guest_spec){ .ram_b = sc->ram_min_b << rng_within(r, 0, doublings) };
+	ret->driver = (enum guest_driver)draw(r, sc->driver, DRIVER_COUNT);
+	ret->candour = (enum guest_candour)draw(r, sc->candour, GUEST_CANDOUR_COUNT);
+	ret->swap_b = rng_chance(r, sc->swap_ppm) ? ret->ram_b / 4 : 0;
+	ret->reporting = rng_chance(r, sc->reporting_ppm) && w->controller->reporting &&
+			 ret->driver != DRIVER_NONE && ret->driver != DRIVER_SHRINKER;
+	ret->new_stats = rng_chance(r, PPM / 2);
+	stuck = rng_chance(r, sc->stuck_ppm);
+	ret->inflate_rate_b = stuck ? 0 : sc->inflate_rate_b;
+	ret->deflate_rate_b = sc->deflate_rate_b;
+	/* 1 GiB guests manage 970 MiB: the kernel's image, and 1/64 for its page structures */
+	ret->managed_b = (ret->ram_b - ret->ram_b / 64 - 38 * MIB) / 4096 * 4096;
+	ret->kernel_b = (sc->kernel_b + ret->ram_b / 50) / 4096 * 4096;
+	ret->fixed_b = sc->fixed_b + (ret->ram_b - ret->managed_b);
+}
+
+static uint64_t seed_of(uint64_t a, uint64_t b, uint64_t c)
+{
+	struct rng r;
+
+	rng_seed(&r, a);
+	rng_seed(&r, rng_next(&r) ^ b);
+	rng_seed(&r, rng_next(&r) ^ c);
+	return rng_next(&r);
+}
+
+/* Keeps the host's sum. */
+static void account(struct world *w, struct world_vm *vm)
+{
+	uint64_t resident_b = vm->here ? guest_resident(&vm->guest) : 0;
+
+	w->resident_b += resident_b - vm->resident_b;
+	vm->resident_b = resident_b;
+	w->peak_b = u64_max(w->peak_b, w->resident_b);
+}
+
+static void begin_vm(struct world *w, struct world_vm *vm)
+{
+	struct guest_spec spec;
+	enum load_kind kind;
+	uint64_t life_us;
+
+	draw_spec(w, &vm->rng, &spec);
+	kind = (enum load_kind)draw(&vm->rng, w->sc->kind, LOAD_KINDS);
+	life_us = rng_wait(&vm->rng, w->sc->lifetime_us);
+	if (w->sc->script.n) {
+		load_init_script(&vm->load, &w->sc->script, w->now_us);
+		vm->programs_b = 30 * MIB;
+		vm->base_b = 0;
+	} else {
+		vm->programs_b = load_init(&vm->load, kind, spec.ram_b, rng_next(&vm->rng),
+					   w->now_us, &vm->base_b);
+	}
+	guest_init(&vm->guest, &spec, vm->programs_b, w->now_us);
+	(void)guest_want(&vm->guest, vm->base_b);
+	policy_vm_init(&vm->history);
+	vm->facts = (struct vm_facts){
+		.id = ++w->last_id,
+		.device = TRI_YES,
+		.reporting = spec.reporting ? TRI_YES : TRI_NO,
+	};
+	vm->decision = (struct decision){ 0 };
+	vm->held = (struct guest_stats){ 0 };
+	vm->state = VM_STATE_RUNNING;
+	vm->boots = 0;
+	vm->here = true;
+	vm->request = REQUEST_NONE;
+	vm->target_b = spec.ram_b;
+	vm->wake_us = w->controller_dead ? DUE_NEVER : w->now_us;
+	vm->refresh_us = vm->answer_us = DUE_NEVER;
+	vm->end_us = w->sc->lifetime_us ? w->now_us + u64_max(life_us, USEC_PER_SEC) : DUE_NEVER;
+	account(w, vm);
+}
+
+static void add_harm(struct guest_harm *to, const struct guest_harm *of)
+{
+	to->oom_kills += of->oom_kills;
+	to->swap_in_b += of->swap_in_b;
+	to->swap_out_b += of->swap_out_b;
+	to->refault_b += of->refault_b;
+	to->major_faults += of->major_faults;
+	to->stall_us += of->stall_us;
+}
+
+/* Time passes for @vm; nothing else happens. */
+static void advance(struct world *w, struct world_vm *vm)
+{
+	if (!vm->here)
+		return;
+	if (vm->state == VM_STATE_PAUSED)
+		guest_stand_still(&vm->guest, w->now_us);
+	else
+		guest_advance(&vm->guest, w->now_us);
+	account(w, vm);
+}
+
+void world_end_vm(struct world *w, struct world_vm *vm)
+{
+	if (!vm->here)
+		return;
+	advance(w, vm);
+	add_harm(&w->harm, &vm->guest.harm);
+	w->resident_b_us += vm->guest.resident_b_us;
+	w->squeezes += vm->history.squeezes;
+	w->yield_b += vm->history.yield_total_b;
+	w->return_b += vm->history.return_total_b;
+	w->squeezing -= vm->squeezing;
+	vm->squeezing = false;
+	vm->here = false;
+	vm->wake_us = vm->refresh_us = vm->answer_us = DUE_NEVER;
+	vm->end_us = w->now_us + w->sc->boot_us;
+	account(w, vm);
+	reschedule(w, vm);
+}
+
+void world_reset_vm(struct world *w, struct world_vm *vm)
+{
+	if (!vm->here)
+		return;
+	advance(w, vm);
+	guest_reset(&vm->guest, vm->programs_b, w->now_us);
+	(void)guest_want(&vm->guest, vm->base_b);
+	load_reset(&vm->load, w->now_us);
+	vm->boots++;
+	vm->held.known = 0;
+	vm->answer_us = DUE_NEVER;
+	/* its driver begins with what the device still wants */
+	guest_balloon(&vm->guest, vm->target_b);
+	account(w, vm);
+	world_touch(w, vm);
+}
+
+/* The host has nothing left: its OOM killer takes the largest VM. */
+static void kill_largest(struct world *w)
+{
+	struct world_vm *largest = &w->vm[0];
+	size_t i;
+
+	for (i = 1; i < w->n; i++)
+		if (w->vm[i].resident_b > largest->resident_b)
+			largest = &w->vm[i];
+	w->oom_kills++;
+	world_end_vm(w, largest);
+}
+
+/* ---------------------------------------------------------------- the host */
+
+static uint64_t pressure(const struct world *w)
+{
+	uint64_t least_b = u64_ppm(w->total_b, PRESSURE_PPM);
+
+	return PPM - u64_share_ppm(world_available(w), least_b);
+}
+
+/* What PSI triggers do in the daemon: everybody is looked at now. */
+static void hurry(struct world *w)
+{
+	size_t i;
+
+	if (w->controller_dead || w->now_us < w->hurried_us + HURRY_EVERY_US)
+		return;
+	w->hurried_us = w->now_us;
+	for (i = 0; i < w->n; i++)
+		if (w->vm[i].refresh_us == DUE_NEVER && w->vm[i].answer_us == DUE_NEVER)
+			world_touch(w, &w->vm[i]);
+}
+
+static void keep_host(struct world *w)
+{
+	while (w->resident_b > w->total_b)
+		kill_largest(w);
+	if (world_available(w) < u64_ppm(w->total_b, w->sc->settings.host_short_ppm))
+		hurry(w);
+}
+
+static struct host_facts host_facts(const struct world *w)
+{
+	return (struct host_facts){
+		.total_b = fact_of(w->total_b, w->now_us),
+		.available_b = fact_of(world_available(w), w->now_us),
+		.psi_some_avg10_ppm = fact_of(pressure(w), w->now_us),
+		.psi_full_avg10_ppm = fact_of(pressure(w) / 2, w->now_us),
+		.cpus = w->cpus,
+		.squeezing = w->squeezing,
+	};
+}
+
+/* ----------------------------------------------------------------- a tick */
+
+/* What happens to @vm at this instant. True where the controller is to look at it. */
+static bool happen(struct world *w, struct world_vm *vm)
+{
+	uint64_t now_us = w->now_us;
+	bool look = false;
+
+	if (vm->end_us <= now_us) {
+		if (vm->here) {
+			world_end_vm(w, vm);
+			return false;
+		}
+		begin_vm(w, vm);
+	}
+	advance(w, vm);
+	if (vm->state != VM_STATE_PAUSED && vm->load.next_us <= now_us) {
+		load_run(&vm->load, &vm->guest, now_us);
+		account(w, vm);
+		if (vm->load.asks)
+			vm->request = REQUEST_SQUEEZE;
+		look = vm->load.asks && !w->controller_dead;
+		vm->load.asks = false;
+	}
+	if (vm->refresh_us <= now_us) {
+		vm->refresh_us = DUE_NEVER;
+		if (vm->state == VM_STATE_RUNNING && vm->guest.spec.driver != DRIVER_NONE)
+			vm->answer_us = now_us + ANSWER_US;
+	}
+	if (vm->answer_us <= now_us) {
+		vm->answer_us = DUE_NEVER;
+		guest_say(&vm->guest, rng_next(&vm->load.rng_noise), &vm->held);
+		look = true;
+	}
+	return look || vm->wake_us <= now_us;
+}
+
+static void observe_vm(struct world *w, struct world_vm *vm)
+{
+	struct vm_facts *f = &vm->facts;
+
+	f->state = vm->state;
+	f->boots = vm->boots;
+	f->guarded = !vm->unguarded;
+	f->request = vm->request;
+	vm->request = REQUEST_NONE;
+	f->resident_source = FOOTPRINT_CGROUP;
+	f->resident_b = fact_of(vm->resident_b, w->now_us);
+	f->cpu_us = fact_of(load_cpu(&vm->load, w->now_us), w->now_us);
+	if (vm->state == VM_STATE_DOWN)
+		return; /* what a hypervisor told last */
+	f->ram_b = fact_of(vm->guest.spec.ram_b, w->now_us);
+	f->actual_b = fact_of(vm->guest.spec.ram_b - vm->guest.balloon_b, w->now_us);
+	f->stats = vm->held;
+	if (vm->held.taken_us != w->now_us && vm->state == VM_STATE_RUNNING)
+		/* the hypervisor's own poll: what it holds next time is of now */
+		guest_say(&vm->guest, rng_next(&vm->load.rng_noise), &vm->held);
+}
+
+static void apply(struct world *w, struct world_vm *vm, const struct decision *d)
+{
+	bool counts = d->phase == PHASE_INFLATING ||
+		      (d->phase == PHASE_DEFLATING && d->reason != REASON_DEFLATE_STUCK &&
+		       vm->state == VM_STATE_RUNNING);
+
+	vm->decision = *d;
+	if (d->actions & ACT_SET_TARGET && vm->state != VM_STATE_DOWN) {
+		vm->target_b = u64_min(d->target_b, vm->guest.spec.ram_b);
+		vm->facts.target_b = fact_of(d->target_b, w->now_us);
+		guest_balloon(&vm->guest, vm->target_b);
+	}
+	vm->refresh_us = d->actions & ACT_REFRESH ? d->refresh_us : DUE_NEVER;
+	vm->wake_us = d->wake_us;
+	w->squeezing += counts;
+	w->squeezing -= vm->squeezing;
+	vm->squeezing = counts;
+	w->ticks++;
+}
+
+static void tick(struct world *w, size_t n)
+{
+	struct snapshot snap = { .now_us = w->now_us, .host = host_facts(w), .nvm = n };
+	struct mind mind = { .settings = w->settings, .vm = w->history };
+	struct plan plan = { .vm = w->decision };
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct world_vm *vm = w->ticked[i];
+
+		observe_vm(w, vm);
+		w->settings[i] = vm->settings;
+		w->history[i] = &vm->history;
+		if (n > 1)
+			w->facts[i] = vm->facts;
+	}
+	snap.vm = n > 1 ? w->facts : &w->ticked[0]->facts;
+	w->controller->decide(&snap, &mind, &plan);
+	if (w->watch)
+		w->watch(w->watch_arg, &(struct world_tick){ w->now_us, &snap, &plan, w->ticked });
+	for (i = 0; i < n; i++) {
+		apply(w, w->ticked[i], &plan.vm[i]);
+		reschedule(w, w->ticked[i]);
+	}
+}
+
+/* The guardian does what it is for: whoever it knows of gets all memory back. */
+static void guard(struct world *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++) {
+		struct world_vm *vm = &w->vm[i];
+
+		if (!vm->here || vm->unguarded)
+			continue;
+		advance(w, vm);
+		vm->target_b = vm->guest.spec.ram_b;
+		guest_balloon(&vm->guest, vm->target_b);
+	}
+}
+
+void world_kill_controller(struct world *w, uint64_t after_us)
+{
+	size_t i;
+
+	w->controller_dead = true;
+	for (i = 0; i < w->n; i++) {
+		w->vm[i].wake_us = w->vm[i].refresh_us = w->vm[i].answer_us = DUE_NEVER;
+		reschedule(w, &w->vm[i]);
+	}
+	due_set(&w->heap, &w->due[w->n], w->now_us + after_us);
+}
+
+bool world_step(struct world *w)
+{
+	struct due *first = due_first(&w->heap);
+	size_t n = 0;
+
+	if (!first || first->at_us >= w->end_us) {
+		w->now_us = w->end_us;
+		return false;
+	}
+	w->now_us = first->at_us;
+	while (first && first->at_us <= w->now_us) {
+		struct world_vm *vm = &w->vm[first - w->due];
+
+		due_set(&w->heap, first, DUE_NEVER);
+		if (first == &w->due[w->n])
+			guard(w);
+		else if (happen(w, vm))
+			w->ticked[n++] = vm;
+		else
+			reschedule(w, vm);
+		first = due_first(&w->heap);
+	}
+	if (n)
+		tick(w, n);
+	keep_host(w);
+	return true;
+}
+
+void world_run(struct world *w)
+{
+	size_t i;
+
+	while (world_step(w))
+		;
+	for (i = 0; i < w->n; i++)
+		world_end_vm(w, &w->vm[i]);
+}
+
+/* ---------------------------------------------------------- begin and end */
+
+static bool reserve(struct world *w)
+{
+	w->vm = calloc(w->n, sizeof(*w->vm));
+	w->due = calloc(w->n + 1, sizeof(*w->due));
+	w->facts = calloc(w->n, sizeof(*w->facts));
+	w->decision = calloc(w->n, sizeof(*w->decision));
+	w->settings = calloc(w->n, sizeof(*w->settings));
+	w->history = calloc(w->n, sizeof(*w->history));
+	w->ticked = calloc(w->n, sizeof(*w->ticked));
+	return w->vm && w->due && w->facts && w->decision && w->settings && w->history &&
+	       w->ticked && due_reserve(&w->heap, w->n + 1) == 0;
+}
+
+/* What the memory of the first VMs adds to. They have begun by then, or will within a minute. */
+static uint64_t sum_of_ram(struct world *w)
+{
+	struct guest_spec spec;
+	uint64_t sum_b = 0;
+	size_t i;
+
+	for (i = 0; i < w->n; i++) {
+		struct rng copy = w->vm[i].rng;
+
+		draw_spec(w, &copy, &spec);
+		sum_b += spec.ram_b;
+	}
+	return sum_b;
+}
+
+int world_init(struct world *w, const struct scenario *sc, const struct controller *controller,
+	       uint64_t host)
+{
+	uint64_t first = host * sc->vms_per_host;
+	size_t i;
+
+	/* virtual time begins late, so that no instant is mistaken for "never" */
+	*w = (struct world){ .sc = sc, .controller = controller, .now_us = 3600 * USEC_PER_SEC };
+	w->end_us = w->now_us + sc->length_us;
+	w->n = u64_min(sc->vms_per_host, sc->vms - first);
+	if (!reserve(w)) {
+		world_fini(w);
+		return -ENOMEM;
+	}
+	due_init(&w->due[w->n]);
+	for (i = 0; i < w->n; i++) {
+		struct world_vm *vm = &w->vm[i];
+
+		due_init(&w->due[i]);
+		vm->settings = &sc->settings;
+		rng_seed(&vm->rng, seed_of(sc->seed, host, i));
+		vm->wake_us = vm->refresh_us = vm->answer_us = DUE_NEVER;
+		vm->end_us = w->now_us + (sc->script.n ? 0 : ARRIVALS_US * i / w->n);
+		reschedule(w, vm);
+	}
+	w->total_b =
+		sc->host_memory_b ? sc->host_memory_b : u64_ppm(sum_of_ram(w), sc->host_share_ppm);
+	w->cpus = sc->host_cpus ? sc->host_cpus : u64_max(w->n / 2, 1);
+	return 0;
+}
+
+void world_fini(struct world *w)
+{
+	free(w->vm);
+	free(w->due);
+	free(w->facts);
+	free(w->decision);
+	free(w->settings);
+	free(w->history);
+	free(w->ticked);
+	due_heap_fini(&w->heap);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * world.h - one host with its VMs in virtual time, under one controller
+ *
+ * Layer: sim.
+ * In:    a scenario, the number of the host in it, a controller.
+ * Out:   what became of the VMs and the host.
+ *
+ * It stands for all that the daemon stands between: the hypervisor with its
+ * statistics, the footprint, the guardian, the tick. A VM costs something only
+ * at its own times, so that a world of many costs no more for each.
+ */
+#ifndef BALLONET_SIM_WORLD_H
+#define BALLONET_SIM_WORLD_H
+
+#include "sim/controller.h"
+#include "sim/guest.h"
+#include "sim/load.h"
+#include "sim/scenario.h"
+
+#include "base/due.h"
+
+/* One VM. Tests may change it between two steps: world_touch() it then. */
+struct world_vm {
+	struct vm_facts facts; /* as of its last tick; written at each */
+	struct history history;
+	const struct settings *settings;
+	struct decision decision; /* the last one */
+
+	enum vm_state state;
+	uint32_t boots;
+	bool here; /* false: it has ended, and another one is about to come */
+	bool unguarded;
+	enum vm_request request;
+	bool squeezing; /* it counts as one that is being squeezed */
+
+	struct guest guest;
+	struct load load;
+	uint64_t programs_b;
+	uint64_t base_b;
+	uint64_t resident_b;	 /* as it counts in the host's sum */
+	uint64_t target_b;	 /* the last that was asked for, as bytes that remain */
+	struct guest_stats held; /* statistics that the hypervisor holds */
+	struct rng rng;		 /* of what becomes of the VM itself */
+
+	uint64_t wake_us;    /* tick it then */
+	uint64_t refresh_us; /* ask for statistics then; DUE_NEVER: no */
+	uint64_t answer_us;  /* they come then; DUE_NEVER: none were asked for */
+	uint64_t end_us;     /* it ends or begins then */
+};
+
+/* What a step did, for whoever watches. */
+struct world_tick {
+	uint64_t now_us;
+	const struct snapshot *snap;
+	const struct plan *plan;
+	struct world_vm *const *vm; /* of each VM in the snapshot */
+};
+
+struct world {
+	const struct scenario *sc;
+	const struct controller *controller;
+	uint64_t now_us;
+	uint64_t end_us;
+
+	size_t n;
+	struct world_vm *vm;
+	struct due *due; /* one for each, apart from it: the heap walks them all the time */
+	struct due_heap heap;
+	uint64_t last_id;
+
+	/* the host */
+	uint64_t total_b;
+	uint64_t cpus;
+	uint64_t resident_b; /* of all VMs */
+	uint64_t peak_b;
+	uint64_t squeezing;
+	uint64_t oom_kills; /* VMs killed because the host had no memory left */
+	uint64_t hurried_us;
+	bool controller_dead; /* it never answers again; the guardian has seen it */
+
+	/* one entry per VM that is due */
+	struct vm_facts *facts;
+	struct decision *decision;
+	const struct settings **settings;
+	struct history **history;
+	struct world_vm **ticked;
+
+	/* what ended VMs leave behind */
+	struct guest_harm harm;
+	unsigned __int128 resident_b_us;
+	uint64_t squeezes, yield_b, return_b;
+	uint64_t ticks; /* VMs looked at, ever */
+
+	/* called after each tick, with what was decided; for tests */
+	void (*watch)(void *arg, const struct world_tick *tick);
+	void *watch_arg;
+};
+
+/* Host number @host of the scenario, which must outlive the world. 0 or -ENOMEM. */
+int world_init(struct world *w, const struct scenario *sc, const struct controller *controller,
+	       uint64_t host);
+void world_fini(struct world *w);
+
+/* Goes on to the next instant at which something happens, and does it. False at the end. */
+bool world_step(struct world *w);
+
+/* Until the end; then every guest's figures are up to date, and the sums those of all. */
+void world_run(struct world *w);
+
+/* Something of @vm was changed by hand: it is looked at now. */
+void world_touch(struct world *w, struct world_vm *vm);
+
+/* The VM's guest is reset, or the whole VM ends and another one comes later. */
+void world_reset_vm(struct world *w, struct world_vm *vm);
+void world_end_vm(struct world *w, struct world_vm *vm);
+
+/* The controller dies; whoever the guardian knows of gets its memory back after @after_us. */
+void world_kill_controller(struct world *w, uint64_t after_us);
+
+/* Memory that the host has available. */
+uint64_t world_available(const struct world *w);
+
+#endif
