@@ -133,6 +133,32 @@ static void add_number(struct json_object *o, const char *key, uint64_t value)
 	(void)json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
+static void add_harm(struct json_object *o, const struct guest_harm *harm)
+{
+	add_number(o, "guest_oom_kills", harm->oom_kills);
+	add_number(o, "swap_in_b", harm->swap_in_b);
+	add_number(o, "swap_out_b", harm->swap_out_b);
+	add_number(o, "refault_b", harm->refault_b);
+	add_number(o, "major_faults", harm->major_faults);
+	add_number(o, "stall_us", harm->stall_us);
+}
+
+static struct json_object *marks_json(const struct run *run)
+{
+	struct json_object *marks = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < run->marks; i++) {
+		struct json_object *o = json_object_new_object();
+
+		add_number(o, "at_us", run->mark[i].at_us);
+		add_number(o, "resident_b", run->mark[i].resident_b);
+		add_harm(o, &run->mark[i].harm);
+		(void)json_object_array_add(marks, o);
+	}
+	return marks;
+}
+
 static struct json_object *run_json(const struct controller *c, const struct run *run,
 				    uint64_t took_us)
 {
@@ -143,18 +169,15 @@ static struct json_object *run_json(const struct controller *c, const struct run
 	add_number(o, "resident_mib_s", run->resident_mib_s);
 	add_number(o, "peak_b", run->peak_b);
 	add_number(o, "hosts", run->hosts);
-	add_number(o, "guest_oom_kills", run->harm.oom_kills);
-	add_number(o, "swap_in_b", run->harm.swap_in_b);
-	add_number(o, "swap_out_b", run->harm.swap_out_b);
-	add_number(o, "refault_b", run->harm.refault_b);
-	add_number(o, "major_faults", run->harm.major_faults);
-	add_number(o, "stall_us", run->harm.stall_us);
+	add_harm(o, &run->harm);
 	add_number(o, "host_oom_kills", run->host_oom_kills);
 	add_number(o, "squeezes", run->squeezes);
 	add_number(o, "yield_b", run->yield_b);
 	add_number(o, "return_b", run->return_b);
 	add_number(o, "ticks", run->ticks);
 	add_number(o, "cpu_us", took_us);
+	if (run->marks)
+		(void)json_object_object_add(o, "marks", marks_json(run));
 	return o;
 }
 

@@ -75,7 +75,7 @@ uint64_t guest_resident(const struct guest *g)
 
 static uint64_t keep_b(const struct guest *g)
 {
-	return g->spec.managed_b / KEEP_DIVISOR;
+	return whole_pages(g->spec.managed_b / KEEP_DIVISOR);
 }
 
 uint64_t guest_available(const struct guest *g)
@@ -127,7 +127,8 @@ static int coldest(const struct guest *g)
 /* Evicts up to @size_b of page cache, leaving @leave_b of it. Returns bytes freed. */
 static uint64_t reclaim_cache(struct guest *g, uint64_t size_b, uint64_t leave_b)
 {
-	uint64_t may_b = u64_min(size_b, u64_sub_sat(guest_cache(g), leave_b)), got_b = 0;
+	uint64_t cache_b = guest_cache(g), got_b = 0;
+	uint64_t may_b = u64_min(size_b, whole_pages(u64_sub_sat(cache_b, leave_b)));
 	int i;
 
 	while (got_b < may_b && (i = coldest(g)) >= 0) {

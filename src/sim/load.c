@@ -84,8 +84,9 @@ static const struct kind_row kinds[LOAD_KINDS] = {
 };
 
 static const char *const script_words[SCRIPT_COUNT] = {
-	[SCRIPT_TOUCH] = "touch", [SCRIPT_HOLD] = "hold", [SCRIPT_FREE] = "free",
-	[SCRIPT_READ] = "read",	  [SCRIPT_BUSY] = "busy", [SCRIPT_SQUEEZE] = "squeeze",
+	[SCRIPT_TOUCH] = "touch", [SCRIPT_HOLD] = "hold",   [SCRIPT_FREE] = "free",
+	[SCRIPT_READ] = "read",	  [SCRIPT_BUSY] = "busy",   [SCRIPT_SQUEEZE] = "squeeze",
+	[SCRIPT_MARK] = "mark",	  [SCRIPT_START] = "start", [SCRIPT_STOP] = "stop",
 };
 
 const char *load_word(enum load_kind kind)
@@ -238,12 +239,11 @@ static void do_step(struct load *l, struct errand *e, struct guest *g, uint64_t 
 	case SCRIPT_BUSY:
 		l->cpu_ppm = PERCENT(step->size_b / MIB);
 		break;
-	case SCRIPT_SQUEEZE:
 	default:
-		l->asks = true;
+		l->asks |= 1U << step->what;
 		break;
 	}
-	if (step->what != SCRIPT_BUSY && step->what != SCRIPT_SQUEEZE)
+	if (step->what != SCRIPT_BUSY)
 		l->cpu_us += step->size_b / (WORK_RATE_B / USEC_PER_SEC);
 	e->at_us = UINT64_MAX;
 	if (++l->script_at < l->script->n)

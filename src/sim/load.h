@@ -60,6 +60,9 @@ enum script_do {
 	SCRIPT_READ,	  /* the first size_b of the data are read */
 	SCRIPT_BUSY,	  /* from now on size_b / 1 MiB per cent of a processor are used */
 	SCRIPT_SQUEEZE,	  /* an operator asks for a squeeze */
+	SCRIPT_MARK,	  /* the figures of now are kept for the report */
+	SCRIPT_START,	  /* the controller begins; before that there is none */
+	SCRIPT_STOP,	  /* the controller ends */
 	SCRIPT_COUNT,
 };
 
@@ -82,9 +85,9 @@ struct load {
 	unsigned int n;
 	const struct script *script; /* NULL: none; borrowed */
 	size_t script_at;
-	bool asks;	  /* an operator asked for a squeeze since the last look */
-	uint64_t cpu_ppm; /* of one processor, besides what errands cost */
-	uint64_t cpu_us;  /* used until now_us */
+	unsigned int asks; /* bits 1 << enum script_do that are the world's to do */
+	uint64_t cpu_ppm;  /* of one processor, besides what errands cost */
+	uint64_t cpu_us;   /* used until now_us */
 	uint64_t now_us;
 };
 

@@ -12,6 +12,8 @@
 
 #include "base/num.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 /* @part of @whole, of @size: no product of sizes fits into 64 bits, but of pages it does. */
@@ -22,10 +24,26 @@ static uint64_t in_proportion(uint64_t part, uint64_t whole, uint64_t size)
 	return (part >> 12) * (size >> 12) / (whole >> 12) << 12;
 }
 
+/* Is there a layer on top that these pages make no other one beside: all backed, or none? */
+static bool joins(const struct pages *p, uint64_t size_b, uint64_t backed_b)
+{
+	const struct pages_layer *top = p->n ? &p->layer[p->n - 1] : NULL;
+
+	return top && ((top->backed_b == 0 && backed_b == 0) ||
+		       (top->backed_b == top->size_b && backed_b == size_b));
+}
+
 void pages_free(struct pages *p, uint64_t size_b, uint64_t backed_b)
 {
 	if (size_b == 0)
 		return;
+	if (joins(p, size_b, backed_b)) {
+		p->layer[p->n - 1].size_b += size_b;
+		p->layer[p->n - 1].backed_b += backed_b;
+		p->free_b += size_b;
+		p->backed_b += backed_b;
+		return;
+	}
 	p->free_b += size_b;
 	p->backed_b += backed_b;
 	if (p->n == PAGES_LAYERS) {

@@ -62,13 +62,14 @@ bool rng_chance(struct rng *r, uint64_t ppm)
 	return rng_next(r) % PPM < ppm;
 }
 
-/* log2 of @x > 0 in 64ths of a bit, the mantissa taken for linear between two powers. */
+/* log2 of @x > 0 in 64ths of a bit: log2(1 + m) is about m + 0.344 m (1 - m) within [0, 1]. */
 static uint64_t log2_64ths(uint64_t x)
 {
 	unsigned int top = 63 - (unsigned int)__builtin_clzll(x);
 	uint64_t below = top >= 6 ? x >> (top - 6) : x << (6 - top);
+	uint64_t m = below & 63;
 
-	return top * UINT64_C(64) + (below & 63);
+	return top * UINT64_C(64) + m + m * (64 - m) * 22 / 4096;
 }
 
 uint64_t rng_wait(struct rng *r, uint64_t mean_us)

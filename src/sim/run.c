@@ -10,13 +10,16 @@
  */
 #include "sim/run.h"
 
-#include "sim/world.h"
-
 #include "base/num.h"
+
+#include <string.h>
 
 static void add(struct run *to, const struct world *w)
 {
-	to->hosts++;
+	if (to->hosts++ == 0) {
+		memcpy(to->mark, w->mark, sizeof(to->mark));
+		to->marks = w->marks;
+	}
 	to->resident_mib_s += (uint64_t)(w->resident_b_us / MIB / USEC_PER_SEC);
 	to->peak_b += w->peak_b;
 	to->host_oom_kills += w->oom_kills;

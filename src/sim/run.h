@@ -14,6 +14,7 @@
 #include "sim/controller.h"
 #include "sim/guest.h"
 #include "sim/scenario.h"
+#include "sim/world.h"
 
 struct run {
 	uint64_t hosts;
@@ -25,6 +26,8 @@ struct run {
 	uint64_t return_b; /* of that, back within 60 s */
 	uint64_t ticks;	   /* times the controller looked at a VM */
 	struct guest_harm harm;
+	struct world_mark mark[WORLD_MARKS]; /* of the first VM, where there is a script */
+	size_t marks;
 };
 
 /* Runs @sc under @controller to its end. 0 or -ENOMEM. */

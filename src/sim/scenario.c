@@ -92,12 +92,36 @@ static const struct setting table[] = {
 	{ "stuck", UNIT_SHARE, AT(stuck_ppm), 0, PPM, PERCENT(1), "balloons that never move" },
 };
 
+/*
+ * One guest as the laboratory boots them: 1 GiB, Linux' own driver, under software emulation
+ * (256 MiB inflated in 1.4 to 2.5 s, deflated in 0.3 to 1.0 s).
+ */
+#define LAB_GUEST                                                                         \
+	"vms: 1\nlifetime: 0s\nram_min: 1GiB\nram_max: 1GiB\nswap: 100%\nreporting: 0%\n" \
+	"inflate_rate: 130MiB\ndeflate_rate: 400MiB\n"                                    \
+	"driver_none: 0\ndriver_notifier: 0\ndriver_shrinker: 0\ndriver_ballonet: 0\n"    \
+	"flatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0\nstuck: 0%\n"
+
+/* Told as lab/calibration.py tells them: squeezed once, and then left alone. */
+#define CALIBRATION LAB_GUEST "setting.interval: 1s\nsetting.rest_min: 1h\nlength: 200s\n"
+#define SQUEEZED "do: 25s mark\ndo: 26s start\ndo: 150s mark\ndo: 151s stop\n"
+
 static const struct scenario_name names[] = {
 	{ "mixed", "guests of all kinds, with all drivers, on hosts with enough memory", "" },
 	{ "tight", "the same, on hosts that have promised a quarter more than they have",
 	  "host_share: 80%" },
 	{ "uncertain", "the same, half of them lying, silent, frozen or stuck",
 	  "honest: 50\nflatters: 13\nfrozen: 13\nbabbles: 12\nsilent: 12\nstuck: 10%" },
+	{ "calibration-touch", "one guest as in the laboratory: 600 MiB touched and freed",
+	  CALIBRATION "do: 20s touch 600MiB\n" SQUEEZED "do: 190s mark" },
+	{ "calibration-read-once", "one guest as in the laboratory: 600 MiB of files read once",
+	  CALIBRATION "do: 20s read 600MiB\n" SQUEEZED "do: 180s read 600MiB\ndo: 190s mark" },
+	{ "calibration-read-again", "one guest as in the laboratory: 400 MiB read again and again",
+	  CALIBRATION "do: 17s read 400MiB\ndo: 18s read 400MiB\ndo: 19s read 400MiB\n"
+		      "do: 20s read 400MiB\n" SQUEEZED "do: 180s read 400MiB\ndo: 190s mark" },
+	{ "calibration-hot", "one guest as in the laboratory: 300 of 600 MiB stay hot",
+	  CALIBRATION "do: 18s touch 600MiB\ndo: 19s hold 300MiB\ndo: 20s busy 90MiB\n" SQUEEZED
+		      "do: 190s mark" },
 };
 
 static const struct setting step_size = { "size", UNIT_BYTES, 0, 0, SIZE_MAX_B, 0, "" };

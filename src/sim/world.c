@@ -270,6 +270,21 @@ static struct host_facts host_facts(const struct world *w)
 
 /* ----------------------------------------------------------------- a tick */
 
+/* The steps of a script that are not the guest's to do. True where the controller is to look. */
+static bool do_script(struct world *w, struct world_vm *vm)
+{
+	unsigned int asks = vm->load.asks;
+
+	vm->load.asks = 0;
+	if (asks & 1U << SCRIPT_MARK && vm == w->vm && w->marks < WORLD_MARKS)
+		w->mark[w->marks++] = (struct world_mark){ w->now_us - w->begin_us, vm->resident_b,
+							   vm->guest.harm };
+	w->asks |= asks & (1U << SCRIPT_START | 1U << SCRIPT_STOP);
+	if (asks & 1U << SCRIPT_SQUEEZE)
+		vm->request = REQUEST_SQUEEZE;
+	return asks & 1U << SCRIPT_SQUEEZE;
+}
+
 /* What happens to @vm at this instant. True where the controller is to look at it. */
 static bool happen(struct world *w, struct world_vm *vm)
 {
@@ -288,9 +303,7 @@ static bool happen(struct world *w, struct world_vm *vm)
 		load_run(&vm->load, &vm->guest, now_us);
 		account(w, vm);
 		if (vm->load.asks)
-			vm->request = REQUEST_SQUEEZE;
-		look = vm->load.asks && !w->controller_dead;
-		vm->load.asks = false;
+			look = do_script(w, vm) && !w->controller_dead;
 	}
 	if (vm->refresh_us <= now_us) {
 		vm->refresh_us = DUE_NEVER;
@@ -366,7 +379,8 @@ static void tick(struct world *w, size_t n)
 	snap.vm = n > 1 ? w->facts : &w->ticked[0]->facts;
 	w->controller->decide(&snap, &mind, &plan);
 	if (w->watch)
-		w->watch(w->watch_arg, &(struct world_tick){ w->now_us, &snap, &plan, w->ticked });
+		w->watch(w->watch_arg,
+			 &(struct world_tick){ w, w->now_us, &snap, &plan, w->ticked });
 	for (i = 0; i < n; i++) {
 		apply(w, w->ticked[i], &plan.vm[i]);
 		reschedule(w, w->ticked[i]);
@@ -401,6 +415,21 @@ void world_kill_controller(struct world *w, uint64_t after_us)
 	due_set(&w->heap, &w->due[w->n], w->now_us + after_us);
 }
 
+/* What a script has for the controller: done between two instants, when nobody is on the way. */
+static void do_asked(struct world *w)
+{
+	size_t i;
+
+	if (w->asks & 1U << SCRIPT_STOP)
+		world_kill_controller(w, 0);
+	if (w->asks & 1U << SCRIPT_START) {
+		w->controller_dead = false;
+		for (i = 0; i < w->n; i++)
+			world_touch(w, &w->vm[i]);
+	}
+	w->asks = 0;
+}
+
 bool world_step(struct world *w)
 {
 	struct due *first = due_first(&w->heap);
@@ -425,6 +454,8 @@ bool world_step(struct world *w)
 	}
 	if (n)
 		tick(w, n);
+	if (w->asks)
+		do_asked(w);
 	keep_host(w);
 	return true;
 }
@@ -478,6 +509,7 @@ int world_init(struct world *w, const struct scenario *sc, const struct controll
 
 	/* virtual time begins late, so that no instant is mistaken for "never" */
 	*w = (struct world){ .sc = sc, .controller = controller, .now_us = 3600 * USEC_PER_SEC };
+	w->begin_us = w->now_us;
 	w->end_us = w->now_us + sc->length_us;
 	w->n = u64_min(sc->vms_per_host, sc->vms - first);
 	if (!reserve(w)) {
@@ -497,6 +529,8 @@ int world_init(struct world *w, const struct scenario *sc, const struct controll
 	}
 	w->total_b =
 		sc->host_memory_b ? sc->host_memory_b : u64_ppm(sum_of_ram(w), sc->host_share_ppm);
+	for (i = 0; i < sc->script.n; i++)
+		w->controller_dead |= sc->script.step[i].what == SCRIPT_START;
 	w->cpus = sc->host_cpus ? sc->host_cpus : u64_max(w->n / 2, 1);
 	return 0;
 }

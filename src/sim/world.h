@@ -49,8 +49,20 @@ struct world_vm {
 	uint64_t end_us;     /* it ends or begins then */
 };
 
+/* The figures of an instant that a script marked; sums since the beginning of the VM. */
+struct world_mark {
+	uint64_t at_us; /* after the beginning */
+	uint64_t resident_b;
+	struct guest_harm harm;
+};
+
+#define WORLD_MARKS 8
+
 /* What a step did, for whoever watches. */
+struct world;
+
 struct world_tick {
+	const struct world *world;
 	uint64_t now_us;
 	const struct snapshot *snap;
 	const struct plan *plan;
@@ -60,6 +72,7 @@ struct world_tick {
 struct world {
 	const struct scenario *sc;
 	const struct controller *controller;
+	uint64_t begin_us;
 	uint64_t now_us;
 	uint64_t end_us;
 
@@ -77,7 +90,8 @@ struct world {
 	uint64_t squeezing;
 	uint64_t oom_kills; /* VMs killed because the host had no memory left */
 	uint64_t hurried_us;
-	bool controller_dead; /* it never answers again; the guardian has seen it */
+	unsigned int asks;    /* bits of enum script_do that wait for the end of this instant */
+	bool controller_dead; /* or not started yet: nobody is looked at */
 
 	/* one entry per VM that is due */
 	struct vm_facts *facts;
@@ -91,6 +105,10 @@ struct world {
 	unsigned __int128 resident_b_us;
 	uint64_t squeezes, yield_b, return_b;
 	uint64_t ticks; /* VMs looked at, ever */
+
+	/* of the first VM, where a script asked for them */
+	struct world_mark mark[WORLD_MARKS];
+	size_t marks;
 
 	/* called after each tick, with what was decided; for tests */
 	void (*watch)(void *arg, const struct world_tick *tick);

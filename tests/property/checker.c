@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * checker.c - do the invariants hold? Asked after every tick, of facts and decisions alone
+ *
+ * In:    what the controller was told, and what it decided.
+ * Out:   the first invariant that was broken, with a sentence.
+ *
+ * What a VM was told is compared with what the world knows of it, too: facts
+ * that were made up on the way to the policy do not excuse it.
+ */
+#include "checker.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A decision that looks further ahead than this has lost its VM: intervals are 10 s at most. */
+#define LOOK_AGAIN_US (30 * USEC_PER_SEC)
+
+static __attribute__((format(printf, 3, 4))) void fail(struct checker *c, enum invariant broken,
+						       const char *fmt, ...)
+{
+	va_list args;
+
+	if (c->broken != HOLDS)
+		return;
+	c->broken = broken;
+	va_start(args, fmt);
+	(void)vsnprintf(c->why, sizeof(c->why), fmt, args);
+	va_end(args);
+}
+
+static unsigned long long mib(uint64_t b)
+{
+	return b / MIB;
+}
+
+static bool grown(const struct guest_stats *from, const struct guest_stats *to,
+		  enum balloon_stat tag)
+{
+	uint32_t bit = UINT32_C(1) << tag;
+
+	return from->known & bit && to->known & bit && to->tag[tag] > from->tag[tag];
+}
+
+/*
+ * A deflation comes to its end before anything is taken again; and it is one of all the balloon.
+ * To stop where the balloon is (to hold it) is neither.
+ */
+static void check_direction(struct checker *c, struct checked *v, const struct vm_facts *f,
+			    const struct decision *d, bool sets)
+{
+	if (v->deflate_to_b && f->actual_b.value >= v->deflate_to_b)
+		v->deflate_to_b = 0;
+	if (!sets)
+		return;
+	if (v->deflate_to_b) {
+		c->checked[ONE_DIRECTION]++;
+		if (d->target_b < f->actual_b.value)
+			fail(c, ONE_DIRECTION, "asked for %llu MiB with %llu left, while deflating",
+			     mib(d->target_b), mib(f->actual_b.value));
+	} else if (d->target_b > v->target_b && d->target_b > f->actual_b.value) {
+		c->checked[ONE_DIRECTION]++;
+		if (d->target_b != f->ram_b.value)
+			fail(c, ONE_DIRECTION, "deflated to %llu MiB, not to all %llu",
+			     mib(d->target_b), mib(f->ram_b.value));
+	}
+}
+
+static void check_distress(struct checker *c, const struct checked *v, const struct vm_facts *f,
+			   const struct decision *d, bool sets)
+{
+	bool hurt = grown(&v->start, &f->stats, BALLOON_STAT_OOM_KILL) ||
+		    grown(&v->start, &f->stats, BALLOON_STAT_SWAP_OUT);
+
+	if (!v->out || v->deflate_to_b || !hurt)
+		return;
+	c->checked[DISTRESS]++;
+	if (!sets || d->target_b != f->ram_b.value)
+		fail(c, DISTRESS, "the guest swaps or kills, and its balloon stays (%s)",
+		     reason_word(d->reason));
+}
+
+static void check_growth(struct checker *c, const struct world_vm *vm, const struct vm_facts *f,
+			 const struct decision *d, uint64_t now_us)
+{
+	const struct settings *s = vm->settings;
+	const uint64_t *tag = vm->facts.stats.tag;
+	uint64_t by_b = f->actual_b.value - d->target_b, reserve_b;
+	uint32_t need = UINT32_C(1) << BALLOON_STAT_AVAIL | UINT32_C(1) << BALLOON_STAT_MEMTOT;
+
+	c->checked[OLD_FACTS]++;
+	if (vm->state != VM_STATE_RUNNING)
+		fail(c, OLD_FACTS, "inflated while it does not run");
+	else if ((vm->facts.stats.known & need) != need || !f->actual_b.known)
+		fail(c, OLD_FACTS, "inflated without knowing how its guest is");
+	else if (now_us > vm->facts.stats.taken_us + s->stats_max_age_us)
+		fail(c, OLD_FACTS, "inflated by statistics that are %llu ms old",
+		     (unsigned long long)(now_us - vm->facts.stats.taken_us) / 1000);
+	else if (s->mode == MODE_OFF || s->mode == MODE_OBSERVE)
+		fail(c, OLD_FACTS, "inflated, and its mode forbids it");
+	if (c->broken != HOLDS)
+		return;
+	c->checked[RESERVE]++;
+	reserve_b = tag[BALLOON_STAT_MEMTOT] / PPM * s->reserve_ppm;
+	if (s->reserve_min_b > reserve_b)
+		reserve_b = s->reserve_min_b;
+	if (tag[BALLOON_STAT_AVAIL] < by_b || tag[BALLOON_STAT_AVAIL] - by_b < reserve_b)
+		fail(c, RESERVE, "%llu MiB taken of %llu available, with a reserve of %llu",
+		     mib(by_b), mib(tag[BALLOON_STAT_AVAIL]), mib(reserve_b));
+}
+
+/* What is claimed is what the world itself has less of than when it began. */
+static void check_claim(struct checker *c, struct checked *v, const struct world_vm *vm,
+			const struct decision *d)
+{
+	uint64_t freed_b = u64_sub_sat(v->before_b, vm->resident_b);
+	uint64_t claimed_b = vm->history.yield_total_b - v->yield_b;
+
+	v->yield_b = vm->history.yield_total_b;
+	if (claimed_b) {
+		c->checked[MEASURED]++;
+		if (claimed_b != freed_b)
+			fail(c, MEASURED, "claims %llu MiB, the host has %llu more", mib(claimed_b),
+			     mib(freed_b));
+	}
+	/* the figures of a beginning are those of what came before it */
+	if ((d->phase == PHASE_INFLATING || d->phase == PHASE_DEFLATING) && v->out &&
+	    d->reason != REASON_BEGIN && d->reason != REASON_BEGIN_REQUESTED &&
+	    d->fig.freed_b != FIGURE_UNKNOWN && d->fig.freed_b > freed_b)
+		fail(c, MEASURED, "tells of %llu MiB, the host has %llu more", mib(d->fig.freed_b),
+		     mib(freed_b));
+}
+
+static void check_sanity(struct checker *c, const struct vm_facts *f, const struct decision *d,
+			 uint64_t now_us, bool sets)
+{
+	c->checked[BAD_PEER]++;
+	if (d->vm_id != f->id)
+		fail(c, BAD_PEER, "a decision for another VM");
+	else if (d->wake_us <= now_us || d->wake_us > now_us + LOOK_AGAIN_US)
+		fail(c, BAD_PEER, "looks again in %lld ms",
+		     ((long long)d->wake_us - (long long)now_us) / 1000);
+	else if (sets && (d->target_b > f->ram_b.value || d->target_b == 0))
+		fail(c, BAD_PEER, "a target of %llu MiB for %llu", mib(d->target_b),
+		     mib(f->ram_b.value));
+	else if ((unsigned int)d->reason >= REASON_COUNT || (unsigned int)d->phase >= PHASE_COUNT)
+		fail(c, BAD_PEER, "a reason or a phase there is no word for");
+}
+
+static void check_vm(struct checker *c, struct checked *v, const struct world_vm *vm,
+		     const struct vm_facts *f, const struct decision *d, uint64_t now_us)
+{
+	bool sets = d->actions & ACT_SET_TARGET;
+	bool grows = sets && f->actual_b.known && d->target_b < f->actual_b.value;
+
+	if (v->id != f->id)
+		*v = (struct checked){ .id = f->id, .target_b = f->ram_b.value };
+	if (f->actual_b.value == f->ram_b.value && v->target_b == f->ram_b.value)
+		v->out = false;
+	check_sanity(c, f, d, now_us, sets);
+	check_direction(c, v, f, d, sets);
+	check_distress(c, v, f, d, sets);
+	if (grows) {
+		if (!v->out) {
+			v->start = vm->facts.stats;
+			v->before_b = vm->resident_b;
+		}
+		v->out = true;
+		v->exposed = vm->unguarded;
+		check_growth(c, vm, f, d, now_us);
+	}
+	check_claim(c, v, vm, d);
+	if (!sets)
+		return;
+	if (d->target_b > f->actual_b.value)
+		v->deflate_to_b = d->target_b;
+	v->target_b = d->target_b;
+}
+
+int checker_init(struct checker *c, struct world *w)
+{
+	*c = (struct checker){ .vm = calloc(w->n, sizeof(*c->vm)) };
+	if (!c->vm)
+		return -ENOMEM;
+	w->watch = checker_watch;
+	w->watch_arg = c;
+	return 0;
+}
+
+void checker_fini(struct checker *c)
+{
+	free(c->vm);
+}
+
+void checker_watch(void *arg, const struct world_tick *tick)
+{
+	struct checker *c = arg;
+	size_t i;
+
+	for (i = 0; i < tick->snap->nvm; i++) {
+		struct checked *v = &c->vm[tick->vm[i] - tick->world->vm];
+
+		check_vm(c, v, tick->vm[i], &tick->snap->vm[i], &tick->plan->vm[i], tick->now_us);
+	}
+}
+
+void checker_after_loss(struct checker *c, const struct world *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++) {
+		const struct world_vm *vm = &w->vm[i];
+
+		/* a guardian lost after that, and both gone at once: there is nobody left to act */
+		if (vm->unguarded && !c->vm[i].exposed)
+			continue;
+		if (!vm->here || vm->state != VM_STATE_RUNNING ||
+		    vm->guest.spec.deflate_rate_b == 0)
+			continue;
+		c->checked[CONTROLLER_LOST]++;
+		if (vm->guest.balloon_b)
+			fail(c, CONTROLLER_LOST, "%llu MiB are still in its balloon",
+			     mib(vm->guest.balloon_b));
+	}
+}

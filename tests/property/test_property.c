@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_property.c - the invariants hold in thousands of random worlds, and a broken policy is
+ * caught
+ *
+ * In:    the number of worlds as the argument (or BALLONET_WORLDS).
+ * Out:   for a world in which one does not hold: its seed, the invariant, the figures.
+ *
+ * A world is some VMs of any kind on a host of any size, for a quarter of an
+ * hour in which something happens every few seconds: pauses, resets, lost
+ * connections, needs, changed settings, VMs that end, a controller that dies.
+ */
+#include "broken.h"
+#include "checker.h"
+
+#include "base/num.h"
+#include "sim/rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define WORLDS_DEFAULT 5000
+/* Worlds in which a broken policy has to be caught at the latest. */
+#define CATCH_WITHIN 2000
+#define LENGTH_US (900 * USEC_PER_SEC)
+/* The guardian's watchdog and the time it has then (issue: "within the watchdog and 3 s"). */
+#define GUARDIAN_US (8 * USEC_PER_SEC)
+
+static uint64_t worlds_wanted;
+
+/* Settings that modes are switched between. */
+struct tried {
+	struct settings mode[MODE_COUNT];
+};
+
+static void draw_scenario(uint64_t seed, struct rng *r, struct scenario *sc)
+{
+	int i;
+
+	scenario_init(sc);
+	sc->seed = seed;
+	sc->vms = sc->vms_per_host = rng_within(r, 1, 4);
+	sc->length_us = LENGTH_US;
+	sc->lifetime_us = rng_within(r, 0, 3) ? 0 : 300 * USEC_PER_SEC;
+	sc->boot_us = 5 * USEC_PER_SEC;
+	sc->ram_min_b = 512 * MIB;
+	sc->ram_max_b = 4 * GIB;
+	sc->host_share_ppm = rng_within(r, 40, 130) * PPM / 100;
+	sc->inflate_rate_b = rng_within(r, 10, 2000) * MIB;
+	sc->deflate_rate_b = rng_within(r, 100, 4000) * MIB;
+	sc->stuck_ppm = PPM / 20;
+	for (i = 0; i < GUEST_CANDOUR_COUNT; i++)
+		sc->candour[i] = i == GUEST_HONEST ? 6 : 1;
+	sc->settings.interval_us = rng_within(r, 1, 10) * USEC_PER_SEC;
+	sc->settings.step_b = rng_within(r, 8, 256) * MIB;
+	sc->settings.reserve_min_b = rng_within(r, 32, 256) * MIB;
+	sc->settings.rest_min_us = rng_within(r, 1, 60) * USEC_PER_SEC;
+	sc->settings.min_yield_b = rng_within(r, 8, 64) * MIB;
+}
+
+/* Something happens to @vm. */
+static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, struct rng *r)
+{
+	uint64_t some_b = rng_within(r, 1, 100) * vm->guest.spec.ram_b / 200;
+
+	switch (rng_within(r, 0, 13)) {
+	case 0:
+		vm->state = VM_STATE_PAUSED;
+		break;
+	case 1:
+		vm->state = VM_STATE_DOWN;
+		break;
+	case 2:
+		world_reset_vm(w, vm);
+		break;
+	case 3:
+		vm->request = (enum vm_request)rng_within(r, 0, REQUEST_COUNT - 1);
+		break;
+	case 4:
+		vm->unguarded = rng_chance(r, PPM / 2);
+		break;
+	case 5:
+		vm->settings = &tried->mode[rng_within(r, 0, MODE_COUNT - 1)];
+		break;
+	case 6:
+	case 7: /* so much that it has to swap, or to kill */
+		guest_give(&vm->guest, guest_want(&vm->guest, some_b * 2) / 2);
+		break;
+	case 8:
+		guest_give(&vm->guest, some_b);
+		break;
+	case 9:
+		guest_read_new(&vm->guest, FILE_ARCHIVE, some_b);
+		break;
+	case 10:
+		world_end_vm(w, vm);
+		break;
+	case 11:
+		w->total_b = w->resident_b + rng_within(r, 0, GIB);
+		break;
+	default: /* most of the time all is well */
+		vm->state = VM_STATE_RUNNING;
+		vm->unguarded = false;
+		vm->settings = &tried->mode[MODE_SQUEEZE];
+		return;
+	}
+	world_touch(w, vm);
+}
+
+/* Lives through the world of @seed under @controller. Returns squeezes, for whoever counts. */
+static uint64_t live(uint64_t seed, const struct controller *controller, struct checker *sum)
+{
+	struct scenario sc;
+	struct tried tried;
+	struct checker c;
+	struct world w;
+	struct rng r;
+	uint64_t next_us, dies_us;
+	int i;
+
+	rng_seed(&r, seed);
+	draw_scenario(seed, &r, &sc);
+	for (i = 0; i < MODE_COUNT; i++) {
+		tried.mode[i] = sc.settings;
+		tried.mode[i].mode = (uint64_t)i;
+	}
+	assert_int_equal(world_init(&w, &sc, controller, 0), 0);
+	assert_int_equal(checker_init(&c, &w), 0);
+	next_us = w.now_us + rng_wait(&r, 4 * USEC_PER_SEC);
+	dies_us = rng_chance(&r, PPM / 3) ? w.now_us + rng_within(&r, 0, LENGTH_US) : UINT64_MAX;
+	while (c.broken == HOLDS && !w.controller_dead && world_step(&w)) {
+		if (w.now_us < next_us)
+			continue;
+		next_us = w.now_us + rng_wait(&r, 4 * USEC_PER_SEC);
+		disturb(&w, &w.vm[rng_within(&r, 0, w.n - 1)], &tried, &r);
+		/* it dies when something is going on, rather than at any time */
+		if (w.now_us >= dies_us && w.squeezing)
+			world_kill_controller(&w, GUARDIAN_US - 3 * USEC_PER_SEC);
+	}
+	if (w.controller_dead && c.broken == HOLDS) {
+		w.end_us = w.now_us + GUARDIAN_US;
+		while (world_step(&w))
+			;
+		for (i = 0; i < (int)w.n; i++)
+			guest_advance(&w.vm[i].guest, w.now_us + 40 * USEC_PER_SEC);
+		checker_after_loss(&c, &w);
+	}
+	if (c.broken != HOLDS && sum->broken == HOLDS) {
+		sum->broken = c.broken;
+		(void)snprintf(sum->why, sizeof(sum->why), "seed %llu, at %.3f s: %.150s",
+			       (unsigned long long)seed, (double)(w.now_us - w.begin_us) / 1e6,
+			       c.why);
+	}
+	for (i = 0; i < INVARIANTS; i++)
+		sum->checked[i] += c.checked[i];
+	for (i = 0; i < (int)w.n; i++)
+		w.squeezes += w.vm[i].history.squeezes;
+	checker_fini(&c);
+	world_fini(&w);
+	return w.squeezes;
+}
+
+static void invariants_hold_in_thousands_of_random_worlds(void **state)
+{
+	struct checker sum = { 0 };
+	uint64_t seed, squeezes = 0;
+	int i;
+
+	(void)state;
+	for (seed = 1; seed <= worlds_wanted && sum.broken == HOLDS; seed++)
+		squeezes += live(seed, &controller_ballonet, &sum);
+	if (sum.broken != HOLDS)
+		fail_msg("invariant %d: %s", (int)sum.broken, sum.why);
+	(void)printf("%llu worlds, %llu squeezes; checked:", (unsigned long long)worlds_wanted,
+		     (unsigned long long)squeezes);
+	for (i = 1; i < INVARIANTS; i++)
+		(void)printf(" %llu", (unsigned long long)sum.checked[i]);
+	(void)printf("\n");
+	/* or these worlds prove nothing */
+	assert_true(squeezes > worlds_wanted);
+	for (i = 1; i < INVARIANTS; i++)
+		assert_true(sum.checked[i] > worlds_wanted / 20);
+}
+
+static void a_broken_policy_is_caught_for_each_invariant(void **state)
+{
+	const struct broken *broken;
+	bool seen[INVARIANTS] = { false };
+	size_t i, n;
+
+	(void)state;
+	broken = broken_policies(&n);
+	for (i = 0; i < n; i++) {
+		struct checker sum = { 0 };
+		uint64_t seed;
+
+		/* a fault may break others on its way; it is caught for what it is all the same */
+		for (seed = 1; seed <= CATCH_WITHIN && sum.broken != broken[i].breaks; seed++) {
+			sum.broken = HOLDS;
+			(void)live(seed, &broken[i].controller, &sum);
+		}
+		(void)printf("%s: %s\n", broken[i].controller.name, sum.why);
+		assert_int_equal(sum.broken, broken[i].breaks);
+		seen[broken[i].breaks] = true;
+	}
+	for (i = 1; i < INVARIANTS; i++)
+		assert_true(seen[i]);
+}
+
+static void a_seed_tells_the_same_world_every_time(void **state)
+{
+	struct checker a = { 0 }, b = { 0 };
+	int i;
+
+	(void)state;
+	assert_int_equal(live(3, &controller_ballonet, &a), live(3, &controller_ballonet, &b));
+	for (i = 0; i < INVARIANTS; i++)
+		assert_int_equal(a.checked[i], b.checked[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(invariants_hold_in_thousands_of_random_worlds),
+		cmocka_unit_test(a_broken_policy_is_caught_for_each_invariant),
+		cmocka_unit_test(a_seed_tells_the_same_world_every_time),
+	};
+	const char *wanted = argc > 1 ? argv[1] : getenv("BALLONET_WORLDS");
+
+	worlds_wanted = wanted ? strtoull(wanted, NULL, 10) : WORLDS_DEFAULT;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
