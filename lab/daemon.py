@@ -21,6 +21,7 @@ from typing import Any
 from lab.cache import BUILD
 from lab.footprint import now_us
 from lab.guest import Guest
+from lab.host import ShortHost
 from lab.process import Process, own_folder, wait_for
 
 START_DEADLINE_S = 10
@@ -53,14 +54,18 @@ class Daemon:
 
     def __init__(self, guests: Iterable[Guest], defaults: Settings | None = None,
                  per_guest: Mapping[str, Settings] | None = None,
-                 arguments: Iterable[str] = ()) -> None:
+                 arguments: Iterable[str] = (), host: ShortHost | None = None,
+                 prefix: Iterable[str] = ()) -> None:
+        """@host: what it takes for this machine's memory; @prefix: a command that starts it."""
         self.folder = own_folder("ballonetd")
         self.control = self.folder / "control"
         self.journal = self.folder / "journal"
         self.log = self.folder / "daemon.log"
         self.config = self.folder / "ballonet.yaml"
-        self.config.write_text(self._config(guests, defaults or {}, per_guest or {}),
-                               encoding="utf-8")
+        self.config.write_text(
+            (f"host_cgroup: {host.cgroup}\n" if host else "")
+            + self._config(guests, defaults or {}, per_guest or {}), encoding="utf-8")
+        self._prefix = list(prefix)
         self._arguments = list(arguments)
         self.process: Process | None = None
 
@@ -81,8 +86,8 @@ class Daemon:
 
     def start(self) -> None:
         """Returns when it answers on its control socket."""
-        argv = [self.binary(), "--config", self.config, "--config-dir", self.folder / "none",
-                *self._arguments]
+        argv = [*self._prefix, self.binary(), "--config", self.config,
+                "--config-dir", self.folder / "none", *self._arguments]
         self.process = Process("ballonetd", argv, self.log)
         wait_for("answer of ballonetd", self._answers, START_DEADLINE_S)
 

@@ -27,7 +27,7 @@ def footprint(pid: int, cgroup: Path | None = None) -> Footprint | None:
     """None when the process is gone."""
     try:
         if cgroup:
-            return Footprint(_cgroup_bytes(cgroup), "cgroup")
+            return Footprint(cgroup_bytes(cgroup), "cgroup")
         shared = _memfd_bytes(pid)
         if shared:
             return Footprint(shared, "memfd")
@@ -36,13 +36,14 @@ def footprint(pid: int, cgroup: Path | None = None) -> Footprint | None:
         return None
 
 
-def _cgroup_bytes(cgroup: Path) -> int:
-    """Usage without file cache; shared memory counts as cache there, and is not."""
+def cgroup_bytes(cgroup: Path) -> int:
+    """Usage, that of cgroups below it too, without file cache; shared memory counts as cache there,
+    and is not."""
     stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
     if (cgroup / "memory.current").exists():
         usage, cache = "memory.current", int(stat["file"]) - int(stat["shmem"])
     else:
-        usage, cache = "memory.usage_in_bytes", int(stat["cache"]) - int(stat["shmem"])
+        usage, cache = "memory.usage_in_bytes", int(stat["total_cache"]) - int(stat["total_shmem"])
     return int((cgroup / usage).read_text()) - cache
 
 

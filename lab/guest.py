@@ -30,6 +30,7 @@ BOOT_DEADLINE_S = 180  # 8 to 16 s under TCG; another build may have both cores
 PROBE_DEADLINE_S = 20  # KVM that works boots in 2 s, KVM that does not may hang for ever
 TB_SIZE_MIB = 32  # TCG's translations count as the guest's resident memory: keep them small
 ANSWER_DEADLINE_S = 30
+KERNEL_LINE = "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check "
 MIB = 1 << 20
 
 
@@ -53,6 +54,7 @@ class Spec:
     memfd: bool = False
     reboots: bool = False  # a reset starts it again; else it ends
     own_cgroup: bool = True
+    host: Path | None = None  # a memory cgroup that its own is below (lab/host.py)
     data: bool = True
     accel: str | None = None  # None: what works on this machine
     qemu: str = QEMU
@@ -93,7 +95,8 @@ class Guest:
     def start(self) -> None:
         """Starts QEMU and returns at once, so that several can boot side by side."""
         argv = qemu_command(self.spec, self.folder, self.spec.accel or accelerator())
-        self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup)
+        self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup,
+                               parent=self.spec.host)
 
     def wait_ready(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
         """Returns when the agent has said hello."""
@@ -273,8 +276,24 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),
         "-kernel", str(boot.vmlinuz), "-initrd",
         str(initramfs(boot, spec.driver, spec.driver_args, spec.spare_drivers)),
-        "-append", "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check "
-        + spec.append,
+        "-append", KERNEL_LINE + spec.append, *attachments(spec, folder),
+    ]
+    if accel == "kvm":
+        argv += ["-accel", "kvm", "-cpu", "host"]
+    else:
+        argv += ["-accel", f"tcg,tb-size={TB_SIZE_MIB}", "-cpu", "qemu64"]
+    if spec.memfd:
+        argv += ["-object", f"memory-backend-memfd,id=ram,size={spec.memory_mib}M,share=on"]
+    if spec.balloon:
+        argv += ["-device", "virtio-balloon-pci,id=balloon0"
+                 f",deflate-on-oom={_on(spec.deflate_on_oom)}"
+                 f",free-page-reporting={_on(spec.free_page_reporting)}{spec.balloon_args}"]
+    return argv + list(spec.qemu_args)
+
+
+def attachments(spec: Spec, folder: Path) -> list[str]:
+    """What connects a guest with the lab and with a manager, and its disks."""
+    argv = [
         "-chardev", f"file,id=console,path={folder / 'console.log'}", "-serial", "chardev:console",
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off",
@@ -283,21 +302,11 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
         "-chardev", f"socket,id=monitor,path={folder / 'monitor'},server=on,wait=off",
         "-mon", "chardev=monitor,mode=control",
     ]
-    if accel == "kvm":
-        argv += ["-accel", "kvm", "-cpu", "host"]
-    else:
-        argv += ["-accel", f"tcg,tb-size={TB_SIZE_MIB}", "-cpu", "qemu64"]
-    if spec.memfd:
-        argv += ["-object", f"memory-backend-memfd,id=ram,size={spec.memory_mib}M,share=on"]
     if spec.data:
         argv += _drive("data", data_disk(), readonly=True)
     if spec.swap_mib:
         argv += _drive("swap", swap_disk(folder, spec.swap_mib))
-    if spec.balloon:
-        argv += ["-device", "virtio-balloon-pci,id=balloon0"
-                 f",deflate-on-oom={_on(spec.deflate_on_oom)}"
-                 f",free-page-reporting={_on(spec.free_page_reporting)}{spec.balloon_args}"]
-    return argv + list(spec.qemu_args)
+    return argv
 
 
 def _drive(name: str, image: Path, readonly: bool = False) -> list[str]:

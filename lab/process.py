@@ -45,13 +45,16 @@ def own_folder(name: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{PREFIX}.{os.getpid()}.{name}."))
 
 
-def memory_cgroup(name: str) -> Path | None:
-    """A new memory cgroup, or None where we may not make one."""
+def memory_cgroup(name: str, parent: Path | None = None) -> Path | None:
+    """A new memory cgroup, below @parent where one is given, or None where we may not make one."""
     for root, usage in ((CGROUP_V1, "memory.usage_in_bytes"), (CGROUP_V2, "memory.current")):
+        if parent and root not in parent.parents:
+            continue
         for old in _orphans(root):
-            with suppress(OSError):
-                old.rmdir()  # which the kernel refuses while anything runs in it
-        place = root / f"{PREFIX}.{os.getpid()}.{name}"
+            for place in (*filter(Path.is_dir, old.glob("*")), old):
+                with suppress(OSError):
+                    place.rmdir()  # which the kernel refuses while anything runs in it
+        place = (parent or root) / f"{PREFIX}.{os.getpid()}.{name}"
         try:
             place.mkdir()
         except OSError:
@@ -73,10 +76,11 @@ class Process:
     """One process we started; it is ended by us and by nobody else's name."""
 
     def __init__(self, name: str, argv: list[str | Path], log: Path, own_cgroup: bool = False,
-                 env: Mapping[str, str] | None = None) -> None:
+                 env: Mapping[str, str] | None = None, parent: Path | None = None) -> None:
+        """@parent: the cgroup that its own is below."""
         self.name = name
         self.log = log
-        self.cgroup = memory_cgroup(name) if own_cgroup else None
+        self.cgroup = memory_cgroup(name, parent) if own_cgroup else None
         with open(log, "ab") as out:
             self._popen = subprocess.Popen(
                 ["sh", "-c", JOIN, "sh", str(self.cgroup or ""), *map(str, argv)],

@@ -65,6 +65,7 @@ struct progress {
 	volatile uint64_t held_b; /* allocated at this moment */
 	volatile uint64_t slowest_pass_us;
 	volatile uint64_t filled_us; /* time until all of it was allocated; 0 before */
+	volatile uint64_t busy_us;   /* time a work that ended had needed, its keeping left out */
 };
 
 struct request {
@@ -101,7 +102,7 @@ static int run_read(const struct request *req, struct progress *p);
 static const struct kind kinds[] = {
 	{ "touch", run_touch, 0, "touch MIB KEEP_MS: write every page, keep, check, free" },
 	{ "burst", run_touch, 1000, "burst MIB KEEP_MS: touch, as the OOM killer's first choice" },
-	{ "hot", run_hot, 0, "hot MIB: write and check every page, for ever" },
+	{ "hot", run_hot, 0, "hot MIB PASSES: write and check every page; 0 passes is for ever" },
 	{ "read", run_read, 0, "read MIB PASSES SKIP_MIB: read files; 0 passes is for ever" },
 };
 
@@ -154,7 +155,7 @@ static void stamp_pages(uint64_t *mem, uint64_t pages, uint64_t stamp, struct pr
 
 static int run_touch(const struct request *req, struct progress *p)
 {
-	uint64_t pages = req->size_b / PAGE_B, stamp = now_us(), i;
+	uint64_t pages = req->size_b / PAGE_B, stamp = now_us(), kept_us, i;
 	uint64_t *mem = map_fresh(req->size_b);
 
 	if (!mem)
@@ -162,9 +163,11 @@ static int run_touch(const struct request *req, struct progress *p)
 	stamp_pages(mem, pages, stamp, p);
 	p->filled_us = now_us() - stamp;
 	sleep_ms(req->arg[0]);
+	kept_us = now_us();
 	for (i = 0; i < pages; i++)
 		p->errors += mem[i * PAGE_WORDS] != (stamp ^ i);
 	munmap(mem, req->size_b);
+	p->busy_us = p->filled_us + now_us() - kept_us;
 	p->held_b = 0;
 	p->passes = 1;
 	return p->errors ? 1 : 0;
@@ -198,7 +201,8 @@ static uint64_t work_page(uint64_t *page, uint64_t old, uint64_t new)
 
 static int run_hot(const struct request *req, struct progress *p)
 {
-	uint64_t pages = req->size_b / PAGE_B, start_us = now_us(), pass, i;
+	uint64_t pages = req->size_b / PAGE_B, passes = req->arg[0], pass, i;
+	uint64_t first_us = now_us(), start_us;
 	uint64_t *mem = map_fresh(req->size_b);
 
 	if (!mem)
@@ -206,15 +210,19 @@ static int run_hot(const struct request *req, struct progress *p)
 	for (i = 0; i < pages; i++)
 		work_page(mem + i * PAGE_WORDS, 0, i);
 	p->held_b = req->size_b;
-	p->filled_us = now_us() - start_us;
 	start_us = now_us();
-	for (pass = 0;; pass++) {
+	p->filled_us = start_us - first_us;
+	for (pass = 0; passes == 0 || pass < passes; pass++) {
 		for (i = 0; i < pages; i++) {
 			p->errors += work_page(mem + i * PAGE_WORDS, pass ^ i, (pass + 1) ^ i) != 0;
 			p->bytes += PAGE_B;
 		}
 		count_pass(p, &start_us);
 	}
+	munmap(mem, req->size_b);
+	p->held_b = 0;
+	p->busy_us = now_us() - first_us;
+	return p->errors ? 1 : 0;
 }
 
 /* Every page of the data file starts with its own number, so a page that was lost shows. */
@@ -242,7 +250,8 @@ static int read_span(int fd, uint64_t from_b, uint64_t to_b, struct progress *p)
 
 static int run_read(const struct request *req, struct progress *p)
 {
-	uint64_t passes = req->arg[0], from_b = req->arg[1] << 20, start_us = now_us();
+	uint64_t passes = req->arg[0], from_b = req->arg[1] << 20;
+	uint64_t first_us = now_us(), start_us = first_us;
 	int fd = open(DATA_FILE, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -252,6 +261,7 @@ static int run_read(const struct request *req, struct progress *p)
 			return 1;
 		count_pass(p, &start_us);
 	}
+	p->busy_us = now_us() - first_us;
 	close(fd);
 	return p->errors ? 1 : 0;
 }
@@ -347,8 +357,9 @@ static void say_work(int index)
 	say(",\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64, w->start_us, w->end_us);
 	say(",\"bytes\":%" PRIu64 ",\"passes\":%" PRIu64 ",\"errors\":%" PRIu64, p->bytes,
 	    p->passes, p->errors);
-	say(",\"held_b\":%" PRIu64 ",\"slowest_pass_us\":%" PRIu64 ",\"filled_us\":%" PRIu64 "}",
+	say(",\"held_b\":%" PRIu64 ",\"slowest_pass_us\":%" PRIu64 ",\"filled_us\":%" PRIu64,
 	    w->state == WORK_RUNNING ? p->held_b : 0, p->slowest_pass_us, p->filled_us);
+	say(",\"busy_us\":%" PRIu64 "}", p->busy_us);
 }
 
 static void say_works(void)

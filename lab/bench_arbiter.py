@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""tools/bench arbiter [STORY...]: many guests on one host, and what the policy does over time.
+
+In:  a built ballonetd; the stories to tell (see STORIES); none is all. --pairs N says how many
+     pairs of twins a trace takes (5), --add counts those of earlier runs of the same daemon too.
+Out: a row per figure, build/bench/arbiter.json, each pair of a trace in build/bench/trace.jsonl;
+     exit status 1 when a goal was not reached.
+"""
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lab.cache import BUILD
+from lab.daemon import Daemon
+from lab.figures import Figures
+from lab.guest import AgentError, Spec, accelerator
+from lab.trace import AFTERNOON, Run, trace_twins
+
+PAIRS = 5
+RECORDS = BUILD / "bench" / "trace.jsonl"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Twins: a base, and the same guest otherwise managed."""
+
+    base: str
+    other: str
+    spec: Spec
+    other_spec: Spec
+    managed: bool  # the other one, by ballonetd
+    oracle: bool  # the other one
+    goal: float | None  # of the other's integral, in per cent of the base's
+    busy_goal: float | None  # of the time its own operations take
+
+
+STOCK = Spec(name="trace")
+REPORTING = Spec(name="trace", free_page_reporting=True)
+TRACES = {
+    "reporting": Pair("reporting alone", "ballonetd over reporting", REPORTING, REPORTING,
+                      True, False, 82, 105),
+    "stock": Pair("unmanaged", "ballonetd without reporting", STOCK, STOCK, True, False, 75, 105),
+    "oracle": Pair("reporting alone", "oracle over reporting", REPORTING, REPORTING,
+                   False, True, None, None),
+    "alone": Pair("unmanaged", "reporting alone", STOCK, REPORTING, False, False,
+                  None, None),
+}
+
+
+def daemon_digest() -> str:
+    return hashlib.sha256(Daemon.binary().read_bytes()).hexdigest()[:16]
+
+
+def known_pairs(name: str) -> list[dict[str, Any]]:
+    """Those of the daemon that is built now."""
+    if not RECORDS.exists():
+        return []
+    records = map(json.loads, RECORDS.read_text(encoding="utf-8").splitlines())
+    return [record for record in records
+            if record["pair"] == name and record["daemon"] == daemon_digest()]
+
+
+def run_pair(name: str, number: int) -> dict[str, Any]:
+    """One pair; written to RECORDS as soon as it is there."""
+    pair = TRACES[name]
+    base, other, events = trace_twins(pair.spec, pair.other_spec, pair.managed, pair.oracle,
+                                      other_first=number % 2 == 1)
+    record = {"pair": name, "daemon": daemon_digest(), "base": base.record(),
+              "other": other.record(), "events": events}
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    with open(RECORDS, "a", encoding="utf-8") as out:
+        out.write(json.dumps(record) + "\n")
+    return record
+
+
+def median(runs: list[Run], value: Callable[[Run], float]) -> float:
+    return statistics.median(map(value, runs))
+
+
+def trace(figures: Figures, options: argparse.Namespace, name: str) -> None:
+    pair = TRACES[name]
+    records = known_pairs(name) if options.add else []
+    records += [run_pair(name, len(records) + number) for number in range(options.pairs)]
+    bases, others = ([Run(**record[which]) for record in records] for which in ("base", "other"))
+    for who, runs in ((pair.base, bases), (pair.other, others)):
+        figures.told(f"{who}: resident", median(runs, lambda run: run.integral), "GiB s")
+        figures.told(f"{who}: operations", median(runs, lambda run: run.busy_s), "s")
+    for phase in AFTERNOON.phases():
+        figures.told(f"{pair.other}: won, {phase}", statistics.median(
+            base.phases[phase] - other.phases[phase] for base, other in zip(bases, others)),
+            "GiB s")
+    for step in bases[0].steps_s:
+        figures.told(f"{pair.other}: {step} takes longer by", 1000 * statistics.median(
+            other.steps_s[step] - base.steps_s[step] for base, other in zip(bases, others)), "ms")
+    for what, goal, ratios in (
+            ("resident", pair.goal,
+             [other.integral / base.integral for base, other in zip(bases, others)]),
+            ("operations", pair.busy_goal,
+             [other.busy_s / base.busy_s for base, other in zip(bases, others)])):
+        for number, ratio in enumerate(ratios, 1):
+            figures.told(f"{pair.other}: {what} of its twin's, pair {number}", 100 * ratio, "%")
+        row = f"{pair.other}: {what}, median of {len(ratios)}"
+        if goal is None:
+            figures.told(row, 100 * statistics.median(ratios), "%")
+        else:
+            figures.at_most(row, 100 * statistics.median(ratios), goal, "%")
+    figures.at_most(f"{pair.other}: OOM kills, swap-outs, lost works", sum(
+        run.oom_kills + run.swapped_out_pages + run.lost_works for run in others), 0, "")
+
+
+STORIES: dict[str, Callable[[Figures, argparse.Namespace], None]] = {
+    f"trace-{name}": partial(trace, name=name) for name in TRACES}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tools/bench arbiter")
+    parser.add_argument("stories", nargs="*", metavar="STORY",
+                        help=f"of {', '.join(STORIES)}, or the beginning of some")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="of each trace")
+    parser.add_argument("--add", action="store_true",
+                        help="count the pairs of earlier runs of the same daemon too")
+    options = parser.parse_args(argv)
+    wanted = [name for name in STORIES
+              if not options.stories or name.startswith(tuple(options.stories))]
+    if not wanted:
+        parser.error(f"no such story: {' '.join(options.stories)}")
+    figures = Figures("arbiter", accelerator())
+    for name in wanted:
+        try:
+            STORIES[name](figures, options)
+        except (TimeoutError, AgentError, RuntimeError) as error:
+            figures.failed(name, error)
+    print(f"written to {figures.write()}")
+    return 0 if figures.reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
