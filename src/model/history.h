@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * history.h - what the policy remembers of one VM from tick to tick
+ * history.h - what the policy remembers of a VM, and of the host, from tick to tick
  *
  * Layer: model (pure).
  * In:    policy/ alone writes it.
@@ -28,6 +28,8 @@ struct squeeze {
 	uint64_t stop;	    /* enum reason that ended the inflate; 0 before that */
 	uint64_t requested; /* 1: an operator asked for it */
 	uint64_t probe;	    /* 1: only tries whether the page cache is cold */
+	uint64_t asked;	    /* 1: the host was short and asked for it */
+	uint64_t class;	    /* the dearest class that is pressed */
 	uint64_t size_b;    /* the balloon meant at most */
 	uint64_t balloon_b; /* the largest balloon seen */
 	uint64_t stale_b;   /* expected, of stale memory */
@@ -40,6 +42,35 @@ struct squeeze {
 	uint64_t used_after_b;		/* the guest's used memory when the balloon was back at 0 */
 	uint64_t freed_b[VERIFY_COUNT]; /* resident_before_b less the resident bytes then */
 };
+
+/*
+ * Prices. Class 0 is stale memory, which costs its guest nothing; the others are page cache, the
+ * dearer the more of it was come back for and the more shares its VM has.
+ */
+#define PRICE_CLASSES 16
+
+/* What one VM adds to the sums of its host. Bytes. */
+struct offer {
+	uint64_t stale_b;    /* can be had for nothing */
+	uint64_t cold_b;     /* can be had at the price of class cold_class */
+	uint64_t cold_class; /* 1 to PRICE_CLASSES - 1 */
+	uint64_t coming_b;   /* asked of it, and not in its balloon yet */
+	uint64_t held_b;     /* in its balloon, for the host's sake */
+	uint64_t held_class; /* the dearest class of that */
+};
+
+/* What an hour of the day taught of a guest's need. */
+#define HABIT_HOURS 24
+struct habit {
+	uint64_t
+		peak_b[HABIT_HOURS]; /* the most it needed in that hour, older days counting less */
+	uint64_t days[HABIT_HOURS];  /* days on which that hour was watched, up to HABIT_DAYS_MAX */
+	uint64_t seen_s[HABIT_HOURS]; /* local time when it was watched last */
+	uint64_t hour;		      /* the one being watched, as hours of local time */
+	uint64_t since_us;	      /* since then; 0: none is */
+	uint64_t now_b;		      /* the most needed in it so far */
+};
+#define HABIT_DAYS_MAX 14
 
 struct history {
 	/* where it stands */
@@ -74,6 +105,18 @@ struct history {
 	uint64_t rest_us;    /* how long the last rest was; 0: there was none */
 	uint64_t zero_yields; /* squeezes in a row that freed nothing */
 
+	uint64_t kind;	    /* enum guest_kind */
+	uint64_t scare_b;   /* memory that it needed when it was in distress, */
+	uint64_t scare_us;  /* and when; 0: it never was */
+	uint64_t cache_b;   /* its page cache when that last grew, */
+	uint64_t cache_us;  /* and when; 0: not watched yet */
+	uint64_t settled_b; /* where a right-sized guest took memory back: what it had then; 0: it
+			       never did */
+	struct habit habit;
+
+	/* what it offers to its host */
+	struct offer offer;
+
 	/* what was won */
 	uint64_t squeezes;
 	uint64_t yield_total_b;	 /* measured when the balloon was back at 0 */
@@ -81,6 +124,23 @@ struct history {
 	uint64_t ending;	 /* enum reason of the rest or the giving up */
 	struct squeeze now;	 /* under way, where phase says so */
 	struct squeeze done;	 /* the last one that was verified whole; start_us 0: none */
+};
+
+/* Squeezes are counted by how much of the expected they freed, in sixteenths, */
+#define LEARN_SHARES 17
+/* and by how fast: class i is from 2^i MiB/s on. */
+#define LEARN_RATES 16
+
+/* What the policy remembers of the host. */
+struct host_history {
+	uint64_t short_since_us;	 /* 0: the host is well */
+	uint64_t well_since_us;		 /* since it is well again; 0: it is short, or was never */
+	uint64_t hurried_us;		 /* when all VMs were last asked to show what they have */
+	uint64_t offer_b[PRICE_CLASSES]; /* what all VMs offer, by price */
+	uint64_t held_b[PRICE_CLASSES];	 /* what all VMs hold, by price */
+	uint64_t coming_b;		 /* asked of VMs, and on its way */
+	uint64_t shares[LEARN_SHARES];	 /* what was learned: squeezes by share of the expected, */
+	uint64_t rates[LEARN_RATES];	 /* and by bytes per second */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plan.c - the machine-readable words of phases and reasons
+ * plan.c - the machine-readable words of phases, reasons and kinds of guest
  *
  * Layer: model (pure).
  * In:    an enum value.
@@ -10,12 +10,15 @@
  */
 #include "model/plan.h"
 
+#include "model/snapshot.h"
+
 #include "base/num.h"
 
 static const char *const phase_words[PHASE_COUNT] = {
 	[PHASE_WATCH] = "watch",	 [PHASE_INFLATING] = "inflating",
 	[PHASE_HOLDING] = "holding",	 [PHASE_DEFLATING] = "deflating",
 	[PHASE_VERIFYING] = "verifying", [PHASE_RESTING] = "resting",
+	[PHASE_SIZING] = "sizing",	 [PHASE_SIZED] = "sized",
 	[PHASE_GAVE_UP] = "gave-up",
 };
 
@@ -39,9 +42,11 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_NO_GUARDIAN] = "no-guardian",
 	[REASON_TURN] = "turn",
 	[REASON_MODE_OBSERVE] = "mode-observe",
+	[REASON_AT_FLOOR] = "at-floor",
 	[REASON_LOOKING] = "looking",
 	[REASON_BEGIN] = "begin",
 	[REASON_BEGIN_REQUESTED] = "begin-requested",
+	[REASON_BEGIN_HOST] = "begin-host",
 	[REASON_STEP] = "step",
 	[REASON_INFLATE_WAIT] = "inflate-wait",
 	[REASON_HOLD_HOST_SHORT] = "hold-host-short",
@@ -65,6 +70,14 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_STOP_HOST_WELL] = "stop-host-well",
 	[REASON_STOP_GUARDIAN] = "stop-guardian",
 	[REASON_STOP_LEFTOVER] = "stop-leftover",
+	[REASON_STOP_SHORT] = "stop-short",
+	[REASON_SIZE_STEP] = "size-step",
+	[REASON_SIZE_HOST] = "size-host",
+	[REASON_SIZE_WAIT] = "size-wait",
+	[REASON_SIZE_FOLLOW] = "size-follow",
+	[REASON_SIZED] = "sized",
+	[REASON_SIZED_RESERVE] = "sized-reserve",
+	[REASON_SIZED_FLOOR] = "sized-floor",
 	[REASON_DEFLATE_WAIT] = "deflate-wait",
 	[REASON_DEFLATE_STUCK] = "deflate-stuck",
 	[REASON_VERIFY] = "verify",
@@ -73,6 +86,18 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_REST_RELEASED] = "rest-released",
 	[REASON_GAVE_UP] = "gave-up",
 	[REASON_GAVE_UP_HUGETLB] = "gave-up-hugetlb",
+	[REASON_REST_SCARED] = "rest-scared",
+	[REASON_HOST_WELL] = "host-well",
+	[REASON_HOST_UNKNOWN] = "host-unknown",
+	[REASON_HOST_SHORT] = "host-short",
+	[REASON_HOST_UNSERVED] = "host-unserved",
+	[REASON_HOST_GIVES_BACK] = "host-gives-back",
+};
+
+static const char *const kind_words[GUEST_KIND_COUNT] = {
+	[GUEST_UNKNOWN] = "unknown",	  [GUEST_NONE] = "none",
+	[GUEST_NOTIFIER] = "notifier",	  [GUEST_SHRINKER] = "shrinker",
+	[GUEST_BALLONET] = "ballonet.ko",
 };
 
 static const char *word_of(const char *const *words, size_t n, size_t i)
@@ -88,4 +113,9 @@ const char *phase_word(enum phase phase)
 const char *reason_word(enum reason reason)
 {
 	return word_of(reason_words, ARRAY_SIZE(reason_words), reason);
+}
+
+const char *guest_kind_word(uint64_t kind)
+{
+	return word_of(kind_words, ARRAY_SIZE(kind_words), kind);
 }

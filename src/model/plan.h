@@ -24,6 +24,8 @@ enum phase {
 	PHASE_DEFLATING,
 	PHASE_VERIFYING, /* balloon at 0; what stays freed is being measured */
 	PHASE_RESTING,
+	PHASE_SIZING,  /* right-sizing: the balloon grows by a step */
+	PHASE_SIZED,   /* right-sizing: the balloon is left where it is */
 	PHASE_GAVE_UP, /* squeezing frees nothing here; only an operator or a reset starts again */
 	PHASE_COUNT,
 };
@@ -50,10 +52,12 @@ enum reason {
 	REASON_NO_GUARDIAN,
 	REASON_TURN,
 	REASON_MODE_OBSERVE,
+	REASON_AT_FLOOR,
 	REASON_LOOKING, /* worth it by old figures; fresh ones are on their way */
 	/* under way */
 	REASON_BEGIN,
 	REASON_BEGIN_REQUESTED,
+	REASON_BEGIN_HOST,
 	REASON_STEP,
 	REASON_INFLATE_WAIT,
 	REASON_HOLD_HOST_SHORT,
@@ -78,6 +82,15 @@ enum reason {
 	REASON_STOP_HOST_WELL,
 	REASON_STOP_GUARDIAN,
 	REASON_STOP_LEFTOVER,
+	REASON_STOP_SHORT,
+	/* right-sizing */
+	REASON_SIZE_STEP,
+	REASON_SIZE_HOST,
+	REASON_SIZE_WAIT,
+	REASON_SIZE_FOLLOW,
+	REASON_SIZED,
+	REASON_SIZED_RESERVE,
+	REASON_SIZED_FLOOR,
 	/* afterwards */
 	REASON_DEFLATE_WAIT,
 	REASON_DEFLATE_STUCK,
@@ -87,6 +100,13 @@ enum reason {
 	REASON_REST_RELEASED,
 	REASON_GAVE_UP,
 	REASON_GAVE_UP_HUGETLB,
+	REASON_REST_SCARED,
+	/* of the host */
+	REASON_HOST_WELL,
+	REASON_HOST_UNKNOWN,
+	REASON_HOST_SHORT,
+	REASON_HOST_UNSERVED,
+	REASON_HOST_GIVES_BACK,
 	REASON_COUNT,
 };
 
@@ -112,7 +132,8 @@ struct figures {
 	uint64_t need_b;     /* what it must free at least to be worth it */
 	uint64_t balloon_b;  /* in the balloon now */
 	uint64_t freed_b;    /* freed so far by this squeeze, measured on the host */
-	uint64_t until_us;   /* when this phase is over; FIGURE_UNKNOWN: no such time */
+	uint64_t floor_b; /* memory that a balloon must leave the guest, from settings or learned */
+	uint64_t until_us; /* when this phase is over; FIGURE_UNKNOWN: no such time */
 };
 
 struct decision {
@@ -126,8 +147,24 @@ struct decision {
 	struct figures fig;
 };
 
+/* What the host needs, and at which price. Bytes. */
+struct host_decision {
+	uint32_t hurry;	      /* 1: all calm VMs are to show what they have, now */
+	enum reason reason;   /* REASON_HOST_* */
+	uint64_t want_b;      /* available memory that there should be */
+	uint64_t need_b;      /* of that, not there and not on its way */
+	uint64_t coming_b;    /* on its way from VMs that were asked */
+	uint64_t offered_b;   /* what VMs offer at any price */
+	uint64_t held_b;      /* in balloons for the host's sake */
+	uint64_t price;	      /* classes below this are taken whole, */
+	uint64_t part_ppm;    /* and of this one, this share; PPM where price is PRICE_CLASSES */
+	uint64_t give_back;   /* held balloons of classes below this go to 0 */
+	uint64_t deadline_us; /* when want_b is to be there; 0: nothing is wanted */
+};
+
 struct plan {
 	uint64_t now_us;
+	struct host_decision host;
 	size_t nvm;
 	struct decision *vm;
 };

@@ -22,7 +22,8 @@
 
 static const struct setting table[] = {
 	{ "mode", UNIT_MODE, AT(mode), 0, MODE_COUNT - 1, MODE_SQUEEZE,
-	  "off: never touched; observe: watched, and said what would be done; squeeze: squeezed" },
+	  "off: never touched; observe: watched, and said what would be done; squeeze: squeezed; "
+	  "rightsize: its balloon is left inflated as far as it can do without" },
 	{ "interval", UNIT_TIME, AT(interval_us), SECONDS(1), SECONDS(3600), SECONDS(10),
 	  "how often a calm VM is looked at" },
 	{ "stats_max_age", UNIT_TIME, AT(stats_max_age_us), 500 * USEC_PER_MSEC, SECONDS(60),
@@ -38,6 +39,17 @@ static const struct setting table[] = {
 	{ "free_keep", UNIT_BYTES, AT(free_keep_min_b), 0, 1024 * GIB, 32 * MIB,
 	  "free guest memory left alone where only stale memory is wanted, so that the guest "
 	  "does not begin to reclaim" },
+	{ "floor", UNIT_BYTES, AT(floor_b), 0, 1024 * GIB, 0,
+	  "a balloon always leaves the guest this much memory" },
+	{ "ceiling", UNIT_BYTES, AT(ceiling_b), 0, 1024 * GIB, 0,
+	  "what it has resident above this is pressed whenever its guest can give it; 0: none" },
+	{ "floor_half", UNIT_TIME, AT(floor_half_us), SECONDS(1), SECONDS(86400), SECONDS(1800),
+	  "what a guest in distress turned out to need is its floor; half of that is forgotten "
+	  "after this time, half of the rest after as much again, and so on" },
+	{ "habit_expires", UNIT_TIME, AT(habit_expires_us), 0, SECONDS(60 * 86400),
+	  SECONDS(8 * 86400),
+	  "floors learned for an hour of the day are forgotten when it was not seen for this long; "
+	  "0: none are learned" },
 	{ "step", UNIT_BYTES, AT(step_b), 4 * MIB, 64 * GIB, 128 * MIB,
 	  "how far a target may run ahead of the balloon" },
 	{ "fast_interval", UNIT_TIME, AT(fast_interval_us), 4 * USEC_PER_MSEC, SECONDS(1),
@@ -70,10 +82,22 @@ static const struct setting table[] = {
 	  "rest after an operator's release" },
 	{ "max_squeezes", UNIT_COUNT, AT(max_squeezes), 0, 10000, 0,
 	  "VMs squeezed at once on this host; 0: one for every two processors" },
+	{ "size_step", UNIT_SHARE, AT(size_step_ppm), 1000, PERCENT(50), PERCENT(1),
+	  "right-sizing: the balloon grows by this share of the VM at a time" },
+	{ "size_every", UNIT_TIME, AT(size_every_us), SECONDS(1), SECONDS(3600), SECONDS(10),
+	  "right-sizing: and no more often than this" },
+	{ "size_settle", UNIT_TIME, AT(size_settle_us), SECONDS(1), SECONDS(86400), SECONDS(300),
+	  "right-sizing: a guest that took memory back is left alone for this long" },
+	{ "shares", UNIT_COUNT, AT(shares), 1, 10000, 100,
+	  "weight of a VM when the host is short: one of twice the shares gives its page cache as "
+	  "if it were twice as dear" },
+	{ "free_within", UNIT_TIME, AT(free_within_us), 100 * USEC_PER_MSEC, SECONDS(600),
+	  SECONDS(3), "how soon a host that is short is to have its memory; only in defaults" },
 	{ "host_short", UNIT_SHARE, AT(host_short_ppm), 0, PERCENT(90), PERCENT(6),
-	  "the host is short below this share of available memory: balloons are held" },
+	  "the host is short below this share of available memory: VMs are asked for theirs, and "
+	  "balloons are held; only in defaults" },
 	{ "host_well", UNIT_SHARE, AT(host_well_ppm), 0, PERCENT(95), PERCENT(10),
-	  "and well again above this share: held balloons go to 0" },
+	  "and well again above this share: held balloons go to 0; only in defaults" },
 	{ "hold_max", UNIT_TIME, AT(hold_max_us), 0, SECONDS(86400), SECONDS(600),
 	  "a balloon is held no longer than this" },
 };
@@ -82,6 +106,7 @@ static const char *const mode_words[MODE_COUNT] = {
 	[MODE_OFF] = "off",
 	[MODE_OBSERVE] = "observe",
 	[MODE_SQUEEZE] = "squeeze",
+	[MODE_RIGHTSIZE] = "rightsize",
 };
 
 struct suffix {
@@ -168,6 +193,8 @@ const char *settings_conflict(const struct settings *s)
 	}
 	if (s->rest_max_us < s->rest_min_us)
 		return "rest_max is shorter than rest_min";
+	if (s->ceiling_b && s->floor_b > s->ceiling_b)
+		return "floor is above ceiling";
 	if (s->host_well_ppm < s->host_short_ppm)
 		return "host_well is below host_short";
 	return NULL;

@@ -19,6 +19,7 @@ enum vm_mode {
 	MODE_OFF = 0, /* never touched, never asked */
 	MODE_OBSERVE, /* watched; said what would be done */
 	MODE_SQUEEZE,
+	MODE_RIGHTSIZE, /* a balloon is left inflated, as large as the guest can do without */
 	MODE_COUNT,
 };
 
@@ -33,6 +34,10 @@ struct settings {
 	uint64_t reserve_min_b;
 	uint64_t reserve_ppm;
 	uint64_t free_keep_min_b;
+	uint64_t floor_b;
+	uint64_t ceiling_b;
+	uint64_t floor_half_us;
+	uint64_t habit_expires_us;
 	/* how it is done */
 	uint64_t step_b;
 	uint64_t fast_interval_us;
@@ -52,7 +57,14 @@ struct settings {
 	uint64_t rest_min_us;
 	uint64_t rest_max_us;
 	uint64_t release_rest_us;
-	/* the host */
+	/* right-sizing */
+	uint64_t size_step_ppm;
+	uint64_t size_every_us;
+	uint64_t size_settle_us;
+	/* who gives when the host is short */
+	uint64_t shares;
+	/* the host; the arbiter obeys those of `defaults` */
+	uint64_t free_within_us;
 	uint64_t host_short_ppm;
 	uint64_t host_well_ppm;
 	uint64_t hold_max_us;
@@ -60,7 +72,7 @@ struct settings {
 };
 
 enum setting_unit {
-	UNIT_MODE,  /* off, observe, squeeze */
+	UNIT_MODE,  /* off, observe, squeeze, rightsize */
 	UNIT_BOOL,  /* true, false */
 	UNIT_BYTES, /* "64MiB", "1GiB", plain bytes */
 	UNIT_TIME,  /* microseconds; "10s", "20ms", "1h" */

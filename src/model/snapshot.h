@@ -91,7 +91,24 @@ struct host_facts {
 	struct fact psi_full_avg10_ppm; /* the same, all tasks at once */
 	uint64_t cpus;			/* processors; 0: not known */
 	uint64_t squeezing;		/* VMs whose balloon is on its way up or down */
+	uint64_t reserved_b;		/* of available_b, promised to VMs that are to start */
+	uint64_t reserved_by_us;	/* when it has to be there at the latest; 0: as usual */
+	uint64_t pressure_us;		/* a pressure trigger fired then; 0: none ever did */
+	struct fact local_s; /* local time of day, as seconds since 1970 would count it */
 };
+
+/* How a guest gives memory back, told by what it does. */
+enum guest_kind {
+	GUEST_UNKNOWN = 0, /* it was not pressed yet */
+	GUEST_NONE,	   /* no balloon driver speaks to us */
+	GUEST_NOTIFIER, /* keeps what it gave until it is out of memory (Linux to 4.18, from 5.7) */
+	GUEST_SHRINKER, /* takes pages back under pressure, also of its own inflating (4.19-5.6) */
+	GUEST_BALLONET, /* ballonet.ko: gives back in one direction at a time */
+	GUEST_KIND_COUNT,
+};
+
+/* The word of a kind ("notifier"); never NULL. */
+const char *guest_kind_word(uint64_t kind);
 
 struct vm_facts {
 	uint64_t id; /* unique in the daemon's life; 0 is never used */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * floor.h - memory that a balloon must leave a guest, promised or learned
+ *
+ * Layer: policy (pure).
+ * In:    settings, what distress and the hours of former days taught.
+ * Out:   bytes.
+ *
+ * Distress is forgotten by halves, habits by days: a floor that never ended
+ * would make every balloon useless in the long run.
+ */
+#ifndef BALLONET_POLICY_FLOOR_H
+#define BALLONET_POLICY_FLOOR_H
+
+#include "model/history.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+/* The largest of the promised floor, the one of the last distress, and the one of this hour. */
+uint64_t floor_of(const struct settings *s, const struct history *h, const struct host_facts *host,
+		  uint64_t now_us);
+
+/* The guest was in distress: what it needs now, with its reserve, is its floor for a while. */
+void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
+		 struct history *h);
+
+/* Watches what the guest needs in this hour of the day. */
+void floor_watch(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		 uint64_t now_us, struct history *h);
+
+#endif
