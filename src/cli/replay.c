@@ -35,6 +35,9 @@ struct replay_vm {
 
 struct replay {
 	struct reader reader;
+	struct settings settings; /* of the host */
+	struct host_history host;
+	bool host_known;
 	void *vms; /* tsearch() tree of struct replay_vm */
 	bool begun;
 	struct record snapshot; /* its plan has not come yet; kind RECORD_SNAPSHOT then */
@@ -78,6 +81,7 @@ static int take_journal(struct replay *p, const struct record_journal *r)
 	tdestroy(p->vms, vm_free);
 	p->vms = NULL;
 	p->begun = true;
+	p->host_known = false;
 	p->report->parts++;
 	return 0;
 }
@@ -120,8 +124,16 @@ static void take_gone(struct replay *p, const struct record_gone *r)
 
 	if (!vm)
 		return;
+	policy_vm_gone(&p->host, &vm->history);
 	(void)tdelete(vm, &p->vms, vm_compare);
 	vm_free(vm);
+}
+
+static void take_host(struct replay *p, const struct record_host *r)
+{
+	p->settings = r->settings;
+	p->host = r->history;
+	p->host_known = true;
 }
 
 /* Keeps the snapshot until its plan comes. */
@@ -131,6 +143,8 @@ static int take_snapshot(struct replay *p, struct record *rec)
 	uint64_t id;
 	size_t i;
 
+	if (!p->host_known)
+		return bad(p, "the host was not introduced");
 	for (i = 0; i < rec->snapshot.nvm; i++) {
 		id = rec->snapshot.vm[i].id;
 		vm = vm_find(p, id);
@@ -153,6 +167,8 @@ static int compare(struct replay *p, const struct plan *then, const struct plan 
 	struct replay_vm *vm;
 	size_t i;
 
+	if (record_host_differs(&then->host, &now->host, &report->difference))
+		return -EDOM;
 	for (i = 0; i < now->nvm; i++) {
 		if (!record_decision_differs(&then->vm[i], &now->vm[i], &report->difference))
 			continue;
@@ -172,6 +188,7 @@ static int decide(struct replay *p, const struct plan *then)
 	cleanup_free const struct settings **settings = calloc(snap->nvm + 1, sizeof(*settings));
 	cleanup_free struct history **history = calloc(snap->nvm + 1, sizeof(*history));
 	cleanup_free struct decision *decisions = calloc(snap->nvm + 1, sizeof(*decisions));
+	const struct policy_host host = { .settings = &p->settings, .history = &p->host };
 	struct plan now = { .now_us = snap->now_us, .nvm = snap->nvm, .vm = decisions };
 	size_t i;
 
@@ -183,8 +200,8 @@ static int decide(struct replay *p, const struct plan *then)
 		settings[i] = &vm->settings;
 		history[i] = &vm->history;
 	}
-	policy_fold(snap, settings, history);
-	policy_decide(snap, settings, history, &now);
+	policy_fold(snap, &host, settings, history);
+	policy_decide(snap, &host, settings, history, &now);
 	return compare(p, then, &now);
 }
 
@@ -211,6 +228,9 @@ static int take(struct replay *p, struct record *rec)
 	switch (rec->kind) {
 	case RECORD_JOURNAL:
 		return take_journal(p, &rec->journal);
+	case RECORD_HOST:
+		take_host(p, &rec->host);
+		return 0;
 	case RECORD_VM:
 		return take_vm(p, &rec->vm);
 	case RECORD_GONE:
@@ -300,10 +320,13 @@ static void print_text(const char *path, const struct replay_report *r)
 		       (unsigned long long)r->plans, (unsigned long long)r->decisions);
 		break;
 	case REPLAY_DIFFERS:
-		printf("%s:%llu: the plan differs for VM %s (id %llu): %s was %s and is now %s "
-		       "(%llu plans before it are the same)\n",
-		       path, (unsigned long long)r->line, r->vm_name, (unsigned long long)r->vm_id,
-		       d->key, d->a, d->b, (unsigned long long)r->plans);
+		printf("%s:%llu: the plan differs for ", path, (unsigned long long)r->line);
+		if (r->vm_id)
+			printf("VM %s (id %llu)", r->vm_name, (unsigned long long)r->vm_id);
+		else
+			printf("the host");
+		printf(": %s was %s and is now %s (%llu plans before it are the same)\n", d->key,
+		       d->a, d->b, (unsigned long long)r->plans);
 		break;
 	case REPLAY_UNREADABLE:
 		if (r->line)

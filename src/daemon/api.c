@@ -200,12 +200,14 @@ static void accept_request(const struct api *api, struct vm *vm, enum vm_request
 
 static bool under_way(const struct vm *vm)
 {
-	return vm->history.phase >= PHASE_INFLATING && vm->history.phase <= PHASE_DEFLATING;
+	return (vm->history.phase >= PHASE_INFLATING && vm->history.phase <= PHASE_DEFLATING) ||
+	       vm->history.phase == PHASE_SIZING || vm->history.phase == PHASE_SIZED;
 }
 
 static void post_squeeze(const struct api *api, struct vm *vm, const struct api_request *req,
 			 struct api_answer *ret)
 {
+	const struct wish requested = { .requested = true };
 	struct opportunity opp;
 	char text[EXPLAIN_MAX];
 	bool dry_run;
@@ -221,7 +223,7 @@ static void post_squeeze(const struct api *api, struct vm *vm, const struct api_
 		return;
 	}
 	opportunity_find(&vm->settings, api->view->host, &vm->facts, &vm->history, now_of(api),
-			 true, &opp);
+			 &requested, &opp);
 	if (dry_run) {
 		ret->json = view_dry_run(vm, &opp, now_of(api));
 	} else if (api->view->figures->dry_run) {

@@ -204,7 +204,7 @@ static void on_gone(void *userdata, struct vm *vm)
 
 	tick_forget(&d->tick, vm);
 	apply_gone(vm, d->roots.proc, d->guardian);
-	if (d->journal && vm->announced)
+	if (d->journal)
 		journal_gone(d->journal, vm->id);
 }
 
@@ -277,6 +277,8 @@ static void reload(struct daemon *d)
 			    waiting);
 	config_fini(&d->config);
 	d->config = fresh;
+	if (d->journal)
+		journal_host(d->journal, &d->config.defaults, &d->tick.host_history);
 	for (i = 0; i < d->fleet.n; i++)
 		roster_settings(&d->roster, d->fleet.vm[i]);
 	d->roster_us = 0;
@@ -325,6 +327,7 @@ static int on_psi(sd_event_source *source, int fd, uint32_t events, void *userda
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
 	log_debug("host-pressure");
+	d->tick.pressure_us = now_us();
 	tick_hurry(&d->tick);
 	return 0;
 }
@@ -425,6 +428,7 @@ static void begin_journal_part(struct journal *j, void *userdata)
 	const struct daemon *d = userdata;
 	size_t i;
 
+	journal_host(j, &d->config.defaults, &d->tick.host_history);
 	for (i = 0; i < d->fleet.n; i++) {
 		struct vm *vm = d->fleet.vm[i];
 
@@ -590,7 +594,7 @@ int daemon_run(const struct daemon_options *o)
 	int r;
 
 	fleet_init(&d.fleet);
-	tick_init(&d.tick, &d.fleet, &d.roots, &d.figures);
+	tick_init(&d.tick, &d.fleet, &d.roots, &d.config.defaults, &d.figures);
 	d.figures.start_us = now_us();
 	d.figures.dry_run = o->dry_run;
 	r = start(&d);

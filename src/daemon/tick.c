@@ -19,6 +19,7 @@
 #include "host/footprint.h"
 #include "host/obstacles.h"
 #include "host/process.h"
+#include "policy/explain.h"
 #include "policy/policy.h"
 #include "vmm/vmm.h"
 
@@ -29,15 +30,23 @@
 
 /* The host's memory is read at most this often: a squeeze ticks 50 times a second. */
 #define HOST_EVERY_US (200 * USEC_PER_MSEC)
+/* It is looked at this often though no VM is due: a shortage is seen in time. */
+#define HOST_LOOK_US USEC_PER_SEC
 /* A calm VM that does not answer a poll is ticked all the same; vmm/ gives up by then. */
 #define POLL_MAX_US (6 * USEC_PER_SEC)
 
 void tick_init(struct tick *t, struct fleet *fleet, const struct host_roots *roots,
-	       struct daemon_figures *figures)
+	       const struct settings *host_settings, struct daemon_figures *figures)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	*t = (struct tick){ .fleet = fleet, .roots = roots, .figures = figures };
+	*t = (struct tick){
+		.fleet = fleet,
+		.roots = roots,
+		.host_settings = host_settings,
+		.figures = figures,
+	};
+	policy_host_init(&t->host_history);
 	t->cpus = cpus > 0 ? (uint64_t)cpus : 0;
 }
 
@@ -95,7 +104,7 @@ uint64_t tick_next(const struct tick *t)
 {
 	const struct due *first = due_first(&t->heap);
 
-	return first ? first->at_us : UINT64_MAX;
+	return first ? u64_min(first->at_us, t->look_us) : UINT64_MAX;
 }
 
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
@@ -120,6 +129,7 @@ void tick_forget(struct tick *t, struct vm *vm)
 {
 	t->squeezing -= vm->squeezing;
 	vm->squeezing = false;
+	policy_vm_gone(&t->host_history, &vm->history);
 	due_set(&t->heap, &vm->next, DUE_NEVER);
 }
 
@@ -165,6 +175,8 @@ static bool is_calm(const struct vm *vm)
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:
 	case PHASE_DEFLATING:
+	case PHASE_SIZING:
+	case PHASE_SIZED:
 		return false;
 	default:
 		return !vm->history.looking_us;
@@ -186,10 +198,12 @@ static void wake(struct vm *vm, uint64_t now_us)
 /* Starts what has to be asked now; gathers what is due, and takes it out of the heap. */
 static size_t gather(struct tick *t, uint64_t now_us)
 {
+	struct due *first;
 	size_t n = 0;
 
-	while (tick_next(t) <= now_us) {
-		struct vm *vm = vm_of_due(due_first(&t->heap));
+	for (first = due_first(&t->heap); first && first->at_us <= now_us;
+	     first = due_first(&t->heap)) {
+		struct vm *vm = vm_of_due(first);
 
 		if (vm->refresh_us <= now_us) {
 			vm->refresh_us = UINT64_MAX;
@@ -265,6 +279,9 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 	*ret = (struct snapshot){ .now_us = now_us, .host = t->host, .nvm = n, .vm = t->facts };
 	ret->host.cpus = t->cpus;
 	ret->host.squeezing = t->squeezing;
+	ret->host.pressure_us = t->pressure_us;
+	ret->host.reserved_b = t->reserved_b;
+	ret->host.reserved_by_us = t->reserved_by_us;
 }
 
 /* A balloon on its way counts, so that others wait; one that is stuck keeps nobody waiting. */
@@ -290,27 +307,55 @@ static void apply(struct tick *t, const struct plan *plan)
 	}
 }
 
+/* One line for every turn the host takes. */
+static void tell_host(struct tick *t, const struct host_decision *now)
+{
+	char sentence[EXPLAIN_MAX];
+
+	if (now->reason != t->market.reason) {
+		(void)explain_host(now, &t->host, sentence, sizeof(sentence));
+		log_event(now->reason == REASON_HOST_WELL ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+			  "host reason=%s why=\"%s\"", reason_word(now->reason), sentence);
+	}
+	t->market = *now;
+}
+
+/* A look at the host alone that changed nothing of what is remembered is not worth a record. */
+static void keep(struct tick *t, const struct snapshot *snap, const struct plan *plan,
+		 const struct host_history *before)
+{
+	if (!t->journal)
+		return;
+	if (snap->nvm || memcmp(before, &t->host_history, sizeof(*before)) != 0)
+		journal_tick(t->journal, snap, plan);
+	journal_flush(t->journal, snap->now_us);
+	t->figures->journal_lost = journal_lost(t->journal);
+}
+
 void tick_run(struct tick *t, uint64_t now_us)
 {
-	struct plan plan;
+	const struct policy_host host = { .settings = t->host_settings,
+					  .history = &t->host_history };
+	struct host_history before = t->host_history;
 	struct snapshot snap;
+	struct plan plan;
 	size_t n;
 
 	n = gather(t, now_us);
-	if (n == 0)
+	if (n == 0 && now_us < t->look_us)
 		return;
+	t->look_us = now_us + HOST_LOOK_US;
 	plan.vm = t->decision;
 
 	observe(t, n, now_us, &snap);
-	policy_fold(&snap, t->settings, t->history);
-	policy_decide(&snap, t->settings, t->history, &plan);
+	policy_fold(&snap, &host, t->settings, t->history);
+	policy_decide(&snap, &host, t->settings, t->history, &plan);
 	apply(t, &plan);
 
 	t->figures->ticks++;
 	t->figures->vm_ticks += n;
-	if (!t->journal)
-		return;
-	journal_tick(t->journal, &snap, &plan);
-	journal_flush(t->journal, now_us);
-	t->figures->journal_lost = journal_lost(t->journal);
+	keep(t, &snap, &plan, &before);
+	tell_host(t, &plan.host);
+	if (plan.host.hurry)
+		tick_hurry(t);
 }

@@ -262,9 +262,11 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 }
 
 static const struct figures unknown_figures = {
-	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
-	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
 };
+_Static_assert(sizeof(struct figures) == 11 * sizeof(uint64_t), "each of them unknown");
 
 void view_figures(const struct vm *vm, struct figures *ret)
 {
@@ -344,6 +346,7 @@ static struct json_object *figures_json(const struct figures *fig)
 	add_figure(o, "need_b", fig->need_b);
 	add_figure(o, "balloon_b", fig->balloon_b);
 	add_figure(o, "freed_b", fig->freed_b);
+	add_figure(o, "floor_b", fig->floor_b);
 	add_figure(o, "until_us", fig->until_us);
 	return o;
 }
@@ -408,6 +411,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 			.need_b = estimated ? opp->est.need_b : FIGURE_UNKNOWN,
 			.balloon_b = FIGURE_UNKNOWN,
 			.freed_b = FIGURE_UNKNOWN,
+			.floor_b = FIGURE_UNKNOWN,
 			.until_us = FIGURE_UNKNOWN,
 		},
 	};

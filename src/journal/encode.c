@@ -343,3 +343,9 @@ bool record_decision_differs(const struct decision *a, const struct decision *b,
 {
 	return struct_differs(&decision_table, "", (const char *)a, (const char *)b, ret);
 }
+
+bool record_host_differs(const struct host_decision *a, const struct host_decision *b,
+			 struct record_difference *ret)
+{
+	return struct_differs(&host_decision_table, "host", (const char *)a, (const char *)b, ret);
+}

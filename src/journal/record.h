@@ -11,6 +11,7 @@
  *
  * In a journal the order says what a replay must do:
  *   journal   everything known so far is void; a run, or a part of it, begins
+ *   host      the host as it stands now, before the next snapshot
  *   vm        a VM as it stands now, before the next snapshot it is in
  *   gone      that VM is no longer there
  *   snapshot  the facts of a tick, and right behind it
@@ -29,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 /* Longest line: a VM takes about 1 KiB of a snapshot, and a tick of 8000 VMs is still no mistake.
  */
@@ -42,6 +43,7 @@
 
 enum record_kind {
 	RECORD_JOURNAL,
+	RECORD_HOST,
 	RECORD_VM,
 	RECORD_GONE,
 	RECORD_SNAPSHOT,
@@ -54,6 +56,11 @@ struct record_journal {
 	uint64_t wall_us; /* CLOCK_REALTIME at mono_us: turns the times of the file into dates */
 	uint64_t mono_us; /* CLOCK_MONOTONIC */
 	char *program;	  /* "ballonetd 0.1.0" */
+};
+
+struct record_host {
+	struct settings settings;
+	struct host_history history;
 };
 
 struct record_vm {
@@ -71,6 +78,7 @@ struct record {
 	enum record_kind kind;
 	union {
 		struct record_journal journal;
+		struct record_host host;
 		struct record_vm vm;
 		struct record_gone gone;
 		struct snapshot snapshot;
@@ -105,5 +113,9 @@ struct record_difference {
 /* Are @a and @b written differently? Then true, and *ret says where. */
 bool record_decision_differs(const struct decision *a, const struct decision *b,
 			     struct record_difference *ret);
+
+/* The same for what two plans decided for the host; keys begin with "host.". */
+bool record_host_differs(const struct host_decision *a, const struct host_decision *b,
+			 struct record_difference *ret);
 
 #endif

@@ -93,10 +93,10 @@ static const struct field figures_rows[] = {
 	U64(figures, resident_b), U64(figures, available_b), U64(figures, reserve_b),
 	U64(figures, stale_b),	  U64(figures, cold_b),	     U64(figures, expected_b),
 	U64(figures, need_b),	  U64(figures, balloon_b),   U64(figures, freed_b),
-	U64(figures, until_us),
+	U64(figures, floor_b),	  U64(figures, until_us),
 };
 static const struct table figures_table = TABLE(figures, figures_rows);
-_Static_assert(sizeof(struct figures) == 10 * 8, "a row per member");
+_Static_assert(sizeof(struct figures) == 11 * 8, "a row per member");
 
 static const struct field decision_rows[] = {
 	U64(decision, vm_id),
@@ -112,8 +112,20 @@ const struct table decision_table = TABLE(decision, decision_rows);
 _Static_assert(sizeof(struct decision) == 8 + 3 * 4 + 4 + 3 * 8 + sizeof(struct figures),
 	       "a row per member");
 
+static const struct field host_decision_rows[] = {
+	U32(host_decision, hurry),	 WORD32(host_decision, reason, REASON_COUNT, word_reason),
+	U64(host_decision, want_b),	 U64(host_decision, need_b),
+	U64(host_decision, coming_b),	 U64(host_decision, offered_b),
+	U64(host_decision, held_b),	 U64_MAX(host_decision, price, PRICE_CLASSES),
+	U64(host_decision, part_ppm),	 U64_MAX(host_decision, give_back, PRICE_CLASSES),
+	U64(host_decision, deadline_us),
+};
+const struct table host_decision_table = TABLE(host_decision, host_decision_rows);
+_Static_assert(sizeof(struct host_decision) == 2 * 4 + 9 * 8, "a row per member");
+
 static const struct field plan_rows[] = {
 	U64(plan, now_us),
+	STRUCT(plan, host, host_decision_table),
 	LIST(plan, vm, nvm, decision_table),
 };
 static const struct table plan_table = TABLE(plan, plan_rows);
@@ -125,9 +137,13 @@ static const struct field host_rows[] = {
 	FACT(host_facts, psi_full_avg10_ppm),
 	U64(host_facts, cpus),
 	U64(host_facts, squeezing),
+	U64(host_facts, reserved_b),
+	U64(host_facts, reserved_by_us),
+	U64(host_facts, pressure_us),
+	FACT(host_facts, local_s),
 };
 static const struct table host_table = TABLE(host_facts, host_rows);
-_Static_assert(sizeof(struct host_facts) == 4 * sizeof(struct fact) + 2 * 8, "a row per member");
+_Static_assert(sizeof(struct host_facts) == 5 * sizeof(struct fact) + 5 * 8, "a row per member");
 
 static const struct field vm_facts_rows[] = {
 	U64(vm_facts, id),
@@ -163,10 +179,13 @@ _Static_assert(sizeof(struct snapshot) == 8 + sizeof(struct host_facts) + 16, "a
 
 static const struct field squeeze_rows[] = {
 	U64(squeeze, start_us),
+	U64(squeeze, inflated_us),
 	U64(squeeze, end_us),
 	WORD64(squeeze, stop, REASON_COUNT, word_reason),
 	U64_MAX(squeeze, requested, 1),
 	U64_MAX(squeeze, probe, 1),
+	U64_MAX(squeeze, asked, 1),
+	U64_MAX(squeeze, class, PRICE_CLASSES - 1),
 	U64(squeeze, size_b),
 	U64(squeeze, balloon_b),
 	U64(squeeze, stale_b),
@@ -180,7 +199,25 @@ static const struct field squeeze_rows[] = {
 	ARRAY(squeeze, freed_b, VERIFY_COUNT),
 };
 static const struct table squeeze_table = TABLE(squeeze, squeeze_rows);
-_Static_assert(sizeof(struct squeeze) == (15 + VERIFY_COUNT) * 8, "a row per member");
+_Static_assert(sizeof(struct squeeze) == (18 + VERIFY_COUNT) * 8, "a row per member");
+
+static const struct field habit_rows[] = {
+	ARRAY(habit, peak_b, HABIT_HOURS),
+	ARRAY(habit, days, HABIT_HOURS),
+	ARRAY(habit, seen_s, HABIT_HOURS),
+	U64(habit, hour),
+	U64(habit, since_us),
+	U64(habit, now_b),
+};
+static const struct table habit_table = TABLE(habit, habit_rows);
+_Static_assert(sizeof(struct habit) == (3 * HABIT_HOURS + 3) * 8, "a row per member");
+
+static const struct field offer_rows[] = {
+	U64(offer, stale_b),  U64(offer, cold_b), U64_MAX(offer, cold_class, PRICE_CLASSES - 1),
+	U64(offer, coming_b), U64(offer, held_b), U64_MAX(offer, held_class, PRICE_CLASSES - 1),
+};
+static const struct table offer_table = TABLE(offer, offer_rows);
+_Static_assert(sizeof(struct offer) == 6 * 8, "a row per member");
 
 static const struct field history_rows[] = {
 	WORD64(history, phase, PHASE_COUNT, word_phase),
@@ -197,6 +234,7 @@ static const struct field history_rows[] = {
 	FACT(history, base_cpu_us),
 	WORD64(history, calm, TRI_COUNT, word_tri),
 	WORD64(history, busy, TRI_COUNT, word_tri),
+	WORD64(history, idle, TRI_COUNT, word_tri),
 	U64(history, stale_since_us),
 	U64(history, looking_us),
 	STATS(history, start),
@@ -206,6 +244,17 @@ static const struct field history_rows[] = {
 	U64_MAX(history, gives_back, 1),
 	U64(history, rest_us),
 	U64(history, zero_yields),
+	WORD64(history, kind, GUEST_KIND_COUNT, guest_kind_word),
+	U64(history, scare_b),
+	U64(history, scare_us),
+	U64(history, cache_b),
+	U64(history, cache_us),
+	U64(history, cache_seen_us),
+	U64(history, more),
+	U64(history, size_us),
+	U64(history, settled_b),
+	STRUCT(history, habit, habit_table),
+	STRUCT(history, offer, offer_table),
 	U64(history, squeezes),
 	U64(history, yield_total_b),
 	U64(history, return_total_b),
@@ -214,9 +263,24 @@ static const struct field history_rows[] = {
 	STRUCT(history, done, squeeze_table),
 };
 static const struct table history_table = TABLE(history, history_rows);
-_Static_assert(sizeof(struct history) == 24 * 8 + sizeof(struct fact) +
-						 2 * sizeof(struct guest_stats) +
-						 2 * sizeof(struct squeeze),
+_Static_assert(sizeof(struct history) ==
+		       34 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
+			       2 * sizeof(struct guest_stats) + 2 * sizeof(struct squeeze),
+	       "a row per member");
+
+static const struct field host_history_rows[] = {
+	U64(host_history, short_since_us),
+	U64(host_history, well_since_us),
+	U64(host_history, hurried_us),
+	ARRAY(host_history, offer_b, PRICE_CLASSES),
+	ARRAY(host_history, held_b, PRICE_CLASSES),
+	U64(host_history, coming_b),
+	ARRAY(host_history, shares, LEARN_SHARES),
+	ARRAY(host_history, rates, LEARN_RATES),
+};
+static const struct table host_history_table = TABLE(host_history, host_history_rows);
+_Static_assert(sizeof(struct host_history) ==
+		       (4 + 2 * PRICE_CLASSES + LEARN_SHARES + LEARN_RATES) * 8,
 	       "a row per member");
 
 static const struct field journal_rows[] = {
@@ -226,6 +290,12 @@ static const struct field journal_rows[] = {
 	STRING(record_journal, program),
 };
 static const struct table journal_table = TABLE(record_journal, journal_rows);
+
+static const struct field host_record_rows[] = {
+	SETTINGS(record_host, settings),
+	STRUCT(record_host, history, host_history_table),
+};
+static const struct table host_record_table = TABLE(record_host, host_record_rows);
 
 static const struct field vm_rows[] = {
 	U64(record_vm, id),
@@ -242,6 +312,7 @@ static const struct table gone_table = TABLE(record_gone, gone_rows);
 
 const struct record_type record_types[RECORD_KIND_COUNT] = {
 	[RECORD_JOURNAL] = { "journal", &journal_table },
+	[RECORD_HOST] = { "host", &host_record_table },
 	[RECORD_VM] = { "vm", &vm_table },
 	[RECORD_GONE] = { "gone", &gone_table },
 	[RECORD_SNAPSHOT] = { "snapshot", &snapshot_table },

@@ -58,8 +58,9 @@ struct record_type {
 
 extern const struct record_type record_types[RECORD_KIND_COUNT];
 
-/* The decision's table, to find where two differ. */
+/* The decisions' tables, to find where two differ. */
 extern const struct table decision_table;
+extern const struct table host_decision_table;
 
 /* The key of each statistics tag, by tag. */
 extern const char *const stats_keys[BALLOON_STAT_COUNT];

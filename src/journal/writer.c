@@ -250,6 +250,17 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
+void journal_host(struct journal *j, const struct settings *settings,
+		  const struct host_history *history)
+{
+	struct record rec = {
+		.kind = RECORD_HOST,
+		.host = { .settings = *settings, .history = *history },
+	};
+
+	add(j, &rec);
+}
+
 void journal_vm(struct journal *j, uint64_t id, const char *name, const struct settings *settings,
 		const struct history *history)
 {

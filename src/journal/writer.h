@@ -22,7 +22,7 @@ struct journal;
 
 /*
  * Called when a part begins, from journal_open() and journal_flush(): calls
- * journal_vm() for every VM there is. It comes between two ticks only, so
+ * journal_host(), and journal_vm() for every VM there is. It comes between two ticks only, so
  * that the histories are the ones that the next tick begins with.
  */
 typedef void (*journal_begin_fn)(struct journal *j, void *userdata);
@@ -45,6 +45,8 @@ void journal_close(struct journal *j);
  * Add records, in memory. What does not fit or cannot be encoded breaks the
  * chain of ticks, so then the whole part is given up as if the disk were full.
  */
+void journal_host(struct journal *j, const struct settings *settings,
+		  const struct host_history *history);
 void journal_vm(struct journal *j, uint64_t id, const char *name, const struct settings *settings,
 		const struct history *history);
 void journal_gone(struct journal *j, uint64_t id);

@@ -24,16 +24,17 @@ enum { VERIFY_AT_ONCE, VERIFY_1S, VERIFY_10S, VERIFY_60S, VERIFY_COUNT };
 /* One squeeze, under way or over. Bytes; FIGURE_UNKNOWN where not known. */
 struct squeeze {
 	uint64_t start_us;
-	uint64_t end_us;    /* when the balloon was back at 0; 0 before that */
-	uint64_t stop;	    /* enum reason that ended the inflate; 0 before that */
-	uint64_t requested; /* 1: an operator asked for it */
-	uint64_t probe;	    /* 1: only tries whether the page cache is cold */
-	uint64_t asked;	    /* 1: the host was short and asked for it */
-	uint64_t class;	    /* the dearest class that is pressed */
-	uint64_t size_b;    /* the balloon meant at most */
-	uint64_t balloon_b; /* the largest balloon seen */
-	uint64_t stale_b;   /* expected, of stale memory */
-	uint64_t cold_b;    /* expected, of cold cache */
+	uint64_t inflated_us; /* when it stopped to grow; 0 before that */
+	uint64_t end_us;      /* when the balloon was back at 0; 0 before that */
+	uint64_t stop;	      /* enum reason that ended the inflate; 0 before that */
+	uint64_t requested;   /* 1: an operator asked for it */
+	uint64_t probe;	      /* 1: only tries whether the page cache is cold */
+	uint64_t asked;	      /* 1: the host was short and asked for it */
+	uint64_t class;	      /* the dearest class that is pressed */
+	uint64_t size_b;      /* the balloon meant at most */
+	uint64_t balloon_b;   /* the largest balloon seen */
+	uint64_t stale_b;     /* expected, of stale memory */
+	uint64_t cold_b;      /* expected, of cold cache */
 	uint64_t resident_before_b;
 	uint64_t resident_low_b;
 	uint64_t available_before_b;
@@ -92,6 +93,7 @@ struct history {
 	struct fact base_cpu_us; /* processor time then */
 	uint64_t calm; /* enum tri: no: it is short of memory; unknown: not known to be well */
 	uint64_t busy; /* enum tri: it computes or reads files */
+	uint64_t idle; /* enum tri: it does next to nothing */
 	uint64_t stale_since_us;  /* stale memory is large since then; 0: it is not */
 	uint64_t looking_us;	  /* fresh statistics were asked for then; 0: they were not */
 	struct guest_stats start; /* as they were when the inflate began */
@@ -105,11 +107,14 @@ struct history {
 	uint64_t rest_us;    /* how long the last rest was; 0: there was none */
 	uint64_t zero_yields; /* squeezes in a row that freed nothing */
 
-	uint64_t kind;	    /* enum guest_kind */
-	uint64_t scare_b;   /* memory that it needed when it was in distress, */
-	uint64_t scare_us;  /* and when; 0: it never was */
-	uint64_t cache_b;   /* its page cache when that last grew, */
-	uint64_t cache_us;  /* and when; 0: not watched yet */
+	uint64_t kind;		/* enum guest_kind */
+	uint64_t scare_b;	/* memory that it needed when it was in distress, */
+	uint64_t scare_us;	/* and when; 0: it never was */
+	uint64_t cache_b;	/* its page cache when that last grew, */
+	uint64_t cache_us;	/* and when; 0: not watched yet */
+	uint64_t cache_seen_us; /* statistics that were looked at for that */
+	uint64_t more;		/* squeezes in a row that did not wait for the rest of the last */
+	uint64_t size_us;	/* right-sizing: the next step is not before this */
 	uint64_t settled_b; /* where a right-sized guest took memory back: what it had then; 0: it
 			       never did */
 	struct habit habit;

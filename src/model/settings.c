@@ -68,12 +68,17 @@ static const struct setting table[] = {
 	  "a guest that takes this much for itself during an inflate wants it more" },
 	{ "press_cache", UNIT_BOOL, AT(press_cache), 0, 1, 1,
 	  "press page cache of quiet guests, not only freed memory" },
-	{ "cold_first", UNIT_SHARE, AT(cold_first_ppm), 0, PPM, PERCENT(75),
+	{ "cold_first", UNIT_SHARE, AT(cold_first_ppm), 0, PPM, PERCENT(90),
 	  "share of a quiet guest's page cache taken for cold before it was tried" },
 	{ "cold_probe", UNIT_SHARE, AT(cold_probe_ppm), PERCENT(1), PPM, PERCENT(10),
-	  "share of it that is pressed the first time, to see whether it is come back for" },
+	  "share of it that is pressed the first time, to see whether it is come back for; of an "
+	  "idle guest all of it is pressed at once" },
+	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(86400), SECONDS(40),
+	  "page cache that has grown in the last while is left alone" },
 	{ "calm_cpu", UNIT_SHARE, AT(calm_cpu_ppm), 0, 64 * PPM, PERCENT(15),
 	  "a VM that uses more of one processor is busy: its page cache is left alone" },
+	{ "idle_cpu", UNIT_SHARE, AT(idle_cpu_ppm), 0, 64 * PPM, PERCENT(5),
+	  "a VM that uses no more of one processor is idle" },
 	{ "rest_min", UNIT_TIME, AT(rest_min_us), SECONDS(1), SECONDS(86400), SECONDS(60),
 	  "rest after a squeeze that was worth it" },
 	{ "rest_max", UNIT_TIME, AT(rest_max_us), SECONDS(1), SECONDS(86400), SECONDS(3600),
@@ -193,6 +198,8 @@ const char *settings_conflict(const struct settings *s)
 	}
 	if (s->rest_max_us < s->rest_min_us)
 		return "rest_max is shorter than rest_min";
+	if (s->idle_cpu_ppm > s->calm_cpu_ppm)
+		return "idle_cpu is above calm_cpu";
 	if (s->ceiling_b && s->floor_b > s->ceiling_b)
 		return "floor is above ceiling";
 	if (s->host_well_ppm < s->host_short_ppm)

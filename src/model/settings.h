@@ -52,7 +52,9 @@ struct settings {
 	uint64_t press_cache;
 	uint64_t cold_first_ppm;
 	uint64_t cold_probe_ppm;
+	uint64_t cache_age_us;
 	uint64_t calm_cpu_ppm;
+	uint64_t idle_cpu_ppm;
 	/* afterwards */
 	uint64_t rest_min_us;
 	uint64_t rest_max_us;

@@ -11,10 +11,15 @@
  */
 #include "policy/estimate.h"
 
+#include "policy/arbiter.h"
+
 #include "base/num.h"
 
 /* The hypervisor's own memory before any was measured: QEMU with one guest has 30-80 MiB. */
 #define HYPERVISOR_B (64 * MIB)
+
+/* A VM this close to its ceiling is there. */
+#define CEILING_SLACK_B (16 * MIB)
 
 /* Guests are kept from the watermarks by a share of their memory too: 1/32 is thrice the usual. */
 #define FREE_KEEP_DIVISOR 32
@@ -25,6 +30,11 @@ bool estimate_possible(const struct guest_stats *stats)
 			UINT32_C(1) << BALLOON_STAT_AVAIL;
 
 	return (stats->known & need) == need;
+}
+
+uint64_t estimate_tag(const struct guest_stats *stats, enum balloon_stat tag)
+{
+	return stats_has(stats, tag) ? stats->tag[tag] : FIGURE_UNKNOWN;
 }
 
 uint64_t estimate_used(const struct guest_stats *stats)
@@ -39,35 +49,70 @@ uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *st
 	return u64_max(s->reserve_min_b, u64_ppm(stats->tag[BALLOON_STAT_MEMTOT], s->reserve_ppm));
 }
 
-/* The page cache taken for cold, and what of it is pressed now. */
-static void estimate_cold(const struct settings *s, const struct history *h, struct estimate *est)
+/* The page cache taken for cold, its price, and what of it is pressed now. */
+static void estimate_cold(const struct settings *s, const struct history *h, uint64_t now_us,
+			  struct estimate *est)
 {
-	uint64_t cold_b;
+	uint64_t kept_ppm = h->cold_tried_us ? h->cold_ppm : s->cold_first_ppm;
+	uint64_t cold_b = u64_ppm(est->cache_b, kept_ppm);
 
-	if (!s->press_cache || est->busy || h->gives_back)
+	est->cold_class = est->busy ? PRICE_CLASSES - 1 : arbiter_class(PPM - kept_ppm, s->shares);
+	if (!s->press_cache || h->gives_back)
 		return;
-	cold_b = u64_ppm(est->cache_b, h->cold_tried_us ? h->cold_ppm : s->cold_first_ppm);
-	if (cold_b < est->need_b)
+	est->dear_b = cold_b;
+	if (est->busy || cold_b < est->need_b)
 		return;
+	if (now_us < u64_add_sat(h->cache_us, s->cache_age_us)) {
+		est->ripe_us = h->cache_us + s->cache_age_us;
+		return;
+	}
 	est->cold_b = cold_b;
-	est->press_b = h->cold_tried_us ? cold_b : u64_ppm(est->cache_b, s->cold_probe_ppm);
+	est->press_b = h->cold_tried_us || h->idle == TRI_YES
+			       ? cold_b
+			       : u64_ppm(est->cache_b, s->cold_probe_ppm);
+}
+
+/* What is resident above the ceiling is asked for in any case. */
+static void estimate_ceiling(const struct settings *s, const struct vm_facts *vm,
+			     const struct history *h, struct estimate *est)
+{
+	uint64_t over_b = u64_sub_sat(vm->resident_b.value, s->ceiling_b);
+
+	if (s->ceiling_b == 0 || over_b < CEILING_SLACK_B)
+		return;
+	est->need_b = u64_min(est->need_b, CEILING_SLACK_B);
+	if (!h->gives_back)
+		est->press_b = u64_max(est->press_b,
+				       u64_min(u64_sub_sat(over_b, est->stale_b), est->cache_b));
+	est->cold_b = u64_max(est->cold_b, est->press_b);
+}
+
+uint64_t estimate_size(const struct settings *s, const struct guest_stats *stats,
+		       const struct estimate *est, uint64_t press_b)
+{
+	uint64_t keep_b =
+		u64_max(s->free_keep_min_b, stats->tag[BALLOON_STAT_MEMTOT] / FREE_KEEP_DIVISOR);
+	uint64_t want_b =
+		press_b ? u64_add_sat(est->free_b, press_b) : u64_sub_sat(est->free_b, keep_b);
+
+	return u64_min(want_b, est->room_b);
 }
 
 void estimate_vm(const struct settings *s, const struct vm_facts *vm, const struct history *h,
-		 struct estimate *ret)
+		 uint64_t now_us, uint64_t floor_b, struct estimate *ret)
 {
 	const uint64_t *tag = vm->stats.tag;
-	uint64_t total = tag[BALLOON_STAT_MEMTOT], overhead, keep, want;
+	uint64_t overhead = h->overhead_b;
 	struct estimate est = {
 		.reserve_b = estimate_reserve(s, &vm->stats),
 		.available_b = tag[BALLOON_STAT_AVAIL],
 		.free_b = tag[BALLOON_STAT_MEMFREE],
+		.floor_b = floor_b,
 		.busy = h->busy != TRI_NO,
 	};
 
-	overhead = h->overhead_b;
 	if (overhead == FIGURE_UNKNOWN)
-		overhead = u64_sub_sat(vm->ram_b.value, total) + HYPERVISOR_B;
+		overhead = u64_sub_sat(vm->ram_b.value, tag[BALLOON_STAT_MEMTOT]) + HYPERVISOR_B;
 	est.stale_b = u64_sub_sat(vm->resident_b.value, estimate_used(&vm->stats));
 	est.stale_b = u64_min(u64_sub_sat(est.stale_b, overhead), est.free_b);
 
@@ -75,10 +120,11 @@ void estimate_vm(const struct settings *s, const struct vm_facts *vm, const stru
 	if (stats_has(&vm->stats, BALLOON_STAT_CACHES))
 		est.cache_b = u64_min(est.cache_b, tag[BALLOON_STAT_CACHES]);
 	est.need_b = u64_max(s->min_yield_b, u64_ppm(vm->resident_b.value, s->min_yield_ppm));
-	estimate_cold(s, h, &est);
+	estimate_cold(s, h, now_us, &est);
+	estimate_ceiling(s, vm, h, &est);
 
-	keep = u64_max(s->free_keep_min_b, total / FREE_KEEP_DIVISOR);
-	want = est.press_b ? u64_add_sat(est.free_b, est.press_b) : u64_sub_sat(est.free_b, keep);
-	est.size_b = u64_min(want, u64_sub_sat(est.available_b, est.reserve_b));
+	est.room_b = u64_min(u64_sub_sat(est.available_b, est.reserve_b),
+			     u64_sub_sat(vm->ram_b.value, floor_b));
+	est.size_b = estimate_size(s, &vm->stats, &est, est.press_b);
 	*ret = est;
 }

@@ -61,6 +61,10 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_BEGIN] =
 		"A squeeze begins: {expected} of {resident} resident are expected ({stale} stale, "
 		"{cold} cold cache); {available} are available in the guest.",
+	[REASON_AT_FLOOR] = "Its floor of {floor} leaves nothing that a balloon may take.",
+	[REASON_BEGIN_HOST] =
+		"The host is short of memory and asks for {expected} of its {resident} resident: a "
+		"squeeze begins.",
 	[REASON_BEGIN_REQUESTED] =
 		"A squeeze begins because an operator asked: {expected} of {resident} resident are "
 		"expected.",
@@ -107,6 +111,42 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_STOP_HOST_WELL] = "The host is well again: the balloon of {balloon} goes to 0.",
 	[REASON_STOP_GUARDIAN] = "The guardian is gone: the balloon of {balloon} goes to 0.",
 	[REASON_STOP_LEFTOVER] = "A daemon that died left its balloon at {balloon}; it goes to 0.",
+	[REASON_STOP_SHORT] =
+		"The guest has used up its reserve of {reserve} ({available} are left); "
+		"the balloon of {balloon} goes to 0.",
+	[REASON_SIZE_STEP] =
+		"Right-sizing: the balloon of {balloon} grows by a step, {target} remain "
+		"to the guest, which has {available} available.",
+	[REASON_SIZE_HOST] =
+		"The host is short of memory: the balloon of {balloon} grows, {target} remain to "
+		"the guest, which has {available} available.",
+	[REASON_SIZE_WAIT] =
+		"Right-sizing: the balloon holds {balloon}, the guest has not followed "
+		"yet.",
+	[REASON_SIZE_FOLLOW] = "The guest took memory back: the balloon stays at {balloon}, and is "
+			       "not tried again "
+			       "for {until}.",
+	[REASON_SIZED] =
+		"The balloon is left at {balloon}; the guest has {available} available, and "
+		"the next step comes in {until}.",
+	[REASON_SIZED_RESERVE] = "The balloon is left at {balloon}: the guest has {available} "
+				 "available, which is what its reserve of {reserve} asks for.",
+	[REASON_SIZED_FLOOR] =
+		"The balloon is left at {balloon}: the guest is not to have less than "
+		"its floor of {floor}.",
+	[REASON_REST_SCARED] = "Its guest was in distress and has all of its memory back; it rests "
+			       "for {until} more.",
+	[REASON_HOST_WELL] = "The host has {available} available: it is well.",
+	[REASON_HOST_UNKNOWN] = "What memory the host has available could not be read.",
+	[REASON_HOST_SHORT] =
+		"The host has {available} available and wants {want}: {coming} are on "
+		"their way, {need} more are asked of VMs that offer {offered}.",
+	[REASON_HOST_UNSERVED] =
+		"The host has {available} available and wants {want}: {coming} are "
+		"on their way, and VMs offer only {offered} of the {need} that are "
+		"missing.",
+	[REASON_HOST_GIVES_BACK] = "The host has {available} available and is well again: the "
+				   "{held} in held balloons go back, the cheapest first.",
 	[REASON_DEFLATE_WAIT] = "Deflating: {balloon} are still in the balloon.",
 	[REASON_DEFLATE_STUCK] =
 		"The balloon does not move: {balloon} are still in it. Is the guest running, with "
@@ -126,26 +166,54 @@ static const char *const sentences[REASON_COUNT] = {
 		"whole huge pages. 'squeeze' tries again.",
 };
 
-enum figure_kind { FIGURE_BYTES, FIGURE_TARGET, FIGURE_TIME };
+enum figure_kind { FIGURE_BYTES, FIGURE_TIME };
 
+/* A figure by its name, and where it stands in the struct that a sentence tells of. */
 struct figure {
 	const char *name;
 	enum figure_kind kind;
-	size_t offset; /* in struct figures */
+	size_t offset;
 };
 
-static const struct figure figures[] = {
-	{ "resident", FIGURE_BYTES, offsetof(struct figures, resident_b) },
-	{ "available", FIGURE_BYTES, offsetof(struct figures, available_b) },
-	{ "reserve", FIGURE_BYTES, offsetof(struct figures, reserve_b) },
-	{ "stale", FIGURE_BYTES, offsetof(struct figures, stale_b) },
-	{ "cold", FIGURE_BYTES, offsetof(struct figures, cold_b) },
-	{ "expected", FIGURE_BYTES, offsetof(struct figures, expected_b) },
-	{ "need", FIGURE_BYTES, offsetof(struct figures, need_b) },
-	{ "balloon", FIGURE_BYTES, offsetof(struct figures, balloon_b) },
-	{ "freed", FIGURE_BYTES, offsetof(struct figures, freed_b) },
-	{ "until", FIGURE_TIME, offsetof(struct figures, until_us) },
-	{ "target", FIGURE_TARGET, 0 },
+#define OF_VM(n, k, m)                             \
+	{                                          \
+		n, k, offsetof(struct decision, m) \
+	}
+#define OF_HOST(n, k, m)                            \
+	{                                           \
+		n, k, offsetof(struct host_told, m) \
+	}
+
+/* No name begins another. */
+static const struct figure vm_figures[] = {
+	OF_VM("resident", FIGURE_BYTES, fig.resident_b),
+	OF_VM("available", FIGURE_BYTES, fig.available_b),
+	OF_VM("reserve", FIGURE_BYTES, fig.reserve_b),
+	OF_VM("stale", FIGURE_BYTES, fig.stale_b),
+	OF_VM("cold", FIGURE_BYTES, fig.cold_b),
+	OF_VM("expected", FIGURE_BYTES, fig.expected_b),
+	OF_VM("need", FIGURE_BYTES, fig.need_b),
+	OF_VM("balloon", FIGURE_BYTES, fig.balloon_b),
+	OF_VM("freed", FIGURE_BYTES, fig.freed_b),
+	OF_VM("floor", FIGURE_BYTES, fig.floor_b),
+	OF_VM("until", FIGURE_TIME, fig.until_us),
+	OF_VM("target", FIGURE_BYTES, target_b),
+	{ 0 },
+};
+
+struct host_told {
+	struct host_decision d;
+	uint64_t available_b;
+};
+
+static const struct figure host_figures[] = {
+	OF_HOST("available", FIGURE_BYTES, available_b),
+	OF_HOST("want", FIGURE_BYTES, d.want_b),
+	OF_HOST("need", FIGURE_BYTES, d.need_b),
+	OF_HOST("coming", FIGURE_BYTES, d.coming_b),
+	OF_HOST("offered", FIGURE_BYTES, d.offered_b),
+	OF_HOST("held", FIGURE_BYTES, d.held_b),
+	{ 0 },
 };
 
 /* Room for the largest figure, "17179869183.9 GiB" or "18446744073709 s". */
@@ -169,13 +237,11 @@ void explain_bytes(uint64_t bytes, char *text, size_t size)
 		       (unsigned long long)(tenths % 10));
 }
 
-static void figure_text(const struct decision *d, const struct figure *f, uint64_t now_us,
-			char *text)
+static void figure_text(const void *of, const struct figure *f, uint64_t now_us, char *text)
 {
-	uint64_t v = d->target_b;
+	uint64_t v;
 
-	if (f->kind != FIGURE_TARGET)
-		memcpy(&v, (const char *)&d->fig + f->offset, sizeof(v));
+	memcpy(&v, (const char *)of + f->offset, sizeof(v));
 	if (f->kind != FIGURE_TIME)
 		explain_bytes(v, text, FIGURE_TEXT_MAX);
 	else if (v == FIGURE_UNKNOWN)
@@ -185,12 +251,12 @@ static void figure_text(const struct decision *d, const struct figure *f, uint64
 			       (unsigned long long)(u64_sub_sat(v, now_us) / USEC_PER_SEC));
 }
 
-/* The figure whose name stands at @p. The sentences name no other, and no name begins another. */
-static const struct figure *figure_at(const char *p)
+/* The figure whose name stands at @p, or the nameless last one: it is told of something else. */
+static const struct figure *figure_at(const struct figure *figures, const char *p)
 {
 	const struct figure *f = figures;
 
-	while (strncmp(p, f->name, strlen(f->name)) != 0)
+	while (f->name && strncmp(p, f->name, strlen(f->name)) != 0)
 		f++;
 	return f;
 }
@@ -203,9 +269,11 @@ static size_t append(char *to, size_t size, size_t len, const char *text, size_t
 	return len + n;
 }
 
-size_t explain(const struct decision *d, uint64_t now_us, char *text, size_t size)
+/* The sentence of @why, with the @figures of @of in it. */
+static size_t tell(enum reason why, const struct figure *figures, const void *of, uint64_t now_us,
+		   char *text, size_t size)
 {
-	const char *p = d->reason < REASON_COUNT ? sentences[d->reason] : sentences[REASON_NONE];
+	const char *p = why < REASON_COUNT ? sentences[why] : sentences[REASON_NONE];
 	char number[FIGURE_TEXT_MAX];
 	const struct figure *f;
 	size_t len = 0;
@@ -215,11 +283,31 @@ size_t explain(const struct decision *d, uint64_t now_us, char *text, size_t siz
 			len = append(text, size, len, p++, 1);
 			continue;
 		}
-		f = figure_at(p + 1);
-		figure_text(d, f, now_us, number);
+		f = figure_at(figures, p + 1);
+		if (!f->name) {
+			len = append(text, size, len, p++, 1);
+			continue;
+		}
+		figure_text(of, f, now_us, number);
 		len = append(text, size, len, number, strlen(number));
 		p += strlen(f->name) + 2;
 	}
 	text[u64_min(len, size - 1)] = '\0';
 	return len;
+}
+
+size_t explain(const struct decision *d, uint64_t now_us, char *text, size_t size)
+{
+	return tell(d->reason, vm_figures, d, now_us, text, size);
+}
+
+size_t explain_host(const struct host_decision *d, const struct host_facts *facts, char *text,
+		    size_t size)
+{
+	const struct host_told told = {
+		.d = *d,
+		.available_b = facts->available_b.known ? facts->available_b.value : FIGURE_UNKNOWN,
+	};
+
+	return tell(d->reason, host_figures, &told, 0, text, size);
 }

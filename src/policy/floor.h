@@ -16,9 +16,12 @@
 #include "model/settings.h"
 #include "model/snapshot.h"
 
-/* The largest of the promised floor, the one of the last distress, and the one of this hour. */
+/*
+ * The larger of the promised floor and the one of the last distress; for a
+ * balloon that is to stay for a while (@lasting) also the one of this hour.
+ */
 uint64_t floor_of(const struct settings *s, const struct history *h, const struct host_facts *host,
-		  uint64_t now_us);
+		  uint64_t now_us, bool lasting);
 
 /* The guest was in distress: what it needs now, with its reserve, is its floor for a while. */
 void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,

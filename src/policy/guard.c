@@ -17,7 +17,7 @@
 
 enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uint64_t now_us)
 {
-	if (s->mode != MODE_SQUEEZE)
+	if (s->mode != MODE_SQUEEZE && s->mode != MODE_RIGHTSIZE)
 		return REASON_STOP_MODE;
 	if (vm->state == VM_STATE_DOWN)
 		return REASON_STOP_DISCONNECTED;
@@ -33,7 +33,9 @@ uint64_t guard_room(const struct settings *s, const struct vm_facts *vm, uint64_
 {
 	if (guard_facts(s, vm, now_us) != REASON_NONE)
 		return 0;
-	return u64_sub_sat(vm->stats.tag[BALLOON_STAT_AVAIL], estimate_reserve(s, &vm->stats));
+	return u64_min(u64_sub_sat(vm->stats.tag[BALLOON_STAT_AVAIL],
+				   estimate_reserve(s, &vm->stats)),
+		       u64_sub_sat(vm->actual_b.value, s->floor_b));
 }
 
 enum reason guard_target(const struct settings *s, const struct vm_facts *vm, uint64_t target_b,

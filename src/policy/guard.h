@@ -25,8 +25,8 @@ enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uin
 /*
  * May @target_b (bytes that remain to the guest) be set? It may where the
  * balloon does not grow; else only where the guest runs, statistics and size
- * are fresh, and the guest would keep its reserve even if all of it were
- * taken at once.
+ * are fresh, and the guest would keep its reserve and its floor even if all of
+ * it were taken at once.
  */
 enum reason guard_target(const struct settings *s, const struct vm_facts *vm, uint64_t target_b,
 			 uint64_t now_us);

@@ -26,6 +26,7 @@ struct headroom {
 	uint64_t offered_b;	    /* what VMs offer, before any doubt */
 	uint64_t share_ppm;	    /* of what is expected, this share is counted on */
 	uint64_t rate_b;	    /* bytes per second that one VM is counted on for */
+	uint64_t at_once;	    /* VMs at the same time */
 	uint64_t squeezes;	    /* squeezes it was learned from; few: defaults stand in */
 };
 

@@ -12,6 +12,7 @@
 #include "policy/judge.h"
 
 #include "policy/estimate.h"
+#include "policy/floor.h"
 
 #include "base/num.h"
 
@@ -19,6 +20,9 @@
 #define SWAP_CALM_B MIB
 /* A cache that grew by more in one interval is being filled: files are read. */
 #define CACHE_GROWS_B (16 * MIB)
+/* A large one may take in an eighth of its size, of a log that is written, and not be young for it.
+ */
+#define CACHE_GROWS_DIVISOR 8
 /* A guest that took an eighth of its memory in one interval is growing. */
 #define GROWING_DIVISOR 8
 /* Allocation stalls in one interval that are no sign of need. */
@@ -29,8 +33,8 @@
 #define ZERO_YIELDS_MAX 2
 /* Cache that was hardly pressed teaches nothing about being cold. */
 #define PRESSED_MIN_B (16 * MIB)
-/* However cold a cache was so far, a fifth is left alone. */
-#define COLD_MAX_PPM (800 * UINT64_C(1000))
+/* However cold a cache was so far, a tenth is left alone: programs and libraries that run. */
+#define COLD_MAX_PPM (900 * UINT64_C(1000))
 
 static uint64_t grown(const struct guest_stats *from, const struct guest_stats *to,
 		      enum balloon_stat tag)
@@ -65,17 +69,20 @@ static enum tri is_calm(const struct settings *s, const struct guest_stats *from
 	return grown(to, from, BALLOON_STAT_AVAIL) <= growing ? TRI_YES : TRI_UNKNOWN;
 }
 
-static enum tri is_busy(const struct settings *s, const struct vm_facts *vm,
-			const struct history *h)
+/* What it does: computes or reads files (busy), or next to nothing (idle). */
+static void judge_activity(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->base_cpu_us.taken_us);
 	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->base_cpu_us.value);
+	bool reads = grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
 
-	if (grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B)
-		return TRI_YES;
-	if (!vm->cpu_us.known || !h->base_cpu_us.known)
-		return TRI_UNKNOWN;
-	return used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+	if (!vm->cpu_us.known || !h->base_cpu_us.known) {
+		h->busy = reads ? TRI_YES : TRI_UNKNOWN;
+		h->idle = TRI_UNKNOWN;
+		return;
+	}
+	h->busy = reads || used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->idle = !reads && used_us <= u64_ppm(span_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
 }
 
 /* A guest that was started anew is another guest: only what is true of the VM is kept. */
@@ -84,11 +91,15 @@ static void forget(struct history *h)
 	h->base.known = 0;
 	h->calm = TRI_UNKNOWN;
 	h->busy = TRI_UNKNOWN;
+	h->idle = TRI_UNKNOWN;
 	h->stale_since_us = 0;
 	h->overhead_b = FIGURE_UNKNOWN;
 	h->gives_back = 0;
 	h->zero_yields = 0;
 	h->cold_tried_us = 0;
+	h->kind = GUEST_UNKNOWN;
+	h->cache_us = 0;
+	h->settled_b = 0;
 }
 
 /*
@@ -116,7 +127,7 @@ static void judge_rates(const struct settings *s, const struct vm_facts *vm, str
 		return;
 	if (!first) {
 		h->calm = is_calm(s, &h->base, &vm->stats);
-		h->busy = is_busy(s, vm, h);
+		judge_activity(s, vm, h);
 	}
 	h->base = vm->stats;
 	h->base_cpu_us = vm->cpu_us;
@@ -135,15 +146,51 @@ static void judge_footprint(const struct settings *s, const struct vm_facts *vm,
 	    h->overhead_b != FIGURE_UNKNOWN)
 		h->overhead_b = u64_min(h->overhead_b, u64_sub_sat(vm->resident_b.value,
 								   estimate_used(&vm->stats)));
-	estimate_vm(s, vm, h, &est);
+	estimate_vm(s, vm, h, now_us, 0, &est);
 	if (est.stale_b < s->min_yield_b)
 		h->stale_since_us = 0;
 	else if (h->stale_since_us == 0)
 		h->stale_since_us = now_us;
 }
 
-void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
-		struct history *h)
+/*
+ * Since when its page cache has not grown. It grew some time between the two
+ * statistics that tell of it: half way between them is the best guess.
+ */
+static void judge_cache(const struct vm_facts *vm, struct history *h)
+{
+	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
+	uint64_t grows_b = u64_max(CACHE_GROWS_B, h->cache_b / CACHE_GROWS_DIVISOR);
+
+	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES))
+		return;
+	if (h->cache_us == 0 || cache_b > u64_add_sat(h->cache_b, grows_b)) {
+		h->cache_us =
+			h->cache_us ? h->cache_seen_us + u64_sub_sat(taken_us, h->cache_seen_us) / 2
+				    : taken_us;
+		h->cache_b = cache_b;
+	}
+	h->cache_b = u64_min(h->cache_b, cache_b);
+	h->cache_seen_us = taken_us;
+}
+
+/* What kind of guest it shows itself to be. A notifier is told by first_yield() in squeeze.c. */
+static void judge_kind(const struct vm_facts *vm, struct history *h)
+{
+	if (vm->device == TRI_NO)
+		h->kind = GUEST_NONE;
+	else if (!estimate_possible(&vm->stats))
+		h->kind = vm->state == VM_STATE_RUNNING ? GUEST_NONE : h->kind;
+	else if ((vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == BALLOON_MARK_BALLONET)
+		h->kind = GUEST_BALLONET;
+	else if (h->gives_back)
+		h->kind = GUEST_SHRINKER;
+	else if (h->kind == GUEST_NONE)
+		h->kind = GUEST_UNKNOWN;
+}
+
+void judge_fold(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		uint64_t now_us, struct history *h)
 {
 	if (vm->request != REQUEST_NONE)
 		h->request = vm->request;
@@ -151,27 +198,31 @@ void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t no
 		forget(h);
 	if (now_us - h->cold_tried_us > s->rest_max_us)
 		h->cold_tried_us = 0; /* other files are in it by now: it is tried again */
+	judge_kind(vm, h);
 	if (!estimate_possible(&vm->stats))
 		return;
+	floor_watch(s, host, vm, now_us, h);
 	switch ((enum phase)h->phase) {
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:
 	case PHASE_DEFLATING:
 		h->base.known = 0; /* rates across a squeeze would be our own doing */
 		break;
+	case PHASE_SIZING:
+	case PHASE_SIZED:
+		judge_rates(s, vm, h);
+		break;
 	default:
 		judge_rates(s, vm, h);
+		judge_cache(vm, h);
 		judge_footprint(s, vm, now_us, h);
 		break;
 	}
 }
 
-enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
-			   const struct history *h)
+enum reason judge_hurt(const struct settings *s, const struct vm_facts *vm, const struct history *h)
 {
 	const struct guest_stats *from = &h->start, *to = &vm->stats;
-	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
-	uint64_t taken_b = grown(to, from, BALLOON_STAT_AVAIL);
 
 	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
 		return REASON_STOP_OOM;
@@ -180,9 +231,25 @@ enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
 	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT),
 		       u64_sub_sat(to->taken_us, from->taken_us)) > s->faults_per_s)
 		return REASON_STOP_FAULTS;
-	if (u64_sub_sat(taken_b, balloon_b) > s->grow_max_b)
-		return REASON_STOP_GROWS;
 	return REASON_NONE;
+}
+
+enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
+			   const struct history *h)
+{
+	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+	uint64_t taken_b = grown(&vm->stats, &h->start, BALLOON_STAT_AVAIL);
+	enum reason why = judge_hurt(s, vm, h);
+
+	if (why != REASON_NONE)
+		return why;
+	return u64_sub_sat(taken_b, balloon_b) > s->grow_max_b ? REASON_STOP_GROWS : REASON_NONE;
+}
+
+bool judge_pressed(const struct squeeze *sq)
+{
+	return sq->cache_before_b != FIGURE_UNKNOWN &&
+	       u64_sub_sat(sq->cache_before_b, sq->cache_low_b) >= PRESSED_MIN_B;
 }
 
 /* How much of the cache that was pressed stayed away teaches how cold caches are here. */
@@ -190,11 +257,9 @@ static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, stru
 {
 	uint64_t pressed_b, back_b, kept_ppm;
 
-	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES) || sq->cache_before_b == FIGURE_UNKNOWN)
+	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES) || !judge_pressed(sq))
 		return;
 	pressed_b = u64_sub_sat(sq->cache_before_b, sq->cache_low_b);
-	if (pressed_b < PRESSED_MIN_B)
-		return;
 	back_b = u64_sub_sat(vm->stats.tag[BALLOON_STAT_CACHES], sq->cache_low_b);
 	kept_ppm = PPM - u64_share_ppm(back_b, pressed_b);
 	kept_ppm = u64_min(kept_ppm, COLD_MAX_PPM);

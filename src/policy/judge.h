@@ -17,8 +17,8 @@
 #include "model/snapshot.h"
 
 /* Folds new facts into what is remembered. A guest that was reset is judged anew. */
-void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
-		struct history *h);
+void judge_fold(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		uint64_t now_us, struct history *h);
 
 /*
  * Signs of distress since h->start, while a balloon is held or grows:
@@ -26,6 +26,13 @@ void judge_fold(const struct settings *s, const struct vm_facts *vm, uint64_t no
  */
 enum reason judge_distress(const struct settings *s, const struct vm_facts *vm,
 			   const struct history *h);
+
+/* The same signs but for growth, which a guest whose balloon is left inflated may show. */
+enum reason judge_hurt(const struct settings *s, const struct vm_facts *vm,
+		       const struct history *h);
+
+/* Did this squeeze take so much page cache that it teaches something? */
+bool judge_pressed(const struct squeeze *sq);
 
 /* What a squeeze that was verified whole taught: cold_ppm, rest_us, zero_yields, ending. */
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h);

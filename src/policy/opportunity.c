@@ -11,6 +11,10 @@
  */
 #include "policy/opportunity.h"
 
+#include "policy/arbiter.h"
+#include "policy/floor.h"
+#include "policy/guard.h"
+
 #include "base/num.h"
 
 /*
@@ -18,6 +22,9 @@
  * (measured on Linux 6.1); what is stale for this long it does not see.
  */
 #define REPORTING_TAKES_US (30 * USEC_PER_SEC)
+
+/* What a VM offered this many intervals ago is not counted on. */
+#define OFFER_INTERVALS 3
 
 /* What must be there before anything can be estimated. */
 static enum reason missing(const struct settings *s, const struct vm_facts *vm)
@@ -54,12 +61,30 @@ static bool reporting_serves(const struct vm_facts *vm, const struct history *h,
 static void share_out(const struct estimate *est, uint64_t stale_b, struct opportunity *opp)
 {
 	uint64_t of_free_b = u64_min(est->size_b, est->free_b);
-	uint64_t room_b = u64_sub_sat(est->available_b, est->reserve_b);
 
 	opp->stale_b = u64_min(stale_b, of_free_b);
 	opp->press_b = u64_min(est->press_b, est->size_b - of_free_b);
-	opp->expected_b =
-		u64_add_sat(opp->stale_b, u64_min(est->cold_b, u64_sub_sat(room_b, est->free_b)));
+	opp->expected_b = u64_add_sat(opp->stale_b,
+				      u64_min(est->cold_b, u64_sub_sat(est->room_b, est->free_b)));
+}
+
+/*
+ * Only what the host asks for: stale memory, and page cache for what is left.
+ * Free pages that the host has back already are handed out first, so that a
+ * balloon takes those besides.
+ */
+static void share_out_asked(uint64_t asked_b, struct opportunity *opp)
+{
+	struct estimate *est = &opp->est;
+	uint64_t gone_b = est->free_b - est->stale_b;
+
+	opp->asked = true;
+	est->cold_b = est->dear_b;
+	est->press_b = u64_min(est->dear_b, u64_sub_sat(asked_b, est->stale_b));
+	est->size_b = u64_add_sat(gone_b, u64_min(asked_b, est->stale_b));
+	est->size_b = u64_min(u64_add_sat(est->size_b, est->press_b), est->room_b);
+	share_out(est, u64_min(asked_b, est->stale_b), opp);
+	opp->expected_b = u64_add_sat(opp->stale_b, opp->press_b);
 }
 
 static enum reason worth_it(const struct vm_facts *vm, const struct history *h, uint64_t now_us,
@@ -87,13 +112,13 @@ static bool has_turn(const struct settings *s, const struct host_facts *host)
 }
 
 static enum reason allowed(const struct settings *s, const struct host_facts *host,
-			   const struct vm_facts *vm, uint64_t now_us, bool requested)
+			   const struct vm_facts *vm, uint64_t now_us, const struct wish *wish)
 {
 	if (s->mode == MODE_OBSERVE)
 		return REASON_MODE_OBSERVE;
 	if (!vm->guarded)
 		return REASON_NO_GUARDIAN;
-	if (!requested && !has_turn(s, host))
+	if (!wish->requested && !wish->asked_b && !has_turn(s, host))
 		return REASON_TURN;
 	if (now_us > u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) ||
 	    !fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) ||
@@ -104,23 +129,98 @@ static enum reason allowed(const struct settings *s, const struct host_facts *ho
 
 void opportunity_find(const struct settings *s, const struct host_facts *host,
 		      const struct vm_facts *vm, const struct history *h, uint64_t now_us,
-		      bool requested, struct opportunity *ret)
+		      const struct wish *wish, struct opportunity *ret)
 {
+	uint64_t floor_b = floor_of(s, h, host, now_us, wish->asked_b != 0);
 	struct opportunity opp = { .reason = missing(s, vm) };
 
 	*ret = opp;
 	if (opp.reason != REASON_NONE)
 		return;
-	estimate_vm(s, vm, h, &opp.est);
+	estimate_vm(s, vm, h, now_us, floor_b, &opp.est);
 	share_out(&opp.est, opp.est.stale_b, &opp);
+	if (wish->asked_b)
+		share_out_asked(wish->asked_b, &opp);
 
 	if (opp.est.size_b == 0)
-		opp.reason = REASON_AT_RESERVE;
-	else if (requested)
+		opp.reason =
+			u64_sub_sat(vm->ram_b.value, floor_b) ? REASON_AT_RESERVE : REASON_AT_FLOOR;
+	else if (wish->requested || wish->asked_b)
 		opp.reason = h->calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
 		opp.reason = worth_it(vm, h, now_us, &opp);
 	if (opp.reason == REASON_NONE)
-		opp.reason = allowed(s, host, vm, now_us, requested);
+		opp.reason = allowed(s, host, vm, now_us, wish);
 	*ret = opp;
+}
+
+/* May the host count on what this VM has? Old figures are good enough to ask for fresh ones. */
+static bool may_offer(const struct settings *s, const struct vm_facts *vm, const struct history *h,
+		      uint64_t now_us)
+{
+	bool released = h->phase == PHASE_RESTING && h->ending == REASON_REST_RELEASED;
+
+	return missing(s, vm) == REASON_NONE && s->mode != MODE_OBSERVE && vm->guarded &&
+	       h->calm == TRI_YES && !released &&
+	       now_us - vm->stats.taken_us <= OFFER_INTERVALS * s->interval_us;
+}
+
+static void offer_at_zero(const struct settings *s, const struct host_facts *host,
+			  const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+			  struct offer *ret)
+{
+	struct estimate est;
+
+	if (!may_offer(s, vm, h, now_us))
+		return;
+	estimate_vm(s, vm, h, now_us, floor_of(s, h, host, now_us, true), &est);
+	ret->stale_b = u64_min(est.stale_b, u64_sub_sat(est.room_b, est.free_b - est.stale_b));
+	ret->cold_b = u64_min(est.dear_b, u64_sub_sat(est.room_b, est.free_b));
+	ret->cold_class = est.cold_class;
+}
+
+/* A right-sized guest offers what it could still do without; how cold that is nobody knows. */
+static void offer_sized(const struct settings *s, const struct host_facts *host,
+			const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+			struct offer *ret)
+{
+	uint64_t floor_b = floor_of(s, h, host, now_us, true);
+
+	if (h->calm != TRI_YES)
+		return;
+	ret->cold_b = u64_min(guard_room(s, vm, now_us), u64_sub_sat(vm->actual_b.value, floor_b));
+	ret->cold_class = arbiter_class(PPM - s->cold_first_ppm, s->shares);
+}
+
+void opportunity_offer(const struct settings *s, const struct host_facts *host,
+		       const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		       struct offer *ret)
+{
+	const struct squeeze *sq = &h->now;
+	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
+
+	*ret = (struct offer){ 0 };
+	switch ((enum phase)h->phase) {
+	case PHASE_INFLATING:
+		ret->coming_b = u64_sub_sat(expected_b, u64_sub_sat(sq->resident_before_b,
+								    vm->resident_b.value));
+		break;
+	case PHASE_HOLDING:
+		ret->held_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+		ret->held_class = sq->class;
+		break;
+	case PHASE_SIZING:
+		ret->coming_b = u64_sub_sat(vm->actual_b.value, h->target_b);
+		break;
+	case PHASE_SIZED:
+		offer_sized(s, host, vm, h, now_us, ret);
+		break;
+	case PHASE_WATCH:
+	case PHASE_VERIFYING:
+	case PHASE_RESTING:
+		offer_at_zero(s, host, vm, h, now_us, ret);
+		break;
+	default:
+		break;
+	}
 }

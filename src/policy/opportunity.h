@@ -16,8 +16,15 @@
 
 #include "model/plan.h"
 
+/* Who wants a squeeze, and of what. All 0: the policy by itself, of all there is. */
+struct wish {
+	bool requested;	  /* an operator asks */
+	uint64_t asked_b; /* the host is short and asks for this much */
+};
+
 struct opportunity {
 	enum reason reason; /* REASON_NONE: begin */
+	bool asked;	    /* it is for the host's sake */
 	struct estimate est;
 	uint64_t stale_b;    /* stale memory that a balloon of est.size_b would get */
 	uint64_t press_b;    /* page cache that it would get */
@@ -25,12 +32,21 @@ struct opportunity {
 };
 
 /*
- * REASON_NONE, or the first thing in the way. @requested: an operator asks.
- * Every reason that is not about facts missing comes with est filled in.
- * REASON_STATS_STALE says that all else is well and fresh statistics decide.
+ * REASON_NONE, or the first thing in the way. Every reason that is not about
+ * facts missing comes with est filled in. REASON_STATS_STALE says that all else
+ * is well and fresh statistics decide.
  */
 void opportunity_find(const struct settings *s, const struct host_facts *host,
 		      const struct vm_facts *vm, const struct history *h, uint64_t now_us,
-		      bool requested, struct opportunity *ret);
+		      const struct wish *wish, struct opportunity *ret);
+
+/*
+ * What this VM adds to the sums of its host: what it offers, where its guest is
+ * calm and may be asked; what it was asked for and did not give yet; what it
+ * holds.
+ */
+void opportunity_offer(const struct settings *s, const struct host_facts *host,
+		       const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		       struct offer *ret);
 
 #endif

@@ -11,8 +11,10 @@
  */
 #include "policy/policy.h"
 
+#include "policy/arbiter.h"
 #include "policy/judge.h"
-#include "policy/squeeze.h"
+#include "policy/machine.h"
+#include "policy/opportunity.h"
 
 #include "base/num.h"
 
@@ -21,28 +23,55 @@ void policy_vm_init(struct history *h)
 	*h = (struct history){ .phase = PHASE_WATCH, .overhead_b = FIGURE_UNKNOWN };
 }
 
-void policy_fold(const struct snapshot *snap, const struct settings *const settings[],
-		 struct history *const hist[])
+void policy_host_init(struct host_history *h)
+{
+	arbiter_init(h);
+}
+
+void policy_vm_gone(struct host_history *host, struct history *h)
+{
+	arbiter_offer(host, h, &(const struct offer){ 0 });
+}
+
+static void offer(const struct snapshot *snap, const struct policy_host *host,
+		  const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	struct offer now;
+
+	opportunity_offer(s, &snap->host, vm, h, snap->now_us, &now);
+	arbiter_offer(host->history, h, &now);
+}
+
+void policy_fold(const struct snapshot *snap, const struct policy_host *host,
+		 const struct settings *const settings[], struct history *const hist[])
 {
 	size_t i;
 
-	for (i = 0; i < snap->nvm; i++)
-		judge_fold(settings[i], &snap->vm[i], snap->now_us, hist[i]);
+	for (i = 0; i < snap->nvm; i++) {
+		judge_fold(settings[i], &snap->host, &snap->vm[i], snap->now_us, hist[i]);
+		offer(snap, host, settings[i], &snap->vm[i], hist[i]);
+	}
 }
 
-void policy_decide(const struct snapshot *snap, const struct settings *const settings[],
-		   struct history *const hist[], struct plan *plan)
+void policy_decide(const struct snapshot *snap, const struct policy_host *host,
+		   const struct settings *const settings[], struct history *const hist[],
+		   struct plan *plan)
 {
-	struct host_facts host = snap->host;
+	struct host_facts facts = snap->host;
 	size_t i;
 
 	plan->now_us = snap->now_us;
 	plan->nvm = snap->nvm;
+	arbiter_decide(host->settings, &facts, snap->now_us, host->history, &plan->host);
 	for (i = 0; i < snap->nvm; i++) {
-		squeeze_step(settings[i], &host, &snap->vm[i], snap->now_us, hist[i], &plan->vm[i]);
+		machine_step(settings[i], &facts, &plan->host, &snap->vm[i], snap->now_us, hist[i],
+			     host->history, &plan->vm[i]);
 		/* those that begin in one tick count for each other */
 		if (plan->vm[i].reason == REASON_BEGIN ||
-		    plan->vm[i].reason == REASON_BEGIN_REQUESTED)
-			host.squeezing++;
+		    plan->vm[i].reason == REASON_BEGIN_REQUESTED ||
+		    plan->vm[i].reason == REASON_BEGIN_HOST)
+			facts.squeezing++;
+		/* and what they were asked for is no longer on offer */
+		offer(snap, host, settings[i], &snap->vm[i], hist[i]);
 	}
 }

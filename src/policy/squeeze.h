@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * squeeze.h - the state machine of one VM: watch, inflate, deflate, verify, rest
+ * squeeze.h - the phases of a squeeze: watch, inflate, hold, verify
  *
  * Layer: policy (pure).
- * In:    facts of one VM and of the host, settings, what is remembered.
- * Out:   one decision.
+ * In:    a step of one VM's machine.
+ * Out:   its decision.
  *
- * The direction never turns round on the way: an inflate ends by full
- * deflation, and a deflation runs to 0 before another inflate may start.
+ * Only policy/machine.c calls these.
  */
 #ifndef BALLONET_POLICY_SQUEEZE_H
 #define BALLONET_POLICY_SQUEEZE_H
 
-#include "model/history.h"
-#include "model/plan.h"
-#include "model/settings.h"
-#include "model/snapshot.h"
+#include "policy/step.h"
 
-/* One step of the machine. Writes @h and all of *ret. */
-void squeeze_step(const struct settings *s, const struct host_facts *host,
-		  const struct vm_facts *vm, uint64_t now_us, struct history *h,
-		  struct decision *ret);
+/* The balloon is at 0: begins a squeeze where it is worth it, or says why not. */
+void squeeze_watch(struct step *st);
+
+/* The same before the last squeeze is over and rested, where there is much new to win. True: it
+ * begins, or looks. */
+bool squeeze_more(struct step *st);
+
+void squeeze_inflating(struct step *st);
+void squeeze_holding(struct step *st);
+void squeeze_verifying(struct step *st);
+
+/* Notes the figures of the squeeze under way, where there is one. */
+void squeeze_track(struct step *st);
 
 #endif

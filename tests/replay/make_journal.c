@@ -29,6 +29,8 @@ struct world {
 	uint64_t balloon_b, wanted_b, resident_b;
 	struct settings settings[NVM];
 	struct history history[NVM];
+	struct settings host_settings;
+	struct host_history host;
 	struct vm_facts facts[NVM];
 	struct decision decisions[NVM];
 };
@@ -39,6 +41,7 @@ static void begin(struct journal *j, void *userdata)
 	struct world *w = userdata;
 	unsigned int i;
 
+	journal_host(j, &w->host_settings, &w->host);
 	for (i = 0; i < NVM; i++)
 		journal_vm(j, i + 1, names[i], &w->settings[i], &w->history[i]);
 }
@@ -112,6 +115,7 @@ int main(int argc, char **argv)
 	struct world w = { .now_us = 1000 * USEC_PER_SEC, .resident_b = 900 * MIB };
 	const struct settings *settings[NVM];
 	struct history *history[NVM];
+	const struct policy_host host = { .settings = &w.host_settings, .history = &w.host };
 	struct journal *j = NULL;
 	unsigned int i;
 
@@ -119,6 +123,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s NEW-FILE\n", argv[0]);
 		return 2;
 	}
+	settings_init(&w.host_settings);
+	policy_host_init(&w.host);
 	for (i = 0; i < NVM; i++) {
 		settings_init(&w.settings[i]);
 		policy_vm_init(&w.history[i]);
@@ -136,8 +142,8 @@ int main(int argc, char **argv)
 		struct plan plan = { .vm = w.decisions };
 
 		observe(&w);
-		policy_fold(&snap, settings, history);
-		policy_decide(&snap, settings, history, &plan);
+		policy_fold(&snap, &host, settings, history);
+		policy_decide(&snap, &host, settings, history, &plan);
 		journal_tick(j, &snap, &plan);
 		journal_flush(j, w.now_us);
 		apply(&w);

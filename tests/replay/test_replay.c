@@ -180,30 +180,63 @@ static void check_unreadable(const char *text, uint64_t line, const char *word)
 		fail_msg("\"%s\" is not in \"%s\"", word, r.trouble);
 }
 
+/* @rest behind what a journal begins with: its first line, and the host. */
+static char *headed(const char *rest)
+{
+	const char *second = strchr(stored, '\n') + 1;
+	char *text;
+
+	assert_true(asprintf(&text, "%.*s%s", (int)(strchr(second, '\n') + 1 - stored), stored,
+			     rest) > 0);
+	return text;
+}
+
+/* A @word of NULL: it is the same. */
+static void check_headed(const char *rest, uint64_t line, const char *word)
+{
+	cleanup_free char *text = headed(rest);
+
+	if (word)
+		check_unreadable(text, line, word);
+	else
+		assert_int_equal(replay_text(text, strlen(text)).outcome, REPLAY_SAME);
+}
+
 static void what_is_no_journal_is_said_with_its_line(void **state)
 {
-#define HEAD \
-	"{\"record\":\"journal\",\"version\":1,\"wall_us\":0,\"mono_us\":0,\"program\":\"t\"}\n"
+#define HEAD_OF(v)                                                                                 \
+	"{\"record\":\"journal\",\"version\":" v ",\"wall_us\":0,\"mono_us\":0,\"program\":\"t\"}" \
+						 "\n"
 #define HOST                                                                           \
 	"\"host\":{\"total_b\":null,\"available_b\":null,\"psi_some_avg10_ppm\":null," \
-	"\"psi_full_avg10_ppm\":null,\"cpus\":0,\"squeezing\":0}"
+	"\"psi_full_avg10_ppm\":null,\"cpus\":0,\"squeezing\":0,\"reserved_b\":0,"     \
+	"\"reserved_by_us\":0,\"pressure_us\":0,\"local_s\":null}"
+#define DECIDED(reason)                                                                         \
+	"\"host\":{\"hurry\":0,\"reason\":\"" reason "\",\"want_b\":0,\"need_b\":0,"            \
+	"\"coming_b\":0,\"offered_b\":0,\"held_b\":0,\"price\":0,\"part_ppm\":0,\"give_back\":" \
+	"16,\"deadline_us\":0}"
 #define SNAP "{\"record\":\"snapshot\",\"now_us\":1," HOST ",\"vm\":[]}\n"
-#define PLAN(t) "{\"record\":\"plan\",\"now_us\":" t ",\"vm\":[]}\n"
-	cleanup_free char *twice = NULL, *stranger = NULL;
+#define PLAN_OF(t, d) "{\"record\":\"plan\",\"now_us\":" t "," d ",\"vm\":[]}\n"
+#define PLAN(t) PLAN_OF(t, DECIDED("host-unknown"))
+#define WELL PLAN_OF("1", DECIDED("host-well"))
+	cleanup_free char *twice = NULL, *stranger = NULL, *other = NULL;
 	struct replay_report r;
 
 	(void)state;
 	check_unreadable("", 1, "no record");
 	check_unreadable(PLAN("1"), 1, "begin");
-	check_unreadable("{\"record\":\"journal\",\"version\":2,\"wall_us\":0,\"mono_us\":0,"
-			 "\"program\":\"t\"}\n",
-			 1, "version 2");
-	check_unreadable(HEAD PLAN("1"), 2, "no snapshot");
-	check_unreadable(HEAD SNAP SNAP, 3, "no plan");
-	check_unreadable(HEAD SNAP PLAN("2"), 3, "not that of");
-	check_unreadable(HEAD "garbage\n", 2, "JSON");
-	r = replay_text(HEAD SNAP PLAN("1"), strlen(HEAD SNAP PLAN("1")));
-	assert_int_equal(r.outcome, REPLAY_SAME);
+	check_unreadable(HEAD_OF("1"), 1, "version 1");
+	check_unreadable(HEAD_OF("2") SNAP, 2, "host was not introduced");
+	check_headed(PLAN("1"), 3, "no snapshot");
+	check_headed(SNAP SNAP, 4, "no plan");
+	check_headed(SNAP PLAN("2"), 4, "not that of");
+	check_headed("garbage\n", 3, "JSON");
+	check_headed(SNAP PLAN("1"), 4, NULL);
+	other = headed(SNAP WELL);
+	r = replay_text(other, strlen(other));
+	assert_int_equal(r.outcome, REPLAY_DIFFERS);
+	assert_int_equal(r.vm_id, 0);
+	assert_string_equal(r.difference.key, "host.reason");
 	stranger = changed("\"record\":\"snapshot\"", "\"id\":1", "\"id\":9");
 	r = replay_text(stranger, strlen(stranger));
 	assert_int_equal(r.outcome, REPLAY_UNREADABLE);

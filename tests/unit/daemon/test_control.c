@@ -290,7 +290,8 @@ static void a_squeeze_is_accepted_in_every_phase_in_which_none_is_under_way(void
 	(void)state;
 	for (phase = PHASE_WATCH; phase < PHASE_COUNT; phase++) {
 		bool under_way = phase == PHASE_INFLATING || phase == PHASE_HOLDING ||
-				 phase == PHASE_DEFLATING;
+				 phase == PHASE_DEFLATING || phase == PHASE_SIZING ||
+				 phase == PHASE_SIZED;
 
 		asked_vm = NULL;
 		sample.known->history.phase = phase;

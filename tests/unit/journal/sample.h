@@ -75,6 +75,8 @@ static inline void sample_squeeze(uint64_t *seed, struct squeeze *s)
 	s->stop = sample_below(seed, REASON_COUNT);
 	s->requested = sample_below(seed, 2);
 	s->probe = sample_below(seed, 2);
+	s->asked = sample_below(seed, 2);
+	s->class = sample_below(seed, PRICE_CLASSES);
 }
 
 static inline void sample_history(uint64_t *seed, struct history *h)
@@ -96,7 +98,11 @@ static inline void sample_history(uint64_t *seed, struct history *h)
 	h->request = sample_below(seed, REQUEST_COUNT);
 	h->calm = sample_below(seed, TRI_COUNT);
 	h->busy = sample_below(seed, TRI_COUNT);
+	h->idle = sample_below(seed, TRI_COUNT);
 	h->gives_back = sample_below(seed, 2);
+	h->kind = sample_below(seed, GUEST_KIND_COUNT);
+	h->offer.cold_class = sample_below(seed, PRICE_CLASSES);
+	h->offer.held_class = sample_below(seed, PRICE_CLASSES);
 	h->ending = sample_below(seed, REASON_COUNT);
 	sample_squeeze(seed, &h->now);
 	sample_squeeze(seed, &h->done);
@@ -150,12 +156,25 @@ static inline void sample_decision(uint64_t *seed, struct decision *d)
 		*at = sample_u64(seed);
 }
 
+static inline void sample_host_decision(uint64_t *seed, struct host_decision *d)
+{
+	uint64_t *at;
+
+	for (at = &d->want_b; at < (uint64_t *)(d + 1); at++)
+		*at = sample_u64(seed);
+	d->hurry = (uint32_t)sample_u64(seed);
+	d->reason = (enum reason)sample_below(seed, REASON_COUNT);
+	d->price = sample_below(seed, PRICE_CLASSES + 1);
+	d->give_back = sample_below(seed, PRICE_CLASSES + 1);
+}
+
 /* A record of @kind; record_fini() frees it. Aborts without memory. */
 static inline void sample_record(uint64_t *seed, enum record_kind kind, struct record *r)
 {
 	static const char *const names[] = { "", "web-1", "a \"b\" \\ / c", "tab\there",
 					     "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\x88" };
 	size_t n = sample_below(seed, 5), i;
+	uint64_t *at;
 
 	memset(r, 0, sizeof(*r));
 	r->kind = kind;
@@ -165,6 +184,12 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 		r->journal.wall_us = sample_u64(seed);
 		r->journal.mono_us = sample_u64(seed);
 		r->journal.program = strdup(names[n]);
+		break;
+	case RECORD_HOST:
+		sample_settings(seed, &r->host.settings);
+		for (at = (uint64_t *)&r->host.history; at < (uint64_t *)(&r->host.history + 1);
+		     at++)
+			*at = sample_u64(seed);
 		break;
 	case RECORD_VM:
 		r->vm.id = sample_u64(seed);
@@ -183,6 +208,10 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 		r->snapshot.host.psi_full_avg10_ppm = sample_fact(seed);
 		r->snapshot.host.cpus = sample_u64(seed);
 		r->snapshot.host.squeezing = sample_u64(seed);
+		r->snapshot.host.reserved_b = sample_u64(seed);
+		r->snapshot.host.reserved_by_us = sample_u64(seed);
+		r->snapshot.host.pressure_us = sample_u64(seed);
+		r->snapshot.host.local_s = sample_fact(seed);
 		r->snapshot.nvm = n;
 		r->snapshot.vm = calloc(n + 1, sizeof(*r->snapshot.vm));
 		for (i = 0; i < n; i++)
@@ -191,6 +220,7 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 	case RECORD_PLAN:
 	case RECORD_KIND_COUNT:
 		r->plan.now_us = sample_u64(seed);
+		sample_host_decision(seed, &r->plan.host);
 		r->plan.nvm = n;
 		r->plan.vm = calloc(n + 1, sizeof(*r->plan.vm));
 		for (i = 0; i < n; i++)

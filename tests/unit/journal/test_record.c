@@ -72,6 +72,7 @@ static void clean(struct record *r)
 	clean_fact(&host->available_b);
 	clean_fact(&host->psi_some_avg10_ppm);
 	clean_fact(&host->psi_full_avg10_ppm);
+	clean_fact(&host->local_s);
 	for (i = 0; i < r->snapshot.nvm; i++) {
 		clean_fact(&r->snapshot.vm[i].ram_b);
 		clean_fact(&r->snapshot.vm[i].actual_b);
@@ -90,6 +91,9 @@ static void assert_same(const struct record *a, const struct record *b)
 		assert_int_equal(a->journal.wall_us, b->journal.wall_us);
 		assert_int_equal(a->journal.mono_us, b->journal.mono_us);
 		assert_string_equal(a->journal.program, b->journal.program);
+		break;
+	case RECORD_HOST:
+		assert_memory_equal(&a->host, &b->host, sizeof(a->host));
 		break;
 	case RECORD_VM:
 		assert_int_equal(a->vm.id, b->vm.id);
@@ -111,6 +115,7 @@ static void assert_same(const struct record *a, const struct record *b)
 	case RECORD_PLAN:
 	case RECORD_KIND_COUNT:
 		assert_int_equal(a->plan.now_us, b->plan.now_us);
+		assert_memory_equal(&a->plan.host, &b->plan.host, sizeof(a->plan.host));
 		assert_int_equal(a->plan.nvm, b->plan.nvm);
 		if (a->plan.nvm)
 			assert_memory_equal(a->plan.vm, b->plan.vm,
@@ -269,6 +274,9 @@ static void figures_of_the_wrong_kind_are_refused(void **state)
 	check_refused(RECORD_VM, "\"gives_back\":", not_bool);
 	check_refused(RECORD_VM, "\"verify_next\":", (const char *const[]){ "5", NULL });
 	check_refused(RECORD_VM, "\"freed_b\":", not_array);
+	check_refused(RECORD_VM, "\"cold_class\":", (const char *const[]){ "16", NULL });
+	check_refused(RECORD_VM, "\"class\":", (const char *const[]){ "16", NULL });
+	check_refused(RECORD_PLAN, "\"price\":", (const char *const[]){ "17", NULL });
 	check_refused(RECORD_VM, "\"name\":", not_string);
 	check_refused(RECORD_VM, "\"mode\":", not_word);
 	check_refused(RECORD_VM, "\"press_cache\":", (const char *const[]){ "1", "null", NULL });
@@ -400,6 +408,12 @@ static void what_cannot_be_written_leaves_the_buffer_as_it_was(void **state)
 	buf_fini(&b);
 }
 
+/* What a plan decides for the host. */
+#define HOST                                                                                  \
+	"\"host\":{\"hurry\":0,\"reason\":\"none\",\"want_b\":0,\"need_b\":0,\"coming_b\":0," \
+	"\"offered_b\":0,\"held_b\":0,\"price\":0,\"part_ppm\":0,\"give_back\":0,"            \
+	"\"deadline_us\":0}"
+
 static void too_many_vms_in_a_line_are_refused_before_they_are_made(void **state)
 {
 	char trouble[RECORD_TROUBLE_MAX];
@@ -408,7 +422,7 @@ static void too_many_vms_in_a_line_are_refused_before_they_are_made(void **state
 
 	(void)state;
 	buf_init(&b, RECORD_LINE_MAX);
-	assert_int_equal(buf_printf(&b, "{\"record\":\"plan\",\"now_us\":1,\"vm\":[1"), 0);
+	assert_int_equal(buf_printf(&b, "{\"record\":\"plan\",\"now_us\":1,%s,\"vm\":[1", HOST), 0);
 	for (i = 0; i < RECORD_VMS_MAX; i++)
 		assert_int_equal(buf_add(&b, ",1", 2), 0);
 	assert_int_equal(buf_printf(&b, "]}"), 0);

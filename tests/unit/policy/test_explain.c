@@ -23,6 +23,31 @@ static struct decision sample(enum reason reason)
 	};
 }
 
+static size_t explain_of_host(enum reason reason, char *text, size_t size)
+{
+	const struct host_decision d = { .reason = reason, .want_b = 700 * MIB };
+	const struct host_facts facts = { .available_b = fact_of(600 * MIB, 1) };
+
+	return explain_host(&d, &facts, text, size);
+}
+
+static void the_hosts_own_figures_stand_in_its_sentences(void **state)
+{
+	const struct host_decision unknown = { .reason = REASON_HOST_WELL };
+	const struct host_facts none = { 0 };
+	struct decision vm = sample(REASON_HOST_SHORT);
+	char text[EXPLAIN_MAX];
+
+	(void)state;
+	(void)explain_of_host(REASON_HOST_SHORT, text, sizeof(text));
+	assert_non_null(strstr(text, "has 600 MiB available and wants 700 MiB"));
+	(void)explain_host(&unknown, &none, text, sizeof(text));
+	assert_non_null(strstr(text, "an unknown amount"));
+	/* a figure that what is told of does not have stays a name */
+	(void)explain(&vm, 0, text, sizeof(text));
+	assert_non_null(strstr(text, "{want}"));
+}
+
 static void every_reason_is_one_sentence_with_its_numbers(void **state)
 {
 	char text[EXPLAIN_MAX];
@@ -31,7 +56,9 @@ static void every_reason_is_one_sentence_with_its_numbers(void **state)
 	(void)state;
 	for (reason = 0; reason < REASON_COUNT; reason++) {
 		struct decision d = sample((enum reason)reason);
-		size_t n = explain(&d, 10 * USEC_PER_SEC, text, sizeof(text));
+		size_t n = reason < REASON_HOST_WELL
+				   ? explain(&d, 10 * USEC_PER_SEC, text, sizeof(text))
+				   : explain_of_host((enum reason)reason, text, sizeof(text));
 
 		assert_true(n > 10 && n < EXPLAIN_MAX);
 		assert_int_equal(strlen(text), n);
@@ -88,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_is_one_sentence_with_its_numbers),
+		cmocka_unit_test(the_hosts_own_figures_stand_in_its_sentences),
 		cmocka_unit_test(figures_read_as_people_say_them),
 		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut),
 		cmocka_unit_test(a_reason_from_nowhere_is_no_crash),

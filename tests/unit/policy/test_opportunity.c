@@ -15,11 +15,13 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+static const struct wish by_itself, requested = { .requested = true };
+
 static enum reason reason_of(struct world *w)
 {
 	struct opportunity opp;
 
-	opportunity_find(&w->settings, &w->host, &w->vm, &w->history, w->now_us, false, &opp);
+	opportunity_find(&w->settings, &w->host, &w->vm, &w->history, w->now_us, &by_itself, &opp);
 	return opp.reason;
 }
 
@@ -30,11 +32,11 @@ static void stale_memory_of_a_calm_guest_is_worth_it(void **state)
 
 	(void)state;
 	world_init(&w);
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	assert_int_equal(opp.est.stale_b, 600 * MIB);
 	assert_int_equal(opp.est.reserve_b, 96 * MIB);
-	assert_int_equal(opp.est.cold_b, 0); /* three quarters of 60 are not worth it */
+	assert_int_equal(opp.est.cold_b, 0); /* nine tenths of 60 are not worth it */
 	assert_int_equal(opp.est.need_b, u64_ppm(w.vm.resident_b.value, 100000));
 	/* 870 are free, but 930 - 96 is all that may be taken */
 	assert_int_equal(opp.est.size_b, 834 * MIB);
@@ -91,11 +93,11 @@ static void a_guest_that_is_not_calm_is_left_alone(void **state)
 	w.history.calm = TRI_UNKNOWN;
 	assert_int_equal(reason_of(&w), REASON_NOT_JUDGED);
 	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	w.history.calm = TRI_NO;
 	assert_int_equal(reason_of(&w), REASON_IN_NEED);
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_IN_NEED);
 }
 
@@ -108,7 +110,7 @@ static void little_is_not_worth_it_unless_asked_for(void **state)
 	world_init(&w);
 	w.vm.resident_b.value -= 580 * MIB;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 }
 
@@ -186,17 +188,17 @@ static void cold_cache_is_pressed_though_reporting_works(void **state)
 	w.vm.resident_b.value -= 600 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
-	assert_int_equal(opp.est.cold_b, 450 * MIB);
-	assert_int_equal(opp.expected_b, 450 * MIB);
+	assert_int_equal(opp.est.cold_b, 540 * MIB);
+	assert_int_equal(opp.expected_b, 534 * MIB); /* the reserve leaves no more */
 	/* the first time a tenth of the cache is tried */
 	assert_int_equal(opp.est.press_b, 60 * MIB);
 	assert_int_equal(opp.press_b, 60 * MIB);
 	assert_int_equal(opp.est.size_b, 360 * MIB);
 	w.history.cold_tried_us = w.now_us;
 	w.history.cold_ppm = 500000;
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, false, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
 	assert_int_equal(opp.press_b, 300 * MIB);
 }
 
@@ -226,7 +228,7 @@ static void a_vm_waits_for_its_turn_unless_asked_for(void **state)
 	w.settings.max_squeezes = 3;
 	assert_int_equal(reason_of(&w), REASON_NONE);
 	w.host.squeezing = 3;
-	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, true, &opp);
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 }
 
@@ -238,20 +240,20 @@ static void cache_of_a_busy_guest_is_not_pressed(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.busy = TRI_UNKNOWN;
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	/* all that is free but what keeps the guest from reclaiming */
 	assert_int_equal(est.size_b, 834 * MIB);
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 400 * MIB;
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.size_b, 368 * MIB);
 	world_init(&w);
 	w.settings.press_cache = 0;
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	world_init(&w);
 	w.history.gives_back = 1;
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 }
 
@@ -263,10 +265,10 @@ static void overhead_that_was_learned_is_believed(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.overhead_b = 300 * MIB;
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.stale_b, 418 * MIB);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES); /* old guests send no CACHES */
-	estimate_vm(&w.settings, &w.vm, &w.history, &est);
+	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cache_b, 60 * MIB);
 }
 

@@ -21,6 +21,7 @@ void world_init(struct world *w)
 {
 	*w = (struct world){ .now_us = 1000 * USEC_PER_SEC };
 	settings_init(&w->settings);
+	w->settings.cache_age_us = 0; /* its page cache may be pressed whenever it was filled */
 	w->host.total_b = fact_of(16 * GIB, w->now_us);
 	w->host.available_b = fact_of(8 * GIB, w->now_us);
 	w->vm = (struct vm_facts){
@@ -37,6 +38,7 @@ void world_init(struct world *w)
 	w->vm.stats.tag[BALLOON_STAT_MEMTOT] = TOTAL;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 60 * MIB;
 	world_balloon(w, 0);
+	policy_host_init(&w->learned);
 	policy_vm_init(&w->history);
 	w->history.calm = TRI_YES;
 	w->history.busy = TRI_NO;
@@ -59,10 +61,12 @@ const struct decision *world_tick(struct world *w)
 	struct snapshot snap = { .now_us = w->now_us, .host = w->host, .nvm = 1, .vm = &w->vm };
 	const struct settings *settings[] = { &w->settings };
 	struct history *history[] = { &w->history };
+	const struct policy_host host = { .settings = &w->settings, .history = &w->learned };
 	struct plan plan = { .vm = &w->d };
 
-	policy_fold(&snap, settings, history);
-	policy_decide(&snap, settings, history, &plan);
+	policy_fold(&snap, &host, settings, history);
+	policy_decide(&snap, &host, settings, history, &plan);
+	w->market = plan.host;
 	w->vm.request = REQUEST_NONE;
 	if (w->d.actions & ACT_SET_TARGET)
 		w->vm.target_b = fact_of(w->d.target_b, w->now_us);
@@ -73,6 +77,7 @@ const struct decision *world_tick(struct world *w)
 	if (w->d.actions & ACT_SET_TARGET && w->d.target_b < w->vm.ram_b.value)
 		assert_true(
 			w->d.phase == PHASE_INFLATING || w->d.phase == PHASE_HOLDING ||
+			w->d.phase == PHASE_SIZING || w->d.phase == PHASE_SIZED ||
 			(w->d.phase == PHASE_DEFLATING && w->d.target_b > w->vm.actual_b.value));
 	return &w->d;
 }

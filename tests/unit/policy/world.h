@@ -19,6 +19,8 @@ struct world {
 	struct host_facts host;
 	struct vm_facts vm;
 	struct history history;
+	struct host_history learned;
+	struct host_decision market; /* of the last tick */
 	uint64_t now_us;
 	struct decision d;
 };

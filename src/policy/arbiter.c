@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * arbiter.c - who gives when the host is short, how much, and at which price
+ *
+ * Layer: policy (pure).
+ * In:    the host's figures; what each VM offers and at which price.
+ * Out:   one decision for the host, from which each VM tells its part.
+ *
+ * Short and well are two marks apart, so that what VMs just gave does not at
+ * once look like plenty. Balloons are held in between, and go back in the order
+ * in which they were taken: the cheap ones first, whose guests will not fill
+ * them at once.
+ */
+#include "policy/arbiter.h"
+
+#include "base/num.h"
+
+/* All VMs are asked anew what they have this often while there is not enough. */
+#define HURRY_US USEC_PER_SEC
+/* A pressure trigger speaks for as long as its own window. */
+#define PRESSURE_US (2 * USEC_PER_SEC)
+/* One more class of held balloons goes back every so often, while the host stays well. */
+#define GIVE_BACK_US USEC_PER_SEC
+/* Less is not worth the disturbance; who is asked for less is asked for this much. */
+#define ASK_MIN_B (4 * MIB)
+
+void arbiter_init(struct host_history *host)
+{
+	*host = (struct host_history){ 0 };
+}
+
+void arbiter_offer(struct host_history *host, struct history *h, const struct offer *now)
+{
+	const struct offer *was = &h->offer;
+
+	host->offer_b[0] = u64_sub_sat(host->offer_b[0], was->stale_b);
+	host->offer_b[was->cold_class] = u64_sub_sat(host->offer_b[was->cold_class], was->cold_b);
+	host->held_b[was->held_class] = u64_sub_sat(host->held_b[was->held_class], was->held_b);
+	host->coming_b = u64_sub_sat(host->coming_b, was->coming_b);
+
+	host->offer_b[0] = u64_add_sat(host->offer_b[0], now->stale_b);
+	host->offer_b[now->cold_class] = u64_add_sat(host->offer_b[now->cold_class], now->cold_b);
+	host->held_b[now->held_class] = u64_add_sat(host->held_b[now->held_class], now->held_b);
+	host->coming_b = u64_add_sat(host->coming_b, now->coming_b);
+	h->offer = *now;
+}
+
+uint64_t arbiter_class(uint64_t back_ppm, uint64_t shares)
+{
+	uint64_t dear_ppm = u64_mul_sat(back_ppm, shares) / 100;
+
+	return 1 + u64_ppm(PRICE_CLASSES - 2, u64_min(dear_ppm, PPM));
+}
+
+static uint64_t sum(const uint64_t b[PRICE_CLASSES])
+{
+	uint64_t all_b = 0;
+	size_t i;
+
+	for (i = 0; i < PRICE_CLASSES; i++)
+		all_b = u64_add_sat(all_b, b[i]);
+	return all_b;
+}
+
+/* Enters and leaves the shortage. */
+static void judge_host(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
+		       struct host_history *host, struct host_decision *d)
+{
+	uint64_t short_b = u64_ppm(facts->total_b.value, s->host_short_ppm);
+	uint64_t well_b = u64_ppm(facts->total_b.value, s->host_well_ppm);
+	uint64_t spare_b = u64_sub_sat(facts->available_b.value, facts->reserved_b);
+	bool pressed = facts->pressure_us && now_us <= facts->pressure_us + PRESSURE_US;
+
+	if (host->short_since_us) {
+		if (spare_b >= well_b) {
+			host->short_since_us = 0;
+			host->well_since_us = now_us;
+		}
+	} else if (spare_b < short_b || (pressed && spare_b < well_b)) {
+		host->short_since_us = now_us;
+		host->well_since_us = 0;
+		host->hurried_us = 0;
+	}
+	if (!host->short_since_us)
+		return;
+	d->want_b = u64_add_sat(well_b, facts->reserved_b);
+	d->deadline_us = host->short_since_us + s->free_within_us;
+	if (facts->reserved_by_us)
+		d->deadline_us = u64_max(d->deadline_us, facts->reserved_by_us);
+}
+
+/* The lowest price at which what is offered covers the need. Returns whether it does. */
+static bool clear(const struct host_history *host, struct host_decision *d)
+{
+	uint64_t left_b = d->need_b;
+
+	if (left_b == 0)
+		return true; /* nothing is asked for: price and part are 0 */
+	for (d->price = 0; d->price < PRICE_CLASSES; d->price++) {
+		uint64_t offer_b = host->offer_b[d->price];
+
+		if (left_b <= offer_b) {
+			d->part_ppm = u64_share_ppm(left_b, offer_b);
+			return true;
+		}
+		left_b -= offer_b;
+	}
+	d->part_ppm = PPM;
+	return false;
+}
+
+void arbiter_decide(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
+		    struct host_history *host, struct host_decision *ret)
+{
+	struct host_decision d = {
+		.reason = REASON_HOST_WELL,
+		.coming_b = host->coming_b,
+		.offered_b = sum(host->offer_b),
+		.held_b = sum(host->held_b),
+		.give_back = PRICE_CLASSES,
+	};
+
+	*ret = d;
+	if (!facts->total_b.known || !facts->available_b.known) {
+		host->short_since_us = 0;
+		ret->reason = REASON_HOST_UNKNOWN;
+		return;
+	}
+	judge_host(s, facts, now_us, host, &d);
+	if (host->short_since_us) {
+		d.give_back = 0;
+		d.need_b = u64_sub_sat(d.want_b,
+				       u64_add_sat(facts->available_b.value, host->coming_b));
+		d.reason = clear(host, &d) ? REASON_HOST_SHORT : REASON_HOST_UNSERVED;
+		d.hurry = d.need_b > 0 && now_us >= u64_add_sat(host->hurried_us, HURRY_US);
+		if (d.hurry)
+			host->hurried_us = now_us;
+	} else if (d.held_b) {
+		d.reason = REASON_HOST_GIVES_BACK;
+		d.give_back =
+			u64_min(1 + (now_us - host->well_since_us) / GIVE_BACK_US, PRICE_CLASSES);
+	}
+	*ret = d;
+}
+
+/* What of @offer_b, of class @class, is asked for at the price of @d. */
+static uint64_t part(const struct host_decision *d, uint64_t offer_b, uint64_t class)
+{
+	uint64_t part_b;
+
+	if (class < d->price)
+		return offer_b;
+	if (class > d->price || d->part_ppm == 0)
+		return 0;
+	part_b = u64_ppm(offer_b, d->part_ppm);
+	return u64_min(u64_max(part_b, ASK_MIN_B), offer_b);
+}
+
+uint64_t arbiter_asks(const struct host_decision *d, const struct offer *offer)
+{
+	uint64_t ask_b =
+		u64_add_sat(part(d, offer->stale_b, 0), part(d, offer->cold_b, offer->cold_class));
+
+	return ask_b < ASK_MIN_B ? 0 : ask_b;
+}
+
+/* The class of a rate: i from 2^i MiB/s on. */
+static size_t rate_class(uint64_t rate_b)
+{
+	size_t i = 0;
+
+	while (i + 1 < LEARN_RATES && rate_b >= (2 * MIB) << i)
+		i++;
+	return i;
+}
+
+void arbiter_learn(struct host_history *host, uint64_t expected_b, uint64_t freed_b,
+		   uint64_t span_us)
+{
+	uint64_t sixteenths = u64_ppm(LEARN_SHARES - 1, u64_share_ppm(freed_b, expected_b));
+
+	host->shares[sixteenths]++;
+	host->rates[rate_class(u64_mul_sat(freed_b, USEC_PER_SEC) / u64_max(span_us, 1))]++;
+}

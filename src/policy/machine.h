@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine.h - the state machine of one VM: which phase it is in, and who steps there
+ *
+ * Layer: policy (pure).
+ * In:    facts of one VM and of the host, settings, what is remembered.
+ * Out:   one decision.
+ *
+ * The direction never turns round on the way: what inflates ends before
+ * anything deflates, and a deflation runs to 0 before another inflate may start.
+ */
+#ifndef BALLONET_POLICY_MACHINE_H
+#define BALLONET_POLICY_MACHINE_H
+
+#include "model/history.h"
+#include "model/plan.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
+
+/*
+ * One step of the machine. @market: what the host needs at this tick. Writes
+ * @h, what was learned to @learned, and all of *ret.
+ */
+void machine_step(const struct settings *s, const struct host_facts *host,
+		  const struct host_decision *market, const struct vm_facts *vm, uint64_t now_us,
+		  struct history *h, struct host_history *learned, struct decision *ret);
+
+#endif

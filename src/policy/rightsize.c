@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rightsize.c - the phases of right-sizing: a balloon that is left inflated
+ *
+ * Layer: policy (pure).
+ * In:    a step of one VM's machine.
+ * Out:   its decision.
+ *
+ * The guest is asked for one small step at a time, and what it takes back it
+ * keeps: the target follows at once, so that its driver never pulls against its
+ * own reclaim. A guest that cannot take back by itself is left a reserve twice
+ * as large, and is given all of its memory when it uses that up.
+ */
+#include "policy/rightsize.h"
+
+#include "policy/estimate.h"
+#include "policy/floor.h"
+#include "policy/guard.h"
+#include "policy/judge.h"
+#include "policy/opportunity.h"
+
+#include "base/num.h"
+
+/* A step that the guest has not followed by then is taken back: it has not that much to give. */
+#define FOLLOW_MAX_US (10 * USEC_PER_SEC)
+/* A balloon that is smaller than its target by more than this was taken from. */
+#define TAKEN_B (2 * MIB)
+
+/* Does this guest take pages back under pressure, before it is short? */
+static bool gives_back(const struct step *st)
+{
+	uint64_t mark = st->vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_MASK;
+
+	return st->h->kind == GUEST_SHRINKER ||
+	       (st->h->kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
+}
+
+/* Bytes by which the balloon may grow, and in *ret_why what allows no more. */
+static uint64_t room(struct step *st, enum reason *ret_why)
+{
+	uint64_t floor_b = floor_of(st->s, st->h, st->host, st->now_us, true);
+	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
+	uint64_t above_b = u64_sub_sat(st->vm->actual_b.value, floor_b);
+
+	st->d->fig.floor_b = floor_b;
+	if (!gives_back(st))
+		room_b = u64_sub_sat(room_b, estimate_reserve(st->s, &st->vm->stats));
+	*ret_why = above_b < room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
+	return u64_min(room_b, above_b);
+}
+
+/* How far the next step goes: a share of the VM, all that is above its ceiling, or what the host
+ * asks for. */
+static uint64_t stride(const struct step *st)
+{
+	uint64_t step_b = u64_max(u64_ppm(st->vm->ram_b.value, st->s->size_step_ppm), CLOSE_B);
+
+	if (st->s->ceiling_b)
+		step_b = u64_max(step_b, u64_sub_sat(st->vm->actual_b.value, st->s->ceiling_b));
+	return u64_max(step_b, st->asked_b);
+}
+
+/* Nothing is under way: the balloon stays where it is, because @why. */
+static void settle(struct step *st, enum reason why)
+{
+	if (st->h->phase != PHASE_SIZED)
+		step_enter(st, PHASE_SIZED);
+	step_refresh(st, HOLD_LOOK_US);
+	st->d->fig.until_us = st->h->size_us;
+	st->d->reason = why;
+}
+
+/* The balloon grows by one step, where there is room for it. */
+static void grow(struct step *st)
+{
+	enum reason why;
+	uint64_t room_b = room(st, &why), step_b = u64_min(stride(st), room_b);
+
+	if (room_b < CLOSE_B) {
+		settle(st, why);
+		return;
+	}
+	step_enter(st, PHASE_SIZING);
+	step_target(st, st->vm->actual_b.value - step_b);
+	step_refresh(st, st->s->fast_interval_us);
+	st->h->mark_b = st->balloon_b;
+	st->h->size_us = st->now_us + st->s->size_every_us;
+	st->d->reason = st->asked_b ? REASON_SIZE_HOST : REASON_SIZE_STEP;
+}
+
+/* The guest took memory back: that is its size for a while, longer each time. */
+static void follow(struct step *st)
+{
+	uint64_t longer_us = u64_max(u64_mul_sat(st->h->rest_us, 2), st->s->size_settle_us);
+
+	st->h->rest_us = u64_min(longer_us, u64_max(st->s->rest_max_us, st->s->size_settle_us));
+	st->h->settled_b = st->vm->actual_b.value;
+	st->h->size_us = st->now_us + st->h->rest_us;
+	step_target(st, st->vm->actual_b.value);
+	settle(st, REASON_SIZE_FOLLOW);
+}
+
+/* What ends right-sizing for now. */
+static enum reason stop(const struct step *st)
+{
+	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
+	enum reason why = step_stop(st);
+
+	if (why != REASON_NONE)
+		return why;
+	if (st->s->mode != MODE_RIGHTSIZE)
+		return REASON_STOP_MODE;
+	why = judge_hurt(st->s, st->vm, st->h);
+	if (why != REASON_NONE)
+		return why;
+	/* near the reserve is where it is meant to be; a guest that helps itself may go lower */
+	if (st->vm->stats.tag[BALLOON_STAT_AVAIL] < reserve_b / (gives_back(st) ? 4 : 2))
+		return REASON_STOP_SHORT;
+	return REASON_NONE;
+}
+
+void rightsize_watch(struct step *st)
+{
+	const struct wish wish = { .requested = true };
+	bool looked = st->h->looking_us != 0;
+	struct opportunity opp;
+
+	/* the same must be there and well as for a squeeze that an operator asks for */
+	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
+	st->d->reason = opp.reason;
+	st->d->wake_us = step_next_calm(st);
+	st->h->looking_us = 0;
+	if (opp.reason == REASON_NONE && st->h->calm != TRI_YES)
+		st->d->reason = REASON_NOT_JUDGED;
+	if (opp.reason == REASON_STATS_STALE && !looked) {
+		st->h->looking_us = st->now_us;
+		st->d->reason = REASON_LOOKING;
+		step_refresh(st, 0);
+		return;
+	}
+	if (st->d->reason != REASON_NONE) {
+		if (looked)
+			st->d->actions |= ACT_POLLING;
+		return;
+	}
+	st->h->now = (struct squeeze){ 0 };
+	st->h->start = st->vm->stats;
+	grow(st);
+}
+
+void rightsize_sizing(struct step *st)
+{
+	enum reason why = stop(st);
+
+	/* a target that the guard or the guardian held back is not out */
+	if (st->vm->target_b.known)
+		st->h->target_b = st->vm->target_b.value;
+	if (why != REASON_NONE) {
+		step_deflate(st, why);
+		return;
+	}
+	if (st->vm->actual_b.value <= u64_add_sat(st->h->target_b, CLOSE_B)) {
+		st->h->rest_us = 0;
+		settle(st, REASON_SIZED);
+		return;
+	}
+	if (u64_add_sat(st->balloon_b, TAKEN_B) < st->h->mark_b ||
+	    st->now_us - st->h->phase_since_us >= FOLLOW_MAX_US) {
+		follow(st);
+		return;
+	}
+	st->h->mark_b = u64_max(st->h->mark_b, st->balloon_b);
+	step_refresh(st, st->s->fast_interval_us);
+	st->d->reason = REASON_SIZE_WAIT;
+}
+
+void rightsize_sized(struct step *st)
+{
+	enum reason why = stop(st);
+	uint64_t room_b;
+
+	if (why != REASON_NONE) {
+		step_deflate(st, why);
+		return;
+	}
+	if (st->vm->actual_b.value > u64_add_sat(st->h->target_b, TAKEN_B)) {
+		follow(st);
+		return;
+	}
+	room_b = room(st, &why);
+	if (st->now_us >= u64_add_sat(st->h->start.taken_us, st->s->size_every_us))
+		st->h->start = st->vm->stats; /* rates are told over about one step */
+	if (st->asked_b || (st->now_us >= st->h->size_us && st->h->calm == TRI_YES))
+		grow(st);
+	else
+		settle(st, room_b < CLOSE_B ? why : REASON_SIZED);
+}
