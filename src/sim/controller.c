@@ -39,8 +39,8 @@ bool controller_can(const struct vm_facts *vm)
 
 static void decide_ballonet(const struct snapshot *snap, const struct mind *mind, struct plan *plan)
 {
-	policy_fold(snap, mind->settings, mind->vm);
-	policy_decide(snap, mind->settings, mind->vm, plan);
+	policy_fold(snap, mind->host, mind->settings, mind->vm);
+	policy_decide(snap, mind->host, mind->settings, mind->vm, plan);
 }
 
 static void decide_none(const struct snapshot *snap, const struct mind *mind, struct plan *plan)

@@ -19,6 +19,7 @@
 
 /* What a controller remembers: the policy's own memory, which others need less of. */
 struct mind {
+	const struct policy_host *host;
 	const struct settings *const *settings; /* of each VM in the snapshot */
 	struct history *const *vm;		/* of each VM in the snapshot */
 };

@@ -187,6 +187,7 @@ void world_end_vm(struct world *w, struct world_vm *vm)
 	w->squeezes += vm->history.squeezes;
 	w->yield_b += vm->history.yield_total_b;
 	w->return_b += vm->history.return_total_b;
+	policy_vm_gone(&w->host, &vm->history);
 	w->squeezing -= vm->squeezing;
 	vm->squeezing = false;
 	vm->here = false;
@@ -363,7 +364,8 @@ static void apply(struct world *w, struct world_vm *vm, const struct decision *d
 static void tick(struct world *w, size_t n)
 {
 	struct snapshot snap = { .now_us = w->now_us, .host = host_facts(w), .nvm = n };
-	struct mind mind = { .settings = w->settings, .vm = w->history };
+	const struct policy_host host = { .settings = &w->sc->settings, .history = &w->host };
+	struct mind mind = { .host = &host, .settings = w->settings, .vm = w->history };
 	struct plan plan = { .vm = w->decision };
 	size_t i;
 
@@ -378,6 +380,8 @@ static void tick(struct world *w, size_t n)
 	}
 	snap.vm = n > 1 ? w->facts : &w->ticked[0]->facts;
 	w->controller->decide(&snap, &mind, &plan);
+	if (plan.host.hurry)
+		hurry(w);
 	if (w->watch)
 		w->watch(w->watch_arg,
 			 &(struct world_tick){ w, w->now_us, &snap, &plan, w->ticked });

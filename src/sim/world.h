@@ -96,6 +96,7 @@ struct world {
 	/* one entry per VM that is due */
 	struct vm_facts *facts;
 	struct decision *decision;
+	struct host_history host; /* what the controller remembers of it */
 	const struct settings **settings;
 	struct history **history;
 	struct world_vm **ticked;

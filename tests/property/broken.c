@@ -132,7 +132,7 @@ static void claims_the_balloon(const struct snapshot *snap, const struct mind *m
 	for (i = 0; i < snap->nvm; i++) {
 		struct snapshot one = *snap;
 		struct plan first = { .vm = &plan->vm[i] };
-		struct mind own = { &mind->settings[i], &mind->vm[i] };
+		struct mind own = { mind->host, &mind->settings[i], &mind->vm[i] };
 
 		one.nvm = 1;
 		one.vm = &snap->vm[i];
