@@ -131,8 +131,8 @@ static void check_claim(struct checker *c, struct checked *v, const struct world
 	/* the figures of a beginning are those of what came before it */
 	if ((d->phase == PHASE_INFLATING || d->phase == PHASE_DEFLATING) && v->out &&
 	    d->reason != REASON_BEGIN && d->reason != REASON_BEGIN_REQUESTED &&
-	    d->reason != REASON_BEGIN_HOST &&
-	    d->fig.freed_b != FIGURE_UNKNOWN && d->fig.freed_b > freed_b)
+	    d->reason != REASON_BEGIN_HOST && d->fig.freed_b != FIGURE_UNKNOWN &&
+	    d->fig.freed_b > freed_b)
 		fail(c, MEASURED, "tells of %llu MiB, the host has %llu more", mib(d->fig.freed_b),
 		     mib(freed_b));
 }

@@ -206,7 +206,7 @@ static void what_is_no_journal_is_said_with_its_line(void **state)
 {
 #define HEAD_OF(v)                                                                                 \
 	"{\"record\":\"journal\",\"version\":" v ",\"wall_us\":0,\"mono_us\":0,\"program\":\"t\"}" \
-						 "\n"
+	"\n"
 #define HOST                                                                           \
 	"\"host\":{\"total_b\":null,\"available_b\":null,\"psi_some_avg10_ppm\":null," \
 	"\"psi_full_avg10_ppm\":null,\"cpus\":0,\"squeezing\":0,\"reserved_b\":0,"     \
