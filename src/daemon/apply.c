@@ -101,6 +101,23 @@ static void apply_target(struct vm *vm, const struct decision *d, struct guardia
 	figures->targets++;
 }
 
+/* The many small steps between two turns of a VM. */
+static bool is_small(enum reason why)
+{
+	switch (why) {
+	case REASON_LOOKING:
+	case REASON_STEP:
+	case REASON_INFLATE_WAIT:
+	case REASON_DEFLATE_WAIT:
+	case REASON_SIZE_STEP:
+	case REASON_SIZE_WAIT:
+	case REASON_SIZED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* One line for every turn a VM takes, none for the many small steps in between. */
 static void tell(const struct vm *vm, const struct decision *d, uint64_t now_us)
 {
@@ -108,7 +125,7 @@ static void tell(const struct vm *vm, const struct decision *d, uint64_t now_us)
 
 	if (d->reason == vm->decision.reason && d->phase == vm->decision.phase)
 		return;
-	if (d->reason == REASON_STEP || d->reason == REASON_INFLATE_WAIT)
+	if (is_small(d->reason))
 		return;
 	(void)explain(d, now_us, sentence, sizeof(sentence));
 	log_event(d->phase == PHASE_WATCH ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
@@ -121,10 +138,7 @@ static void remember(struct vm *vm, const struct decision *d, uint64_t now_us)
 {
 	const struct vm_recent *last =
 		&vm->recent[(vm->recent_n + VM_RECENT_MAX - 1) % VM_RECENT_MAX];
-	bool small = d->reason == REASON_STEP || d->reason == REASON_INFLATE_WAIT ||
-		     d->reason == REASON_LOOKING || d->reason == REASON_DEFLATE_WAIT;
-
-	if (small || (vm->recent_n && last->decision.reason == d->reason &&
+	if (is_small(d->reason) || (vm->recent_n && last->decision.reason == d->reason &&
 		      last->decision.phase == d->phase))
 		return;
 	vm->recent[vm->recent_n % VM_RECENT_MAX] =

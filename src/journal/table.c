@@ -250,6 +250,10 @@ static const struct field history_rows[] = {
 	U64(history, cache_b),
 	U64(history, cache_us),
 	U64(history, cache_seen_us),
+	U64(history, ripe_after_us),
+	U64(history, pressed_b),
+	U64(history, pressed_low_b),
+	U64(history, pressed_us),
 	U64(history, more),
 	U64(history, size_us),
 	U64(history, settled_b),
@@ -264,7 +268,7 @@ static const struct field history_rows[] = {
 };
 static const struct table history_table = TABLE(history, history_rows);
 _Static_assert(sizeof(struct history) ==
-		       34 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
+		       38 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
 			       2 * sizeof(struct guest_stats) + 2 * sizeof(struct squeeze),
 	       "a row per member");
 

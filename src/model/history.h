@@ -113,6 +113,10 @@ struct history {
 	uint64_t cache_b;	/* its page cache when that last grew, */
 	uint64_t cache_us;	/* and when; 0: not watched yet */
 	uint64_t cache_seen_us; /* statistics that were looked at for that */
+	uint64_t ripe_after_us; /* the age that its cache must have to be pressed; 0: as set */
+	uint64_t pressed_b;	/* page cache that was pressed last; 0: it was judged already */
+	uint64_t pressed_low_b; /* what was left of it */
+	uint64_t pressed_us;	/* and when */
 	uint64_t more;		/* squeezes in a row that did not wait for the rest of the last */
 	uint64_t size_us;	/* right-sizing: the next step is not before this */
 	uint64_t settled_b; /* where a right-sized guest took memory back: what it had then; 0: it

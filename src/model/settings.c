@@ -73,8 +73,11 @@ static const struct setting table[] = {
 	{ "cold_probe", UNIT_SHARE, AT(cold_probe_ppm), PERCENT(1), PPM, PERCENT(10),
 	  "share of it that is pressed the first time, to see whether it is come back for; of an "
 	  "idle guest all of it is pressed at once" },
-	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(86400), SECONDS(40),
-	  "page cache that has grown in the last while is left alone" },
+	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(3600), SECONDS(40),
+	  "page cache that has grown within this time is left alone; the time doubles each time "
+	  "that pressed cache was read again too soon, and halves when it was not" },
+	{ "cold_pays", UNIT_TIME, AT(cold_pays_us), SECONDS(60), SECONDS(86400), SECONDS(600),
+	  "pressed page cache that is read again sooner than this was not worth it" },
 	{ "calm_cpu", UNIT_SHARE, AT(calm_cpu_ppm), 0, 64 * PPM, PERCENT(15),
 	  "a VM that uses more of one processor is busy: its page cache is left alone" },
 	{ "idle_cpu", UNIT_SHARE, AT(idle_cpu_ppm), 0, 64 * PPM, PERCENT(5),

@@ -53,6 +53,7 @@ struct settings {
 	uint64_t cold_first_ppm;
 	uint64_t cold_probe_ppm;
 	uint64_t cache_age_us;
+	uint64_t cold_pays_us;
 	uint64_t calm_cpu_ppm;
 	uint64_t idle_cpu_ppm;
 	/* afterwards */

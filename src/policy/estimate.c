@@ -55,6 +55,7 @@ static void estimate_cold(const struct settings *s, const struct history *h, uin
 {
 	uint64_t kept_ppm = h->cold_tried_us ? h->cold_ppm : s->cold_first_ppm;
 	uint64_t cold_b = u64_ppm(est->cache_b, kept_ppm);
+	uint64_t ripe_us = u64_add_sat(h->cache_us, u64_max(h->ripe_after_us, s->cache_age_us));
 
 	est->cold_class = est->busy ? PRICE_CLASSES - 1 : arbiter_class(PPM - kept_ppm, s->shares);
 	if (!s->press_cache || h->gives_back)
@@ -62,8 +63,8 @@ static void estimate_cold(const struct settings *s, const struct history *h, uin
 	est->dear_b = cold_b;
 	if (est->busy || cold_b < est->need_b)
 		return;
-	if (now_us < u64_add_sat(h->cache_us, s->cache_age_us)) {
-		est->ripe_us = h->cache_us + s->cache_age_us;
+	if (now_us < ripe_us) {
+		est->ripe_us = ripe_us;
 		return;
 	}
 	est->cold_b = cold_b;

@@ -20,6 +20,8 @@
 #define SWAP_CALM_B MIB
 /* A cache that grew by more in one interval is being filled: files are read. */
 #define CACHE_GROWS_B (16 * MIB)
+/* Where a cache was read again too soon, one must be this old at least. */
+#define RIPE_MIN_US (60 * USEC_PER_SEC)
 /* A large one may take in an eighth of its size, of a log that is written, and not be young for it.
  */
 #define CACHE_GROWS_DIVISOR 8
@@ -99,6 +101,8 @@ static void forget(struct history *h)
 	h->cold_tried_us = 0;
 	h->kind = GUEST_UNKNOWN;
 	h->cache_us = 0;
+	h->ripe_after_us = 0;
+	h->pressed_b = 0;
 	h->settled_b = 0;
 }
 
@@ -174,6 +178,29 @@ static void judge_cache(const struct vm_facts *vm, struct history *h)
 	h->cache_seen_us = taken_us;
 }
 
+/*
+ * Was page cache that was pressed read again? Too soon, and its like must be
+ * twice as old the next time; not before it paid, and half of that will do.
+ * Nobody outside can tell other files from the same: either way the guest had
+ * to read as much, and the host had the room until then.
+ */
+static void judge_press(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
+	bool back = cache_b >= u64_add_sat(h->pressed_low_b, h->pressed_b / 2);
+	bool paid = taken_us >= u64_add_sat(h->pressed_us, s->cold_pays_us);
+	uint64_t after_us = u64_max(h->ripe_after_us, s->cache_age_us);
+
+	if (h->pressed_b == 0 || !stats_has(&vm->stats, BALLOON_STAT_CACHES) || (!back && !paid))
+		return;
+	if (paid)
+		h->ripe_after_us = u64_max(after_us / 2, s->cache_age_us);
+	else
+		h->ripe_after_us =
+			u64_min(u64_max(u64_mul_sat(after_us, 2), RIPE_MIN_US), s->rest_max_us);
+	h->pressed_b = 0;
+}
+
 /* What kind of guest it shows itself to be. A notifier is told by first_yield() in squeeze.c. */
 static void judge_kind(const struct vm_facts *vm, struct history *h)
 {
@@ -215,6 +242,7 @@ void judge_fold(const struct settings *s, const struct host_facts *host, const s
 	default:
 		judge_rates(s, vm, h);
 		judge_cache(vm, h);
+		judge_press(s, vm, h);
 		judge_footprint(s, vm, now_us, h);
 		break;
 	}

@@ -348,6 +348,11 @@ static void first_yield(struct step *st)
 	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE];
 
 	st->h->squeezes++;
+	if (judge_pressed(sq)) {
+		st->h->pressed_b = sq->cache_before_b - sq->cache_low_b;
+		st->h->pressed_low_b = sq->cache_low_b;
+		st->h->pressed_us = sq->end_us;
+	}
 	if (judge_pressed(sq) && !st->h->gives_back && st->h->kind == GUEST_UNKNOWN)
 		st->h->kind = GUEST_NOTIFIER;
 	if (freed_b == FIGURE_UNKNOWN)
@@ -436,8 +441,8 @@ static bool new_to_win(struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
 
-	return st->h->verify_next == VERIFY_60S && !sq->probe &&
-	       sq->stop != REASON_STOP_RELEASED && squeeze_more(st);
+	return st->h->verify_next == VERIFY_60S && !sq->probe && sq->stop != REASON_STOP_RELEASED &&
+	       squeeze_more(st);
 }
 
 void squeeze_verifying(struct step *st)
