@@ -20,7 +20,10 @@ from lab.cache import BUILD
 from lab.daemon import Daemon
 from lab.figures import Figures
 from lab.guest import AgentError, Spec, accelerator
+from lab.short import (FREED_MIB, RESERVED_MIB, WITHIN_S, serve_pressure, serve_reservation,
+                       serve_spike)
 from lab.trace import AFTERNOON, Run, trace_twins
+from lab.workloads import MIB
 
 PAIRS = 5
 RECORDS = BUILD / "bench" / "trace.jsonl"
@@ -83,6 +86,11 @@ def median(runs: list[Run], value: Callable[[Run], float]) -> float:
     return statistics.median(map(value, runs))
 
 
+def median_of(values: list[float | None]) -> float | None:
+    """Not known where one of them is not."""
+    return None if None in values else statistics.median(values)
+
+
 def trace(figures: Figures, options: argparse.Namespace, name: str) -> None:
     pair = TRACES[name]
     records = known_pairs(name) if options.add else []
@@ -114,15 +122,70 @@ def trace(figures: Figures, options: argparse.Namespace, name: str) -> None:
         run.oom_kills + run.swapped_out_pages + run.lost_works for run in others), 0, "")
 
 
+def spike(figures: Figures, options: argparse.Namespace) -> None:
+    """Of --pairs: as many runs with free host memory, and with a limit and ballonetd, in turn."""
+    free, managed = [], []
+    for _ in range(options.pairs):
+        free.append(serve_spike(limited=False, managed=False))
+        managed.append(serve_spike(limited=True, managed=True))
+    alone = serve_spike(limited=True, managed=False)
+    figures.told("spike, unmanaged: host OOM kills", alone.host_oom_kills, "")
+    figures.told("spike, unmanaged: guests lost", len(alone.lost_guests), "")
+    figures.at_most("spike: host OOM kills and guests lost", sum(
+        run.host_oom_kills + len(run.lost_guests) for run in managed), 0, "")
+    figures.at_most("spike: guest OOM kills, swap-outs, lost works", sum(
+        run.guest_oom_kills + (run.state != "done")
+        + sum(one.swapped_out_pages for one in run.harm.values()) for run in managed), 0, "")
+    for title, runs in (("free host", free), ("short host, ballonetd", managed)):
+        figures.told(f"spike, {title}: run time", median_of([run.busy_s for run in runs]), "s")
+        figures.told(f"spike, {title}: host used at most", max(
+            run.used_most_b for run in runs) / MIB, "MiB")
+    shares = [other.busy_s and 100 * other.busy_s / one.busy_s
+              for one, other in zip(free, managed)]
+    for number, share in enumerate(shares, 1):
+        figures.told(f"spike: run time of free host's, pair {number}", share, "%")
+    figures.at_most(f"spike: run time of free host's, median of {len(shares)}",
+                    median_of(shares), 110, "%")
+    figures.told("spike: given by the others", statistics.median(
+        run.served_b / MIB for run in managed), "MiB")
+    for run in managed:
+        print("\n".join(run.told))
+
+
+def pressure(figures: Figures, options: argparse.Namespace) -> None:
+    runs = serve_pressure(options.pairs)
+    for number, run in enumerate(runs, 1):
+        figures.told(f"pressure: trigger to the first byte freed, round {number}", run.first_ms,
+                     "ms")
+        figures.told(f"pressure: trigger to {FREED_MIB} MiB freed, round {number}", run.freed_s,
+                     "s")
+    figures.at_most("pressure: trigger to the first byte freed, median",
+                    median_of([run.first_ms for run in runs]), 100, "ms")
+    figures.at_most(f"pressure: trigger to {FREED_MIB} MiB freed, median",
+                    median_of([run.freed_s for run in runs]), 3, "s")
+
+
+def reserve(figures: Figures, _options: argparse.Namespace) -> None:
+    run = serve_reservation()
+    print(f"ballonet reserve {RESERVED_MIB}M: {run.answer} (exit status {run.exit_code})")
+    figures.told("reserve: available before", run.available_before_b / MIB, "MiB")
+    figures.at_least(f"reserve: available, of {RESERVED_MIB} MiB wanted",
+                     run.available_after_b / MIB, RESERVED_MIB, "MiB")
+    figures.at_most(f"reserve: {RESERVED_MIB} MiB are there after", run.there_s, WITHIN_S, "s")
+    figures.at_most("reserve: works lost of the VM that came", run.newcomer != "done", 0, "")
+
+
 STORIES: dict[str, Callable[[Figures, argparse.Namespace], None]] = {
-    f"trace-{name}": partial(trace, name=name) for name in TRACES}
+    **{f"trace-{name}": partial(trace, name=name) for name in TRACES},
+    "spike": spike, "pressure": pressure, "reserve": reserve}
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/bench arbiter")
     parser.add_argument("stories", nargs="*", metavar="STORY",
                         help=f"of {', '.join(STORIES)}, or the beginning of some")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="of each trace")
+    parser.add_argument("--pairs", type=int, default=PAIRS,
+                        help="of each trace, and rounds of other stories")
     parser.add_argument("--add", action="store_true",
                         help="count the pairs of earlier runs of the same daemon too")
     options = parser.parse_args(argv)

@@ -12,6 +12,7 @@ import json
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from lab.process import Process, own_folder, wait_for
 
 START_DEADLINE_S = 10
 REQUEST_DEADLINE_S = 5
+COMMAND_DEADLINE_S = 120
 GUARDIAN_AFTER_S = 5  # a daemon that is silent for as long is taken to hang; the default
 Settings = Mapping[str, str]
 
@@ -115,6 +117,13 @@ class Daemon:
 
     def host(self) -> dict[str, Any]:
         return self._json("GET", "/v1/host")
+
+    def command(self, *words: str) -> tuple[int, str]:
+        """`ballonet WORDS`: its exit status, and what it said."""
+        argv = [BUILD / "src" / "cli" / "ballonet", "--socket", self.control, *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              timeout=COMMAND_DEADLINE_S)
+        return done.returncode, (done.stdout + done.stderr).strip()
 
     def metrics(self) -> str:
         return self._call("GET", "/metrics").decode()

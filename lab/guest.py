@@ -30,6 +30,7 @@ BOOT_DEADLINE_S = 180  # 8 to 16 s under TCG; another build may have both cores
 PROBE_DEADLINE_S = 20  # KVM that works boots in 2 s, KVM that does not may hang for ever
 TB_SIZE_MIB = 32  # TCG's translations count as the guest's resident memory: keep them small
 ANSWER_DEADLINE_S = 30
+PCI_SLOTS = {"serial": "0x10", "data": "0x11", "swap": "0x12"}  # libvirt gives out lower ones
 KERNEL_LINE = "console=ttyS0 loglevel=4 panic=-1 mitigations=off tsc=reliable no_timer_check "
 MIB = 1 << 20
 
@@ -295,7 +296,7 @@ def attachments(spec: Spec, folder: Path) -> list[str]:
     """What connects a guest with the lab and with a manager, and its disks."""
     argv = [
         "-chardev", f"file,id=console,path={folder / 'console.log'}", "-serial", "chardev:console",
-        "-device", "virtio-serial-pci",
+        "-device", f"virtio-serial-pci,addr={PCI_SLOTS['serial']}",
         "-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off",
         "-device", f"virtserialport,chardev=agent,name={AGENT_PORT}",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
@@ -313,7 +314,7 @@ def _drive(name: str, image: Path, readonly: bool = False) -> list[str]:
     cache = "none" if _direct_io(image) else "writeback"
     return ["-drive", f"if=none,id={name},file={image},format=raw,cache={cache},"
                       f"readonly={_on(readonly)}",
-            "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+            "-device", f"virtio-blk-pci,drive={name},serial={name},addr={PCI_SLOTS[name]}"]
 
 
 def _direct_io(path: Path) -> bool:

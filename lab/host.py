@@ -20,7 +20,6 @@ class ShortHost:
 
     def __init__(self, limit_b: int | None) -> None:
         """No limit where @limit_b is None: the same host, with memory to spare."""
-        self.limit_b = limit_b or NO_LIMIT
         place = memory_cgroup("host")
         if not place:
             raise RuntimeError("a short host needs the right to make memory cgroups")
@@ -30,9 +29,18 @@ class ShortHost:
             (place / "cgroup.subtree_control").write_text("+memory", encoding="ascii")
             with suppress(OSError):  # a kernel without swap accounting
                 (place / "memory.swap.max").write_text("0", encoding="ascii")
+        self.limit_b = NO_LIMIT
         if limit_b:
-            name = "memory.max" if self._v2 else "memory.limit_in_bytes"
-            (place / name).write_text(str(limit_b), encoding="ascii")
+            self.limit(limit_b)
+
+    def limit(self, limit_b: int) -> None:
+        """The host has as much memory from now on."""
+        name = "memory.max" if self._v2 else "memory.limit_in_bytes"
+        (self.cgroup / name).write_text(str(limit_b), encoding="ascii")
+        self.limit_b = limit_b
+
+    def available_b(self) -> int:
+        return self.limit_b - self.used_b()
 
     def used_b(self) -> int:
         """Without the page cache of files, which the kernel takes back by itself."""

@@ -4,9 +4,15 @@
 Goals in per cent and seconds belong to `tools/bench arbiter`; the thresholds here are wide enough
 for a machine that is busy with something else.
 """
+import signal
+
 import pytest
 
 from lab.footprint import Series
+from lab.guest import Guest, Spec
+from lab.host import ShortHost
+from lab.process import Process
+from lab.short import (FREED_MIB, RESERVED_MIB, serve_pressure, serve_reservation, serve_spike)
 from lab.trace import GIB, LAST_READ, S, Step, Trace, integral, run_trace
 from lab.workloads import MIB
 
@@ -34,3 +40,45 @@ def test_trace_tells_what_a_guest_cost_and_what_dropping_its_cache_would_save(bo
     assert base.samples[-1][1] - base.samples[0][1] > 250
     assert twins[0].report()["meminfo_kib"]["Cached"] * 1024 > 150 * MIB
     assert twins[1].report()["meminfo_kib"]["Cached"] * 1024 < 100 * MIB
+
+
+def test_short_host_kills_what_needs_more_than_it_has(tmp_path):
+    with ShortHost(64 * MIB) as host:
+        hungry = Process("hungry", ["/usr/bin/python3", "-c", "b'x' * (256 << 20)"],
+                         tmp_path / "log", own_cgroup=True, parent=host.cgroup)
+        assert hungry.wait(30) == -signal.SIGKILL
+        assert host.oom_kills() == 1
+        hungry.stop()
+
+
+def test_short_host_counts_its_guests_and_says_what_is_left():
+    with ShortHost(1024 * MIB) as host, Guest(Spec(memory_mib=256, host=host.cgroup)) as guest:
+        resident = guest.footprint().resident_b
+        assert 64 * MIB < resident < 512 * MIB
+        assert abs(host.used_b() - resident) < 32 * MIB
+        assert host.available_b() == pytest.approx(1024 * MIB - host.used_b(), abs=32 * MIB)
+
+
+@pytest.mark.long
+def test_spike_where_nobody_manages_costs_a_guest():
+    run = serve_spike(limited=True, managed=False)
+    assert run.host_oom_kills >= 1 and run.lost_guests
+
+
+def test_spike_is_served_from_the_others():
+    run = serve_spike(limited=True, managed=True)
+    assert run.host_oom_kills == run.guest_oom_kills == 0 and not run.lost_guests, run.told
+    assert run.state == "done" and all(one.worst == 0 for one in run.harm.values()), run.told
+    # it is more than there was room for
+    assert run.served_b > 200 * MIB
+
+
+def test_pressure_of_the_host_frees_memory():
+    run = serve_pressure(1)[0]
+    assert run.freed_b >= FREED_MIB * MIB and run.first_us > run.trigger_us
+
+
+def test_reserved_room_is_there_for_the_vm_that_comes():
+    run = serve_reservation()
+    assert run.available_before_b < RESERVED_MIB * MIB <= run.available_after_b, run
+    assert run.newcomer == "done" and run.exit_code == 0, run

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stories of a host that is short: guests that were promised more than it has.
+
+In:  whether the host has its limit, and whether ballonetd is there.
+Out: measured figures, which tests and benchmarks judge.
+
+Spike: four guests share a memory cgroup two thirds as large as their memory together. Three of them
+have been busy and left stale memory and cold cache behind; the fourth then needs what they have.
+
+Pressure: two guests with stale memory nearly fill their host, and a program reads a file through
+what is left. The kernel has to reclaim for it all the time, which is pressure of the real kind,
+harms nobody, and ends with the program.
+"""
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.cache import BUILD
+from lab.daemon import Daemon, Settings, Watch
+from lab.footprint import BLOCK_B, Sampler, now_us
+from lab.guest import AgentError, Guest, Spec
+from lab.host import ShortHost
+from lab.process import Process, wait_for
+from lab.workloads import MIB, Harm, archive, harm, spike
+
+S = 1_000_000
+MEMORY_MIB = 1024
+OTHERS = ("one", "two", "three")
+SPIKER = "spiker"
+PROMISED = 1.5  # the guests' memory, of the host's
+LIMIT_B = int(MEMORY_MIB * MIB * (len(OTHERS) + 1) / PROMISED)
+STALE_MIB = 500  # each of the others frees this much,
+CACHE_MIB = 150  # and reads this much into a part of it
+SPIKE_MIB = 800
+SPIKE_PASSES = 20
+SETTLED_S = 60
+
+
+@dataclass
+class Spike:
+    """How one guest's sudden need was served."""
+
+    state: str  # of the work: done, or killed by whom
+    busy_s: float | None
+    guest_oom_kills: int
+    host_oom_kills: int
+    lost_guests: list[str]
+    used_before_b: int  # of the host
+    used_most_b: int
+    served_b: int  # by how much the others had shrunk at most while the work ran
+    harm: dict[str, Harm] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)  # what the daemon did, with seconds
+
+
+@contextmanager
+def guests_of(host: ShortHost, names: tuple[str, ...], **wishes: object) -> Iterator[list[Guest]]:
+    """Guests that share @host, up and running."""
+    guests = [Guest(Spec(name=name, memory_mib=MEMORY_MIB, host=host.cgroup, **wishes))
+              for name in names]
+    with ExitStack() as stack:
+        for guest in guests:
+            stack.callback(guest.close)
+            guest.start()
+        for guest in guests:
+            guest.wait_ready()
+        yield guests
+
+
+def leave_behind(guest: Guest, stale_mib: int = STALE_MIB, cache_mib: int = CACHE_MIB) -> None:
+    """Needs memory, frees it, and reads files once."""
+    spike(guest, stale_mib)
+    if cache_mib:
+        archive(guest, cache_mib)
+
+
+def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) -> Spike:
+    """The whole story; the daemon is there from the beginning."""
+    with ExitStack() as stack:
+        host = stack.enter_context(ShortHost(LIMIT_B if limited else None))
+        guests = stack.enter_context(guests_of(host, (*OTHERS, SPIKER)))
+        spiker, others = guests[-1], guests[:-1]
+        sampler = stack.enter_context(Sampler(0.1))
+        for guest in guests:
+            sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
+        sampler.watch("host", spiker.process.pid, host.cgroup)
+        events = None
+        if managed:
+            daemon = stack.enter_context(Daemon(guests, defaults, host=host if limited else None))
+            for guest in guests:
+                daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+            events = stack.enter_context(Watch(daemon)).events
+        for guest in others:
+            leave_behind(guest)
+        before = {guest.name: guest.report() for guest in guests}
+        used_before_b, start_us = host.used_b(), now_us()
+        work = _work(spiker, guests)
+        end_us = now_us()
+        alive = [guest for guest in guests if guest.alive]
+        least = sum(sampler.series[guest.name].at(start_us) - sampler.series[guest.name].lowest(
+            start_us, end_us) for guest in others)
+        return Spike(
+            state=work["state"], busy_s=work["busy_us"] / S if work["state"] == "done" else None,
+            guest_oom_kills=sum(harm(before[guest.name], guest.report()).oom_kills
+                                for guest in alive),
+            host_oom_kills=host.oom_kills(),
+            lost_guests=[guest.name for guest in guests if not guest.alive],
+            used_before_b=used_before_b,
+            used_most_b=max(v for t, v in zip(sampler.series["host"].times_us,
+                                              sampler.series["host"].values_b) if t >= start_us),
+            served_b=least,
+            harm={guest.name: harm(before[guest.name], guest.report()) for guest in alive},
+            told=[f"{(event.time_us - start_us) / S:6.2f} s {event.name}: {event.phase}: "
+                  f"{event.sentence}" for event in list(events or ())])
+
+
+def _work(spiker: Guest, guests: list[Guest]) -> dict[str, object]:
+    """The spike, to its end or to that of a guest."""
+    number = spiker.start_work("hot", SPIKE_MIB, SPIKE_PASSES)
+
+    def ended() -> dict[str, object] | None:
+        if not spiker.alive:
+            return {"state": "lost with its guest"}
+        work = spiker.work(number)
+        return work if work["state"] != "running" else None
+    try:
+        return wait_for("end of the spike", ended, 180, 0.1)
+    except AgentError as error:
+        wait_for("end of the guest that does not answer", lambda: not spiker.alive, 10)
+        return {"state": f"lost with its guest ({error})"}
+
+
+# ---------------------------------------------------------------- pressure
+
+PRESSED = ("left", "right")
+PRESSED_STALE_MIB = 600
+SPARE_MIB = 150  # what the guests leave of their host
+READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
+FREED_MIB = 512
+# short by pressure, not by what is available; and then in need of more than FREED_MIB
+BY_PRESSURE = {"host_short": "2%", "host_well": "45%"}
+
+
+class Blocks(threading.Thread):
+    """The blocks of memory files, a thousand times a second, as a context manager."""
+
+    def __init__(self, guests: list[Guest]) -> None:
+        super().__init__(name="blocks", daemon=True)
+        self.times_us: list[int] = []
+        self.values_b: list[int] = []
+        self._files = [fd for guest in guests
+                       for fd in Path(f"/proc/{guest.process.pid}/fd").iterdir()
+                       if os.readlink(fd).startswith("/memfd:")]
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        while not self._end.is_set():
+            value = sum(os.stat(fd).st_blocks for fd in self._files) * BLOCK_B
+            self.times_us.append(now_us())
+            self.values_b.append(value)
+            time.sleep(0.001)
+
+    def freed_after(self, time_us: int, size_b: int) -> int | None:
+        """When @size_b less were backed than at @time_us; None: never."""
+        before = None
+        for when, value in zip(self.times_us, self.values_b):
+            if when <= time_us or before is None:
+                before = value
+            elif before - value >= size_b:
+                return when
+        return None
+
+    def __enter__(self) -> "Blocks":
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._end.set()
+        self.join()
+
+
+@contextmanager
+def reader(host: ShortHost) -> Iterator[Process]:
+    """A program in @host that reads a file again and again."""
+    path = BUILD / "lab" / f"holes.{os.getpid()}"  # of no use to anybody, and no room on the disk
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(READ_MIB * MIB)
+    process = Process("reader", ["sh", "-c", 'while cat "$0"; do :; done', str(path)],
+                      Path("/dev/null"), own_cgroup=True, parent=host.cgroup)
+    try:
+        yield process
+    finally:
+        process.stop()
+        path.unlink()
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """One round; times are microseconds of CLOCK_MONOTONIC."""
+
+    trigger_us: int  # as the daemon's journal says
+    first_us: int | None  # the first byte less at the host
+    freed_us: int | None  # FREED_MIB less
+    freed_b: int  # in the end
+
+    @property
+    def first_ms(self) -> float | None:
+        return None if self.first_us is None else (self.first_us - self.trigger_us) / 1000
+
+    @property
+    def freed_s(self) -> float | None:
+        return None if self.freed_us is None else (self.freed_us - self.trigger_us) / S
+
+
+def trigger_us(journal: Path) -> int | None:
+    """When a pressure trigger fired first, by a daemon's journal; None: it did not."""
+    for part in sorted(journal.parent.glob(journal.name + "*")):
+        for line in part.read_text(encoding="utf-8").splitlines():
+            try:
+                fired = _find_key(json.loads(line), "pressure_us")
+            except ValueError:
+                continue  # the last line is being written
+            if fired:
+                return fired
+    return None
+
+
+def _find_key(value: object, key: str) -> int:
+    if isinstance(value, dict):
+        return value.get(key) or max((_find_key(one, key) for one in value.values()), default=0)
+    if isinstance(value, list):
+        return max((_find_key(one, key) for one in value), default=0)
+    return 0
+
+
+def serve_pressure(rounds: int) -> list[Pressed]:
+    """Each round: stale memory anew, a new daemon, pressure until it has served it."""
+    with ExitStack() as stack:
+        host = stack.enter_context(ShortHost(None))
+        guests = stack.enter_context(guests_of(host, PRESSED, memfd=True))
+        return [_pressed(host, guests) for _ in range(rounds)]
+
+
+def _pressed(host: ShortHost, guests: list[Guest]) -> Pressed:
+    for guest in guests:
+        spike(guest, PRESSED_STALE_MIB)
+    host.limit(host.used_b() + SPARE_MIB * MIB)
+    with Daemon(guests, BY_PRESSURE, host=host) as daemon, Blocks(guests) as blocks:
+        for guest in guests:
+            daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+        with reader(host):
+            fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal), 20)
+            end = time.monotonic() + 10
+            wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
+                     or time.monotonic() > end, 20, 0.1)
+        return Pressed(fired, blocks.freed_after(fired, 1), blocks.freed_after(
+            fired, FREED_MIB * MIB), max(blocks.values_b) - min(blocks.values_b))
+
+
+# --------------------------------------------------------------- reservation
+
+RESERVED_MIB = 600
+WITHIN_S = 10
+
+
+@dataclass(frozen=True)
+class Reserved:
+    answer: str  # the command's own words
+    exit_code: int
+    available_before_b: int
+    available_after_b: int  # when it was there, or WITHIN_S later
+    there_s: float | None  # since the command was given, by the host's own figures
+    newcomer: str  # how the VM fared that then came: done, or in what way it did not
+
+
+def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
+    """Room is asked for, and a VM comes and needs it."""
+    with ExitStack() as stack:
+        host = stack.enter_context(ShortHost(LIMIT_B))
+        guests = stack.enter_context(guests_of(host, OTHERS))
+        for guest in guests:
+            leave_behind(guest)
+        daemon = stack.enter_context(Daemon(guests, host=host))
+        for guest in guests:
+            daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+        before_b, start = host.available_b(), time.monotonic()
+        code, words = daemon.command("reserve", f"{mib}M", "--within", f"{WITHIN_S}s")
+        end = start + WITHIN_S
+        wait_for("room", lambda: host.available_b() >= mib * MIB or time.monotonic() > end,
+                 2 * WITHIN_S, 0.05)
+        there_s, after_b = time.monotonic() - start, host.available_b()
+        newcomer = stack.enter_context(guests_of(host, (SPIKER,)))[0]
+        number = newcomer.start_work("touch", mib - 200, 1000)
+        return Reserved(words, code, before_b, after_b,
+                        there_s if after_b >= mib * MIB else None,
+                        newcomer.finish(number)["state"])
