@@ -56,7 +56,10 @@ TRACES = {
 }
 
 
-def daemon_digest() -> str:
+def daemon_digest(name: str) -> str | None:
+    """Which daemon a pair is of; None where it has none."""
+    if not TRACES[name].managed:
+        return None
     return hashlib.sha256(Daemon.binary().read_bytes()).hexdigest()[:16]
 
 
@@ -66,7 +69,7 @@ def known_pairs(name: str) -> list[dict[str, Any]]:
         return []
     records = map(json.loads, RECORDS.read_text(encoding="utf-8").splitlines())
     return [record for record in records
-            if record["pair"] == name and record["daemon"] == daemon_digest()]
+            if record["pair"] == name and record["daemon"] == daemon_digest(name)]
 
 
 def run_pair(name: str, number: int) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def run_pair(name: str, number: int) -> dict[str, Any]:
     pair = TRACES[name]
     base, other, events = trace_twins(pair.spec, pair.other_spec, pair.managed, pair.oracle,
                                       other_first=number % 2 == 1)
-    record = {"pair": name, "daemon": daemon_digest(), "base": base.record(),
+    record = {"pair": name, "daemon": daemon_digest(name), "base": base.record(),
               "other": other.record(), "events": events}
     RECORDS.parent.mkdir(parents=True, exist_ok=True)
     with open(RECORDS, "a", encoding="utf-8") as out:
