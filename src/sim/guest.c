@@ -28,8 +28,14 @@
 #define SWAP_FAULT_B (32 * KIB)
 /* Of programs' memory, what they never come back for, so that it can stay swapped out. */
 #define ANON_COLD_PPM (300 * UINT64_C(1000))
-/* Linux keeps 1/128 to 1/64 of memory free (its watermarks), and does not count it as available. */
-#define KEEP_DIVISOR 96
+/*
+ * Linux keeps free: 22 MiB a zone where there are transparent huge pages (min_free_kbytes as it
+ * sets it by itself: a 1 GiB guest of two zones has 45056), and a share of memory at most. Above
+ * that, reclaim begins at the low watermark (5/4), and available memory at the high one (6/4).
+ */
+#define ZONE_MIN_B (22 * MIB)
+#define TWO_ZONES_B (3 * GIB)
+#define MIN_DIVISOR 20
 /* Stock drivers leave this much page cache, and begin to swap then. */
 #define FILE_LOW_DIVISOR 64
 /* ballonet.ko stops to inflate here (its reserve, "guest/"). */
@@ -73,9 +79,18 @@ uint64_t guest_resident(const struct guest *g)
 	return g->spec.fixed_b + used_b + g->free.backed_b;
 }
 
+/* The watermarks: the last free pages are for the kernel alone, */
+static uint64_t min_b(const struct guest *g)
+{
+	uint64_t zones_b = (g->spec.ram_b <= TWO_ZONES_B ? 2 : 3) * ZONE_MIN_B;
+
+	return whole_pages(u64_min(zones_b, g->spec.managed_b / MIN_DIVISOR));
+}
+
+/* and below this it reclaims. */
 static uint64_t keep_b(const struct guest *g)
 {
-	return whole_pages(g->spec.managed_b / KEEP_DIVISOR);
+	return whole_pages(min_b(g) * 5 / 4);
 }
 
 uint64_t guest_available(const struct guest *g)
@@ -84,7 +99,7 @@ uint64_t guest_available(const struct guest *g)
 
 	/* si_mem_available(): half of the page cache or the low watermark counts as needed */
 	cache_b -= u64_min(cache_b / 2, keep_b(g));
-	return u64_sub_sat(g->free.free_b, keep_b(g)) + cache_b;
+	return u64_sub_sat(g->free.free_b, min_b(g) * 6 / 4) + cache_b;
 }
 
 /* ------------------------------------------------------------- reclaim */

@@ -20,6 +20,8 @@
 /* A program gets through this much memory in a second of processor time. */
 #define WORK_RATE_B GIB
 #define DAY_US HOURS(24)
+/* A spike under a balloon is told in steps of this. */
+#define CLIMB_B (32 * MIB)
 
 struct errand_row {
 	enum errand_do what;
@@ -143,6 +145,8 @@ uint64_t load_init(struct load *l, enum load_kind kind, uint64_t ram_b, uint64_t
 		};
 		/* the first time soon, or the first hours would be those of a world just begun */
 		e->at_us = now_us + rng_within(&l->rng, USEC_PER_SEC, e->every_us / 4);
+		if (e->what == DO_DAY) /* the hour it is when the guest begins */
+			e->at_us = now_us;
 		l->n++;
 	}
 	set_next(l);
@@ -165,28 +169,44 @@ void load_reset(struct load *l, uint64_t now_us)
 
 	advance_cpu(l, now_us);
 	for (i = 0; i < l->n; i++)
-		l->errand[i].held_b = 0;
+		l->errand[i].held_b = l->errand[i].want_b = 0;
 }
 
-static void do_spike(struct load *l, struct errand *e, struct guest *g)
+/*
+ * Memory is wanted at the pace at which a program can use it. Where no balloon is out nobody could
+ * tell, so all of it is wanted at once.
+ */
+static void climb(struct errand *e, struct guest *g, uint64_t now_us)
 {
-	if (e->held_b) {
+	uint64_t part_b = g->balloon_b ? u64_min(e->want_b, CLIMB_B) : e->want_b;
+	uint64_t got_b = guest_want(g, part_b);
+
+	e->held_b += got_b;
+	e->want_b -= part_b;
+	e->at_us = e->until_us;
+	if (got_b < part_b / 4096 * 4096) { /* it was killed: what it had is free again */
+		guest_give(g, e->held_b);
+		e->held_b = e->want_b = 0;
+	} else if (e->want_b) {
+		e->at_us = now_us + part_b / (WORK_RATE_B / USEC_PER_SEC);
+	}
+}
+
+static void do_spike(struct load *l, struct errand *e, struct guest *g, uint64_t now_us)
+{
+	if (e->until_us && !e->want_b) { /* the end */
 		guest_give(g, e->held_b);
 		e->held_b = 0;
-		e->at_us += rng_wait(&l->rng, e->every_us);
+		e->at_us = e->until_us + rng_wait(&l->rng, e->every_us);
+		e->until_us = 0;
 		return;
 	}
-	/* both are drawn whatever comes of it: the guest does the same in every world */
-	uint64_t size_b = rng_within(&l->rng, e->size_b / 4, e->size_b);
-	uint64_t lasts_us = rng_within(&l->rng, e->lasts_us / 2, e->lasts_us * 2);
-
-	e->held_b = guest_want(g, size_b);
-	l->cpu_us += size_b / (WORK_RATE_B / USEC_PER_SEC);
-	e->at_us += lasts_us;
-	if (e->held_b < size_b) { /* it was killed: what it had is free again */
-		guest_give(g, e->held_b);
-		e->held_b = 1; /* and it ends when it would have */
+	if (!e->until_us) {
+		e->want_b = rng_within(&l->rng, e->size_b / 4, e->size_b);
+		e->until_us = e->at_us + rng_within(&l->rng, e->lasts_us / 2, e->lasts_us * 2);
+		l->cpu_us += e->want_b / (WORK_RATE_B / USEC_PER_SEC);
 	}
+	climb(e, g, now_us);
 }
 
 /* A step up or down to where the day is: a triangle from midnight to midnight. */
@@ -256,7 +276,7 @@ static void do_errand(struct load *l, struct errand *e, struct guest *g, uint64_
 
 	switch (e->what) {
 	case DO_SPIKE:
-		do_spike(l, e, g);
+		do_spike(l, e, g, now_us);
 		break;
 	case DO_READ:
 		guest_read(g, FILE_DATA, e->size_b);

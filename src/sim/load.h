@@ -47,7 +47,9 @@ struct errand {
 	uint64_t every_us; /* on average */
 	uint64_t lasts_us; /* of a spike, on average */
 	uint64_t size_b;
-	uint64_t held_b; /* had of it at present */
+	uint64_t held_b;   /* had of it at present */
+	uint64_t want_b;   /* of a spike: still to be had */
+	uint64_t until_us; /* of a spike: its end; 0: there is none */
 };
 
 #define LOAD_ERRANDS 4
