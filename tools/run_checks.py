@@ -67,11 +67,13 @@ def pytest(name: str, *args: str) -> str:
 def steps(everything: bool) -> list[Step]:
     """All steps. The order is the order of starting: what takes long or is needed comes first."""
     fuzz_s = 60 if everything else 5
+    worlds = 100_000 if everything else 5_000  # of the property tests
     # two at a time: a guest keeps one processor busy, and most of the time it boots
     lab = ("-n", "2", *(("--all-kernels",) if everything else ("-m", "'not long'")))
     return [
         Step("gcc", build("build")),
-        Step("unit-asan", f"{build('build-asan')} && meson test -C build-asan --print-errorlogs "
+        Step("unit-asan", f"{build('build-asan')} && BALLONET_WORLDS={worlds} "
+             "meson test -C build-asan --print-errorlogs "
              "--timeout-multiplier 4", "meson:build-asan"),
         Step("fuzz", f"{build('build-fuzz')} && tools/check-fuzz build-fuzz {fuzz_s}", "lines",
              limit_s=7200),

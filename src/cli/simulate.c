@@ -25,6 +25,7 @@
 #include <time.h>
 
 #define FILE_MAX_B (64 * KIB)
+#define LIST_MAX 512
 
 static const char *built_in(const char *name)
 {
@@ -38,21 +39,54 @@ static const char *built_in(const char *name)
 	return NULL;
 }
 
+/* Appends @word to a list with commas, as far as there is room. */
+static void list_word(char *list, size_t size, const char *word)
+{
+	size_t n = strlen(list);
+
+	(void)snprintf(list + n, size - n, "%s%s", n ? ", " : "", word);
+}
+
+static void list_scenarios(char *list, size_t size)
+{
+	const struct scenario_name *names;
+	size_t i, n;
+
+	list[0] = '\0';
+	names = scenario_names(&n);
+	for (i = 0; i < n; i++)
+		list_word(list, size, names[i].name);
+}
+
+static void list_controllers(char *list, size_t size)
+{
+	const struct controller *const *all;
+	size_t i, n;
+
+	list[0] = '\0';
+	all = controllers(&n);
+	for (i = 0; i < n; i++)
+		list_word(list, size, all[i]->name);
+	list_word(list, size, "all");
+}
+
 /* The lines of the scenario called @name, in @text. An exit code. */
 static int load_text(const char *name, struct buf *text)
 {
 	const char *own = built_in(name);
 	cleanup_fclose FILE *f = NULL;
-	char part[4096];
+	char part[4096], names[LIST_MAX];
 	size_t n;
 
 	if (own)
 		return buf_printf(text, "%s\n", own) < 0 ? cli_fail(EXIT_USAGE, "out of memory")
 							 : EXIT_OK;
 	f = fopen(name, "re");
-	if (!f)
-		return cli_fail(EXIT_USAGE, "%s is no built-in scenario, and no file: %s", name,
-				strerror(errno));
+	if (!f) {
+		list_scenarios(names, sizeof(names));
+		return cli_fail(EXIT_USAGE, "%s is no built-in scenario (%s), and no file: %s",
+				name, names, strerror(errno));
+	}
 	while ((n = fread(part, 1, sizeof(part), f)) > 0)
 		if (buf_add(text, part, n) < 0)
 			return cli_fail(EXIT_USAGE, "%s: more than %llu bytes", name,
@@ -65,12 +99,12 @@ static int load_text(const char *name, struct buf *text)
 static int read_scenario(const struct simulate *ask, struct scenario *sc)
 {
 	const struct {
-		const char *key, *value, *unit;
+		const char *option, *key, *value, *unit;
 	} said[] = {
-		{ "seed", ask->seed, "" },
-		{ "vms", ask->vms, "" },
-		{ "length", ask->hours, "h" },
-		{ "host_memory", ask->host_memory, "" },
+		{ "--seed", "seed", ask->seed, "" },
+		{ "--vms", "vms", ask->vms, "" },
+		{ "--hours", "length", ask->hours, "h" },
+		{ "--host-memory", "host_memory", ask->host_memory, "" },
 	};
 	char trouble[SCENARIO_TROUBLE_MAX];
 	struct buf text;
@@ -91,7 +125,8 @@ static int read_scenario(const struct simulate *ask, struct scenario *sc)
 		(void)snprintf(line, sizeof(line), "%s: %s%s", said[i].key, said[i].value,
 			       said[i].unit);
 		if (scenario_read(sc, line, trouble) < 0)
-			r = cli_fail(EXIT_USAGE, "option for '%s': %s", said[i].key, trouble);
+			r = cli_fail(EXIT_USAGE, "%s: %s", said[i].option,
+				     strrchr(trouble, ':') ? strrchr(trouble, ':') + 2 : trouble);
 	}
 	return r;
 }
@@ -222,8 +257,13 @@ int cmd_simulate(const struct simulate *ask, bool json)
 		return r;
 	one = controller_find(ask->controller ? ask->controller : "ballonet");
 	of = &one;
-	if (!one && strcmp(ask->controller, "all") != 0)
-		return cli_fail(EXIT_USAGE, "there is no controller '%s'", ask->controller);
+	if (!one && strcmp(ask->controller, "all") != 0) {
+		char names[LIST_MAX];
+
+		list_controllers(names, sizeof(names));
+		return cli_fail(EXIT_USAGE, "there is no controller '%s'; there are %s",
+				ask->controller, names);
+	}
 	if (!one)
 		of = controllers(&n);
 	if (!json) {
