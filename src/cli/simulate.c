@@ -246,6 +246,7 @@ static int run_all(const struct scenario *sc, const struct controller *const *of
 
 int cmd_simulate(const struct simulate *ask, bool json)
 {
+	const char *name = ask->controller ? ask->controller : "ballonet";
 	const struct controller *const *of, *one;
 	struct json_object *o = NULL, *runs = NULL;
 	struct scenario sc;
@@ -255,14 +256,14 @@ int cmd_simulate(const struct simulate *ask, bool json)
 	r = read_scenario(ask, &sc);
 	if (r != EXIT_OK)
 		return r;
-	one = controller_find(ask->controller ? ask->controller : "ballonet");
+	one = controller_find(name);
 	of = &one;
-	if (!one && strcmp(ask->controller, "all") != 0) {
+	if (!one && strcmp(name, "all") != 0) {
 		char names[LIST_MAX];
 
 		list_controllers(names, sizeof(names));
-		return cli_fail(EXIT_USAGE, "there is no controller '%s'; there are %s",
-				ask->controller, names);
+		return cli_fail(EXIT_USAGE, "there is no controller '%s'; there are %s", name,
+				names);
 	}
 	if (!one)
 		of = controllers(&n);

@@ -98,7 +98,7 @@ static const struct setting table[] = {
  */
 #define LAB_GUEST                                                                       \
 	"vms: 1\nlifetime: 0s\nram_min: 1GiB\nram_max: 1GiB\nswap: 0%\nreporting: 0%\n" \
-	"fixed: 109MiB\nkernel: 18MiB\ninflate_rate: 130MiB\ndeflate_rate: 400MiB\n"    \
+	"fixed: 100MiB\nkernel: 18MiB\ninflate_rate: 130MiB\ndeflate_rate: 400MiB\n"    \
 	"driver_none: 0\ndriver_notifier: 0\ndriver_shrinker: 0\ndriver_ballonet: 0\n"  \
 	"flatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0\nstuck: 0%\n"
 
