@@ -85,6 +85,7 @@ struct guest {
 	uint64_t swapped_b; /* of theirs as well, but on the swap disk */
 	struct guest_file file[GUEST_FILES];
 	struct pages free;
+	uint64_t hidden_b; /* of the free pages, what lies on per-CPU lists: it counts as used */
 	uint64_t balloon_b;
 	uint64_t wanted_b; /* the size the balloon is to have */
 	uint64_t report_b; /* bytes per second that are being reported at present */
