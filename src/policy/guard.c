@@ -31,10 +31,13 @@ enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uin
 
 uint64_t guard_room(const struct settings *s, const struct vm_facts *vm, uint64_t now_us)
 {
+	uint64_t available_b;
+
 	if (guard_facts(s, vm, now_us) != REASON_NONE)
 		return 0;
-	return u64_min(u64_sub_sat(vm->stats.tag[BALLOON_STAT_AVAIL],
-				   estimate_reserve(s, &vm->stats)),
+	/* whatever it says, it has no more available than it has */
+	available_b = u64_min(vm->stats.tag[BALLOON_STAT_AVAIL], vm->actual_b.value);
+	return u64_min(u64_sub_sat(available_b, estimate_reserve(s, &vm->stats)),
 		       u64_sub_sat(vm->actual_b.value, s->floor_b));
 }
 

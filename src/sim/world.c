@@ -241,7 +241,7 @@ static uint64_t pressure(const struct world *w)
 	return PPM - u64_share_ppm(world_available(w), least_b);
 }
 
-/* What PSI triggers do in the daemon: everybody is looked at now. */
+/* A pressure trigger fired, or the policy asks for it: everybody is looked at now. */
 static void hurry(struct world *w)
 {
 	size_t i;
@@ -258,8 +258,10 @@ static void keep_host(struct world *w)
 {
 	while (w->resident_b > w->total_b)
 		kill_largest(w);
-	if (world_available(w) < u64_ppm(w->total_b, w->sc->settings.host_short_ppm))
-		hurry(w);
+	if (pressure(w) == 0)
+		return;
+	w->pressure_us = w->now_us;
+	hurry(w);
 }
 
 static struct host_facts host_facts(const struct world *w)
@@ -271,6 +273,11 @@ static struct host_facts host_facts(const struct world *w)
 		.psi_full_avg10_ppm = fact_of(pressure(w) / 2, w->now_us),
 		.cpus = w->cpus,
 		.squeezing = w->squeezing,
+		.reserved_b = w->reserved_b,
+		.reserved_by_us = w->reserved_by_us,
+		.pressure_us = w->pressure_us,
+		/* the world's clock is that of the day, too: its loads go by it */
+		.local_s = fact_of(w->now_us / USEC_PER_SEC, w->now_us),
 	};
 }
 

@@ -90,6 +90,9 @@ struct world {
 	uint64_t squeezing;
 	uint64_t oom_kills; /* VMs killed because the host had no memory left */
 	uint64_t hurried_us;
+	uint64_t pressure_us; /* a pressure trigger fired then; 0: none did */
+	uint64_t reserved_b;  /* promised to VMs that are to start */
+	uint64_t reserved_by_us;
 	unsigned int asks;    /* bits of enum script_do that wait for the end of this instant */
 	bool controller_dead; /* or not started yet: nobody is looked at */
 

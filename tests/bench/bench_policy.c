@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 		struct snapshot snap = { .now_us = w.now_us + (k + 1) * STEP_US,
 					 .nvm = vms,
 					 .vm = w.facts };
-		const struct mind mind = { w.settings, w.history };
+		const struct policy_host host = { &sc.settings, &w.host };
+		const struct mind mind = { &host, w.settings, w.history };
 		struct plan plan = { .vm = w.decision };
 		uint64_t from_ns;
 

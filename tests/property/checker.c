@@ -114,6 +114,12 @@ static void check_growth(struct checker *c, const struct world_vm *vm, const str
 		     mib(by_b), mib(tag[BALLOON_STAT_AVAIL]), mib(reserve_b));
 }
 
+static bool begins(const struct decision *d)
+{
+	return d->reason == REASON_BEGIN || d->reason == REASON_BEGIN_REQUESTED ||
+	       d->reason == REASON_BEGIN_HOST;
+}
+
 /* What is claimed is what the world itself has less of than when it began. */
 static void check_claim(struct checker *c, struct checked *v, const struct world_vm *vm,
 			const struct decision *d)
@@ -129,8 +135,7 @@ static void check_claim(struct checker *c, struct checked *v, const struct world
 			     mib(freed_b));
 	}
 	/* the figures of a beginning are those of what came before it */
-	if ((d->phase == PHASE_INFLATING || d->phase == PHASE_DEFLATING) && v->out &&
-	    d->reason != REASON_BEGIN && d->reason != REASON_BEGIN_REQUESTED &&
+	if ((d->phase == PHASE_INFLATING || d->phase == PHASE_DEFLATING) && v->out && !begins(d) &&
 	    d->reason != REASON_BEGIN_HOST && d->fig.freed_b != FIGURE_UNKNOWN &&
 	    d->fig.freed_b > freed_b)
 		fail(c, MEASURED, "tells of %llu MiB, the host has %llu more", mib(d->fig.freed_b),
@@ -167,14 +172,14 @@ static void check_vm(struct checker *c, struct checked *v, const struct world_vm
 	check_direction(c, v, f, d, sets);
 	check_distress(c, v, f, d, sets);
 	if (grows) {
-		if (!v->out) {
+		if (!v->out)
 			v->start = vm->facts.stats;
-			v->before_b = vm->resident_b;
-		}
 		v->out = true;
 		v->exposed = vm->unguarded;
 		check_growth(c, vm, f, d, now_us);
 	}
+	if (begins(d))
+		v->before_b = vm->resident_b;
 	check_claim(c, v, vm, d);
 	if (!sets)
 		return;

@@ -54,6 +54,14 @@ static void draw_scenario(uint64_t seed, struct rng *r, struct scenario *sc)
 	sc->stuck_ppm = PPM / 20;
 	for (i = 0; i < GUEST_CANDOUR_COUNT; i++)
 		sc->candour[i] = i == GUEST_HONEST ? 6 : 1;
+	sc->settings.mode = rng_chance(r, PPM / 3) ? MODE_RIGHTSIZE : MODE_SQUEEZE;
+	sc->settings.size_step_ppm = rng_within(r, 5, 100) * PPM / 1000;
+	sc->settings.size_settle_us = rng_within(r, 1, 60) * USEC_PER_SEC;
+	sc->settings.shares = rng_within(r, 1, 1000);
+	if (rng_chance(r, PPM / 4))
+		sc->settings.ceiling_b = 512 * MIB;
+	if (rng_chance(r, PPM / 4))
+		sc->settings.floor_b = 256 * MIB;
 	sc->settings.interval_us = rng_within(r, 1, 10) * USEC_PER_SEC;
 	sc->settings.step_b = rng_within(r, 8, 256) * MIB;
 	sc->settings.reserve_min_b = rng_within(r, 32, 256) * MIB;
@@ -66,7 +74,7 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 {
 	uint64_t some_b = rng_within(r, 1, 100) * vm->guest.spec.ram_b / 200;
 
-	switch (rng_within(r, 0, 13)) {
+	switch (rng_within(r, 0, 14)) {
 	case 0:
 		vm->state = VM_STATE_PAUSED;
 		break;
@@ -101,10 +109,14 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 	case 11:
 		w->total_b = w->resident_b + rng_within(r, 0, GIB);
 		break;
+	case 12:
+		w->reserved_b = rng_within(r, 0, 1) * some_b;
+		w->reserved_by_us = rng_within(r, 0, 1) * (w->now_us + 5 * USEC_PER_SEC);
+		break;
 	default: /* most of the time all is well */
 		vm->state = VM_STATE_RUNNING;
 		vm->unguarded = false;
-		vm->settings = &tried->mode[MODE_SQUEEZE];
+		vm->settings = &tried->mode[w->sc->settings.mode];
 		return;
 	}
 	world_touch(w, vm);

@@ -75,6 +75,30 @@ static void what_comes_back_is_counted(void **state)
 	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 100 * MIB);
 }
 
+static void a_guest_that_claims_more_than_it_has_keeps_its_reserve(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.settings.step_b = 64 * GIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = UINT64_MAX / 2;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = UINT64_MAX / 4;
+	w.vm.stats.tag[BALLOON_STAT_MEMTOT] = UINT64_MAX / 2;
+	world_tick(&w);
+	assert_false(w.d.actions & ACT_SET_TARGET);
+	world_init(&w);
+	w.settings.step_b = 64 * GIB;
+	w.settings.press_cache = 0;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = UINT64_MAX / 2;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 10 * GIB;
+	w.vm.stats.tag[BALLOON_STAT_MEMTOT] = 9 * GIB;
+	w.vm.request = REQUEST_SQUEEZE;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+	assert_true(w.d.target_b >= 96 * MIB);
+}
+
 static void steps_never_pass_the_step_nor_the_reserve(void **state)
 {
 	struct world w;
@@ -1086,6 +1110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_squeeze_frees_what_is_stale_and_lets_go),
 		cmocka_unit_test(what_comes_back_is_counted),
+		cmocka_unit_test(a_guest_that_claims_more_than_it_has_keeps_its_reserve),
 		cmocka_unit_test(steps_never_pass_the_step_nor_the_reserve),
 		cmocka_unit_test(the_last_bit_of_the_size_is_asked_for),
 		cmocka_unit_test(what_the_reserve_leaves_is_asked_for_when_nothing_is_out),
