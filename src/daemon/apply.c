@@ -139,7 +139,7 @@ static void remember(struct vm *vm, const struct decision *d, uint64_t now_us)
 	const struct vm_recent *last =
 		&vm->recent[(vm->recent_n + VM_RECENT_MAX - 1) % VM_RECENT_MAX];
 	if (is_small(d->reason) || (vm->recent_n && last->decision.reason == d->reason &&
-		      last->decision.phase == d->phase))
+				    last->decision.phase == d->phase))
 		return;
 	vm->recent[vm->recent_n % VM_RECENT_MAX] =
 		(struct vm_recent){ .time_us = now_us, .decision = *d };

@@ -30,23 +30,23 @@ struct tick {
 	struct fleet *fleet;
 	const struct host_roots *roots;
 	struct daemon_figures *figures;
-	struct journal *journal;   /* NULL: none is kept */
-	struct guardian *guardian; /* NULL: it is not there, so nothing inflates */
+	struct journal *journal;	      /* NULL: none is kept */
+	struct guardian *guardian;	      /* NULL: it is not there, so nothing inflates */
 	const struct settings *host_settings; /* those of `defaults`, that the arbiter obeys */
 	/* facts of the host that its owner brings */
-	uint64_t pressure_us; /* when the pressure trigger fired last; 0: never */
-	uint64_t reserved_b;  /* promised to VMs that are to start, */
+	uint64_t pressure_us;	 /* when the pressure trigger fired last; 0: never */
+	uint64_t reserved_b;	 /* promised to VMs that are to start, */
 	uint64_t reserved_by_us; /* and when it has to be there; 0: as usual */
 
 	struct footprint_budget footprints;
 	struct host_facts host;
-	uint64_t host_us;     /* when it was read; 0: never */
-	uint64_t look_us;     /* when the host is looked at though no VM is due */
+	uint64_t host_us;		  /* when it was read; 0: never */
+	uint64_t look_us;		  /* when the host is looked at though no VM is due */
 	struct host_history host_history; /* what the policy remembers of it */
 	struct host_decision market;	  /* of the last tick */
-	uint64_t cpus;	      /* processors of the host; 0: not known */
-	uint64_t squeezing;   /* VMs that are being squeezed */
-	struct due_heap heap; /* the VMs, by when they are to be looked at */
+	uint64_t cpus;			  /* processors of the host; 0: not known */
+	uint64_t squeezing;		  /* VMs that are being squeezed */
+	struct due_heap heap;		  /* the VMs, by when they are to be looked at */
 
 	/* one entry per VM that is due, grown as needed */
 	size_t cap;
