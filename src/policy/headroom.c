@@ -28,13 +28,13 @@ const uint64_t headroom_within_us[HEADROOM_COUNT] = {
 	[HEADROOM_60S] = 60 * USEC_PER_SEC,
 };
 
-/* The class below which no more than one in twenty of what is counted lies. */
-static size_t twentieth(const uint64_t *count, uint64_t all)
+/* The one of @n classes below which no more than one in twenty of @all that were counted lies. */
+static size_t twentieth(const uint64_t *count, size_t n, uint64_t all)
 {
 	uint64_t below = 0;
 	size_t i = 0;
 
-	while (below + count[i] <= all / LEARNED_MIN)
+	while (i + 1 < n && below + count[i] <= all / LEARNED_MIN)
 		below += count[i++];
 	return i;
 }
@@ -58,8 +58,9 @@ void headroom_find(const struct host_history *host, uint64_t at_once, struct hea
 	for (i = 0; i < LEARN_SHARES; i++)
 		room.squeezes += host->shares[i];
 	if (room.squeezes >= LEARNED_MIN) {
-		room.share_ppm = twentieth(host->shares, room.squeezes) * PPM / (LEARN_SHARES - 1);
-		room.rate_b = MIB << twentieth(host->rates, room.squeezes);
+		room.share_ppm = twentieth(host->shares, LEARN_SHARES, room.squeezes) * PPM /
+				 (LEARN_SHARES - 1);
+		room.rate_b = MIB << twentieth(host->rates, LEARN_RATES, room.squeezes);
 	}
 	sure_b = u64_ppm(room.offered_b, room.share_ppm);
 	for (i = 0; i < HEADROOM_COUNT; i++)
@@ -82,7 +83,6 @@ void headroom_reserve(const struct settings *s, const struct host_facts *facts,
 {
 	uint64_t never_b = u64_ppm(facts->total_b.value, s->host_short_ppm);
 	uint64_t taken_b = u64_add_sat(never_b, facts->reserved_b);
-	uint64_t have_b = u64_sub_sat(facts->available_b.value, taken_b);
 	uint64_t sure_b = u64_ppm(room->offered_b, room->share_ppm);
 
 	*ret = (struct reservation_answer){ .answer = RESERVE_YES };
@@ -96,7 +96,7 @@ void headroom_reserve(const struct settings *s, const struct host_facts *facts,
 	}
 	/* memory that others were promised has to be there first */
 	ret->to_free_b = u64_sub_sat(u64_add_sat(size_b, taken_b), facts->available_b.value);
-	if (have_b >= size_b)
+	if (ret->to_free_b == 0)
 		return;
 	if (ret->to_free_b > sure_b) {
 		ret->answer = RESERVE_NO;
