@@ -138,7 +138,7 @@ static double gib(uint64_t b)
 
 static double gib_hours(const struct run *run)
 {
-	return (double)run->resident_mib_s / 1024 / 3600;
+	return (double)run->all.resident_mib_s / 1024 / 3600;
 }
 
 static void print_head(const struct scenario *sc)
@@ -156,10 +156,11 @@ static void print_run(const struct controller *c, const struct run *run)
 {
 	(void)printf("%-15s %12.1f %9.1f %8llu %9.2f %9.2f %9llu %8.2f %9llu %9llu %9.1f\n",
 		     c->name, gib_hours(run), gib(run->peak_b),
-		     (unsigned long long)run->harm.oom_kills, gib(run->harm.swap_out_b),
-		     gib(run->harm.refault_b), (unsigned long long)run->harm.major_faults,
-		     (double)run->harm.stall_us / 3.6e9, (unsigned long long)run->host_oom_kills,
-		     (unsigned long long)run->squeezes, gib(run->yield_b));
+		     (unsigned long long)run->all.harm.oom_kills, gib(run->all.harm.swap_out_b),
+		     gib(run->all.harm.refault_b), (unsigned long long)run->all.harm.major_faults,
+		     (double)run->all.harm.stall_us / 3.6e9,
+		     (unsigned long long)run->host_oom_kills, (unsigned long long)run->all.squeezes,
+		     gib(run->all.yield_b));
 	(void)fflush(stdout);
 }
 
@@ -194,6 +195,31 @@ static struct json_object *marks_json(const struct run *run)
 	return marks;
 }
 
+static void add_sum(struct json_object *o, const struct run_sum *sum)
+{
+	add_number(o, "vms", sum->vms);
+	add_number(o, "resident_mib_s", sum->resident_mib_s);
+	add_harm(o, &sum->harm);
+	add_number(o, "squeezes", sum->squeezes);
+	add_number(o, "yield_b", sum->yield_b);
+	add_number(o, "return_b", sum->return_b);
+}
+
+static struct json_object *kinds_json(const struct run *run)
+{
+	struct json_object *kinds = json_object_new_object(), *o;
+	int i;
+
+	for (i = 0; i < LOAD_KINDS; i++) {
+		if (run->kind[i].vms == 0)
+			continue;
+		o = json_object_new_object();
+		add_sum(o, &run->kind[i]);
+		(void)json_object_object_add(kinds, load_word((enum load_kind)i), o);
+	}
+	return kinds;
+}
+
 static struct json_object *run_json(const struct controller *c, const struct run *run,
 				    uint64_t took_us)
 {
@@ -201,18 +227,16 @@ static struct json_object *run_json(const struct controller *c, const struct run
 
 	(void)json_object_object_add(o, "controller", json_object_new_string(c->name));
 	(void)json_object_object_add(o, "help", json_object_new_string(c->help));
-	add_number(o, "resident_mib_s", run->resident_mib_s);
+	add_sum(o, &run->all);
 	add_number(o, "peak_b", run->peak_b);
 	add_number(o, "hosts", run->hosts);
-	add_harm(o, &run->harm);
 	add_number(o, "host_oom_kills", run->host_oom_kills);
-	add_number(o, "squeezes", run->squeezes);
-	add_number(o, "yield_b", run->yield_b);
-	add_number(o, "return_b", run->return_b);
 	add_number(o, "ticks", run->ticks);
 	add_number(o, "cpu_us", took_us);
 	if (run->marks)
 		(void)json_object_object_add(o, "marks", marks_json(run));
+	else
+		(void)json_object_object_add(o, "kinds", kinds_json(run));
 	return o;
 }
 

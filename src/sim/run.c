@@ -14,25 +14,36 @@
 
 #include <string.h>
 
+static void add_sum(struct run_sum *to, const struct world_sum *of)
+{
+	to->vms += of->vms;
+	to->resident_mib_s += (uint64_t)(of->resident_b_us / MIB / USEC_PER_SEC);
+	to->squeezes += of->squeezes;
+	to->yield_b += of->yield_b;
+	to->return_b += of->return_b;
+	to->harm.oom_kills += of->harm.oom_kills;
+	to->harm.swap_in_b += of->harm.swap_in_b;
+	to->harm.swap_out_b += of->harm.swap_out_b;
+	to->harm.refault_b += of->harm.refault_b;
+	to->harm.major_faults += of->harm.major_faults;
+	to->harm.stall_us += of->harm.stall_us;
+}
+
 static void add(struct run *to, const struct world *w)
 {
+	int i;
+
 	if (to->hosts++ == 0) {
 		memcpy(to->mark, w->mark, sizeof(to->mark));
 		to->marks = w->marks;
 	}
-	to->resident_mib_s += (uint64_t)(w->resident_b_us / MIB / USEC_PER_SEC);
+	for (i = 0; i < LOAD_KINDS; i++) {
+		add_sum(&to->kind[i], &w->sum[i]);
+		add_sum(&to->all, &w->sum[i]);
+	}
 	to->peak_b += w->peak_b;
 	to->host_oom_kills += w->oom_kills;
-	to->squeezes += w->squeezes;
-	to->yield_b += w->yield_b;
-	to->return_b += w->return_b;
 	to->ticks += w->ticks;
-	to->harm.oom_kills += w->harm.oom_kills;
-	to->harm.swap_in_b += w->harm.swap_in_b;
-	to->harm.swap_out_b += w->harm.swap_out_b;
-	to->harm.refault_b += w->harm.refault_b;
-	to->harm.major_faults += w->harm.major_faults;
-	to->harm.stall_us += w->harm.stall_us;
 }
 
 int run_scenario(const struct scenario *sc, const struct controller *controller, struct run *ret)

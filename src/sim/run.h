@@ -16,16 +16,22 @@
 #include "sim/scenario.h"
 #include "sim/world.h"
 
-struct run {
-	uint64_t hosts;
-	uint64_t resident_mib_s; /* the integral: resident MiB x seconds, of all VMs */
-	uint64_t peak_b;	 /* the most resident memory of each host, added up */
-	uint64_t host_oom_kills;
+/* Of the machines of a kind, or of all. */
+struct run_sum {
+	uint64_t vms;		 /* that there ever were */
+	uint64_t resident_mib_s; /* the integral: resident MiB x seconds */
 	uint64_t squeezes;
 	uint64_t yield_b;  /* what the controller says it freed, at once */
 	uint64_t return_b; /* of that, back within 60 s */
-	uint64_t ticks;	   /* times the controller looked at a VM */
 	struct guest_harm harm;
+};
+
+struct run {
+	uint64_t hosts;
+	struct run_sum all, kind[LOAD_KINDS];
+	uint64_t peak_b; /* the most resident memory of each host, added up */
+	uint64_t host_oom_kills;
+	uint64_t ticks;			     /* times the controller looked at a VM */
 	struct world_mark mark[WORLD_MARKS]; /* of the first VM, where there is a script */
 	size_t marks;
 };

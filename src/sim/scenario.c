@@ -108,6 +108,8 @@ static const struct setting table[] = {
 
 static const struct scenario_name names[] = {
 	{ "mixed", "guests of all kinds, with all drivers, on hosts with enough memory", "" },
+	{ "honest", "the same, with guests that all say how it is, and balloons that all move",
+	  "flatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0\nstuck: 0%" },
 	{ "tight", "the same, on hosts that have promised a quarter more than they have",
 	  "host_share: 80%" },
 	{ "uncertain", "the same, half of them lying, silent, frozen or stuck",

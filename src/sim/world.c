@@ -125,18 +125,17 @@ static void account(struct world *w, struct world_vm *vm)
 static void begin_vm(struct world *w, struct world_vm *vm)
 {
 	struct guest_spec spec;
-	enum load_kind kind;
 	uint64_t life_us;
 
 	draw_spec(w, &vm->rng, &spec);
-	kind = (enum load_kind)draw(&vm->rng, w->sc->kind, LOAD_KINDS);
+	vm->kind = (enum load_kind)draw(&vm->rng, w->sc->kind, LOAD_KINDS);
 	life_us = rng_wait(&vm->rng, w->sc->lifetime_us);
 	if (w->sc->script.n) {
 		load_init_script(&vm->load, &w->sc->script, w->now_us);
 		vm->programs_b = SCRIPT_PROGRAMS_B;
 		vm->base_b = 0;
 	} else {
-		vm->programs_b = load_init(&vm->load, kind, spec.ram_b, rng_next(&vm->rng),
+		vm->programs_b = load_init(&vm->load, vm->kind, spec.ram_b, rng_next(&vm->rng),
 					   w->now_us, &vm->base_b);
 	}
 	guest_init(&vm->guest, &spec, vm->programs_b, w->now_us);
@@ -184,14 +183,17 @@ static void advance(struct world *w, struct world_vm *vm)
 
 void world_end_vm(struct world *w, struct world_vm *vm)
 {
+	struct world_sum *sum = &w->sum[vm->kind];
+
 	if (!vm->here)
 		return;
 	advance(w, vm);
-	add_harm(&w->harm, &vm->guest.harm);
-	w->resident_b_us += vm->guest.resident_b_us;
-	w->squeezes += vm->history.squeezes;
-	w->yield_b += vm->history.yield_total_b;
-	w->return_b += vm->history.return_total_b;
+	sum->vms++;
+	add_harm(&sum->harm, &vm->guest.harm);
+	sum->resident_b_us += vm->guest.resident_b_us;
+	sum->squeezes += vm->history.squeezes;
+	sum->yield_b += vm->history.yield_total_b;
+	sum->return_b += vm->history.return_total_b;
 	policy_vm_gone(&w->host, &vm->history);
 	w->squeezing -= vm->squeezing;
 	vm->squeezing = false;

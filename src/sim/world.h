@@ -34,6 +34,7 @@ struct world_vm {
 	enum vm_request request;
 	bool squeezing; /* it counts as one that is being squeezed */
 
+	enum load_kind kind;
 	struct guest guest;
 	struct load load;
 	uint64_t programs_b;
@@ -104,10 +105,13 @@ struct world {
 	struct history **history;
 	struct world_vm **ticked;
 
-	/* what ended VMs leave behind */
-	struct guest_harm harm;
-	unsigned __int128 resident_b_us;
-	uint64_t squeezes, yield_b, return_b;
+	/* what ended VMs leave behind, by kind */
+	struct world_sum {
+		uint64_t vms;
+		struct guest_harm harm;
+		unsigned __int128 resident_b_us;
+		uint64_t squeezes, yield_b, return_b;
+	} sum[LOAD_KINDS];
 	uint64_t ticks; /* VMs looked at, ever */
 
 	/* of the first VM, where a script asked for them */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """tools/bench sim [STORY...]: the simulator's speed, the policy's, and the policy beside others.
 
-In:  a built ballonet and bench_policy; the stories to tell: speed, step, mixed, tight; none is all.
+In:  a built ballonet and bench_policy; the stories to tell: speed, step, mixed, honest, tight; none is all.
 Out: a row per figure, build/bench/sim.json; exit status 1 when a goal was not reached.
 
 The policy in the simulator is the daemon's own. The others are models of what is published of
@@ -19,6 +19,7 @@ GIB = 1 << 30
 SEEDS = (1, 2, 3)
 MANY, FEW = 10_000, 1_000
 STEPS = 400
+HONEST = "flatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0\nstuck: 0%\n"
 
 
 def simulate(text: str, controller: str = "ballonet") -> list[dict[str, Any]]:
@@ -99,6 +100,7 @@ STORIES = {
     "speed": speed,
     "step": step,
     "mixed": lambda figures: compare(figures, "mixed", ""),
+    "honest": lambda figures: compare(figures, "honest", HONEST),
     "tight": lambda figures: compare(figures, "tight", "host_share: 80%\n"),
 }
 

@@ -39,7 +39,7 @@ static void a_seed_tells_the_same_world(void **state)
 	assert_int_equal(a.hosts, 3);
 	sc.seed = 6;
 	assert_int_equal(run_scenario(&sc, &controller_ballonet, &b), 0);
-	assert_int_not_equal(a.resident_mib_s, b.resident_mib_s);
+	assert_int_not_equal(a.all.resident_mib_s, b.all.resident_mib_s);
 }
 
 static void a_host_is_the_same_among_any_number_of_hosts(void **state)
@@ -51,7 +51,7 @@ static void a_host_is_the_same_among_any_number_of_hosts(void **state)
 	assert_int_equal(run_scenario(&sc, &controller_none, &one), 0);
 	sc.vms = 20;
 	assert_int_equal(run_scenario(&sc, &controller_none, &two), 0);
-	assert_true(two.resident_mib_s > one.resident_mib_s);
+	assert_true(two.all.resident_mib_s > one.all.resident_mib_s);
 	sc.vms = 10;
 	assert_int_equal(run_scenario(&sc, &controller_none, &two), 0);
 	assert_memory_equal(&one, &two, sizeof(one));
@@ -95,7 +95,7 @@ static void the_integral_is_that_of_what_is_resident(void **state)
 	assert_int_equal(run.marks, 1);
 	uint64_t low_b = run.mark[0].resident_b - 300 * MIB;
 
-	assert_in_range(run.resident_mib_s, low_b / MIB * 600 + 300 * 500 - 600,
+	assert_in_range(run.all.resident_mib_s, low_b / MIB * 600 + 300 * 500 - 600,
 			low_b / MIB * 600 + 300 * 500 + 11 * 100 + 600);
 	assert_int_equal(run.peak_b, run.mark[0].resident_b);
 }
@@ -110,9 +110,9 @@ static void the_policy_frees_what_is_stale_within_a_minute(void **state)
 	assert_int_equal(run_scenario(&sc, &controller_ballonet, &ballonet), 0);
 	assert_true(none.mark[0].resident_b - ballonet.mark[0].resident_b > 540 * MIB);
 	assert_true(none.mark[1].resident_b - ballonet.mark[1].resident_b > 540 * MIB);
-	assert_int_equal(ballonet.harm.oom_kills, 0);
-	assert_int_equal(ballonet.squeezes, 1);
-	assert_true(ballonet.yield_b > 540 * MIB);
+	assert_int_equal(ballonet.all.harm.oom_kills, 0);
+	assert_int_equal(ballonet.all.squeezes, 1);
+	assert_true(ballonet.all.yield_b > 540 * MIB);
 }
 
 static void an_operator_of_a_script_is_obeyed(void **state)
@@ -122,8 +122,8 @@ static void an_operator_of_a_script_is_obeyed(void **state)
 	(void)state;
 	read_text(ONE "setting.min_yield: 900GiB\ndo: 100s touch 400MiB\ndo: 150s squeeze\n");
 	assert_int_equal(run_scenario(&sc, &controller_ballonet, &run), 0);
-	assert_int_equal(run.squeezes, 1);
-	assert_true(run.yield_b > 350 * MIB);
+	assert_int_equal(run.all.squeezes, 1);
+	assert_true(run.all.yield_b > 350 * MIB);
 }
 
 static void a_controller_that_stops_does_nothing_more(void **state)
@@ -133,7 +133,7 @@ static void a_controller_that_stops_does_nothing_more(void **state)
 	(void)state;
 	read_text(ONE "do: 50s stop\ndo: 100s touch 600MiB\n");
 	assert_int_equal(run_scenario(&sc, &controller_ballonet, &run), 0);
-	assert_int_equal(run.squeezes, 0);
+	assert_int_equal(run.all.squeezes, 0);
 }
 
 static void vms_come_and_go(void **state)
