@@ -88,13 +88,16 @@ static void estimate_ceiling(const struct settings *s, const struct vm_facts *vm
 	est->cold_b = u64_max(est->cold_b, est->press_b);
 }
 
+uint64_t estimate_keep(const struct settings *s, const struct guest_stats *stats)
+{
+	return u64_max(s->free_keep_min_b, stats->tag[BALLOON_STAT_MEMTOT] / FREE_KEEP_DIVISOR);
+}
+
 uint64_t estimate_size(const struct settings *s, const struct guest_stats *stats,
 		       const struct estimate *est, uint64_t press_b)
 {
-	uint64_t keep_b =
-		u64_max(s->free_keep_min_b, stats->tag[BALLOON_STAT_MEMTOT] / FREE_KEEP_DIVISOR);
-	uint64_t want_b =
-		press_b ? u64_add_sat(est->free_b, press_b) : u64_sub_sat(est->free_b, keep_b);
+	uint64_t want_b = press_b ? u64_add_sat(est->free_b, press_b)
+				  : u64_sub_sat(est->free_b, estimate_keep(s, stats));
 
 	return u64_min(want_b, est->room_b);
 }

@@ -35,6 +35,9 @@ struct estimate {
 	bool busy;	  /* its page cache is taken to be in use */
 };
 
+/* Free memory that is left to a guest whose page cache is not to be pressed. */
+uint64_t estimate_keep(const struct settings *s, const struct guest_stats *stats);
+
 /* The balloon that gets what is free, less a little where no page cache is wanted, and @press_b. */
 uint64_t estimate_size(const struct settings *s, const struct guest_stats *stats,
 		       const struct estimate *est, uint64_t press_b);

@@ -238,6 +238,7 @@ void judge_fold(const struct settings *s, const struct host_facts *host, const s
 	case PHASE_SIZING:
 	case PHASE_SIZED:
 		judge_rates(s, vm, h);
+		judge_cache(vm, h);
 		break;
 	default:
 		judge_rates(s, vm, h);

@@ -8,8 +8,8 @@
  *
  * The guest is asked for one small step at a time, and what it takes back it
  * keeps: the target follows at once, so that its driver never pulls against its
- * own reclaim. A guest that cannot take back by itself is left a reserve twice
- * as large, and is given all of its memory when it uses that up.
+ * own reclaim. A guest that cannot take back by itself gives free memory only
+ * and is left some of that; when it uses that up it is given all of its memory.
  */
 #include "policy/rightsize.h"
 
@@ -35,16 +35,27 @@ static bool gives_back(const struct step *st)
 	       (st->h->kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
 }
 
-/* Bytes by which the balloon may grow, and in *ret_why what allows no more. */
+/*
+ * Bytes by which the balloon may grow, and in *ret_why what allows no more. Free
+ * memory is taken down to what keeps the guest from reclaiming, and page cache
+ * only where a squeeze would press it; of a guest that cannot take back neither
+ * its last free memory nor any cache.
+ */
 static uint64_t room(struct step *st, enum reason *ret_why)
 {
 	uint64_t floor_b = floor_of(st->s, st->h, st->host, st->now_us, true);
 	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
-	uint64_t above_b = u64_sub_sat(st->vm->actual_b.value, floor_b);
+	uint64_t above_b = u64_sub_sat(st->vm->actual_b.value, floor_b), keep_b;
+	struct estimate est;
 
+	estimate_vm(st->s, st->vm, st->h, st->now_us, floor_b, &est);
+	keep_b = estimate_keep(st->s, &st->vm->stats);
 	st->d->fig.floor_b = floor_b;
-	if (!gives_back(st))
-		room_b = u64_sub_sat(room_b, estimate_reserve(st->s, &st->vm->stats));
+	if (gives_back(st))
+		est.free_b = u64_add_sat(est.free_b, est.press_b);
+	else
+		keep_b = u64_add_sat(keep_b, est.reserve_b);
+	room_b = u64_min(room_b, u64_sub_sat(est.free_b, keep_b));
 	*ret_why = above_b < room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
 	return u64_min(room_b, above_b);
 }
@@ -100,10 +111,25 @@ static void follow(struct step *st)
 	settle(st, REASON_SIZE_FOLLOW);
 }
 
+/*
+ * Does the guest want more than it has? Near its reserve is where one is meant
+ * to be that helps itself; any other was left free memory as well, and has come
+ * to use that, if only for page cache.
+ */
+static bool is_short(const struct step *st)
+{
+	const uint64_t *tag = st->vm->stats.tag;
+	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
+
+	if (gives_back(st))
+		return tag[BALLOON_STAT_AVAIL] < reserve_b / 4;
+	return tag[BALLOON_STAT_AVAIL] < reserve_b ||
+	       tag[BALLOON_STAT_MEMFREE] < estimate_keep(st->s, &st->vm->stats);
+}
+
 /* What ends right-sizing for now. */
 static enum reason stop(const struct step *st)
 {
-	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
 	enum reason why = step_stop(st);
 
 	if (why != REASON_NONE)
@@ -113,10 +139,7 @@ static enum reason stop(const struct step *st)
 	why = judge_hurt(st->s, st->vm, st->h);
 	if (why != REASON_NONE)
 		return why;
-	/* near the reserve is where it is meant to be; a guest that helps itself may go lower */
-	if (st->vm->stats.tag[BALLOON_STAT_AVAIL] < reserve_b / (gives_back(st) ? 4 : 2))
-		return REASON_STOP_SHORT;
-	return REASON_NONE;
+	return is_short(st) ? REASON_STOP_SHORT : REASON_NONE;
 }
 
 void rightsize_watch(struct step *st)
@@ -160,7 +183,7 @@ void rightsize_sizing(struct step *st)
 		return;
 	}
 	if (st->vm->actual_b.value <= u64_add_sat(st->h->target_b, CLOSE_B)) {
-		st->h->rest_us = 0;
+		st->h->rest_us /= 2; /* what it learned of its size is not forgotten at once */
 		settle(st, REASON_SIZED);
 		return;
 	}
