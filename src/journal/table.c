@@ -257,6 +257,10 @@ static const struct field history_rows[] = {
 	U64(history, more),
 	U64(history, size_us),
 	U64(history, settled_b),
+	U64(history, watched_us),
+	U64(history, peak_us),
+	U64(history, peak_b),
+	U64(history, peak_last_b),
 	STRUCT(history, habit, habit_table),
 	STRUCT(history, offer, offer_table),
 	U64(history, squeezes),
@@ -268,7 +272,7 @@ static const struct field history_rows[] = {
 };
 static const struct table history_table = TABLE(history, history_rows);
 _Static_assert(sizeof(struct history) ==
-		       38 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
+		       42 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
 			       2 * sizeof(struct guest_stats) + 2 * sizeof(struct squeeze),
 	       "a row per member");
 

@@ -119,8 +119,12 @@ struct history {
 	uint64_t pressed_us;	/* and when */
 	uint64_t more;		/* squeezes in a row that did not wait for the rest of the last */
 	uint64_t size_us;	/* right-sizing: the next step is not before this */
-	uint64_t settled_b; /* where a right-sized guest took memory back: what it had then; 0: it
-			       never did */
+	uint64_t settled_b;   /* where a right-sized guest took memory back: what it had then; 0: it
+				 never did */
+	uint64_t watched_us;  /* its need is watched since then; 0: it is not */
+	uint64_t peak_us;     /* since then, */
+	uint64_t peak_b;      /* it needed this much at most, */
+	uint64_t peak_last_b; /* and this much in the 12 h before */
 	struct habit habit;
 
 	/* what it offers to its host */

@@ -96,6 +96,9 @@ static const struct setting table[] = {
 	  "right-sizing: and no more often than this" },
 	{ "size_settle", UNIT_TIME, AT(size_settle_us), SECONDS(1), SECONDS(86400), SECONDS(300),
 	  "right-sizing: a guest that took memory back is left alone for this long" },
+	{ "size_watch", UNIT_TIME, AT(size_watch_us), 0, SECONDS(86400), SECONDS(3 * 3600),
+	  "right-sizing: a guest that cannot take memory back is watched for this long first, and "
+	  "left what it needed at most in the last 12 to 24 h" },
 	{ "shares", UNIT_COUNT, AT(shares), 1, 10000, 100,
 	  "weight of a VM when the host is short: one of twice the shares gives its page cache as "
 	  "if it were twice as dear" },

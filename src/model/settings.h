@@ -64,6 +64,7 @@ struct settings {
 	uint64_t size_step_ppm;
 	uint64_t size_every_us;
 	uint64_t size_settle_us;
+	uint64_t size_watch_us;
 	/* who gives when the host is short */
 	uint64_t shares;
 	/* the host; the arbiter obeys those of `defaults` */

@@ -21,6 +21,8 @@
 #define WATCHED_MIN_US (UINT64_C(30) * 60 * USEC_PER_SEC)
 /* The hour to come counts this long before it begins. */
 #define AHEAD_S UINT64_C(600)
+/* The most that was needed is told by two windows of this length, this one and the last. */
+#define PEAK_US (12 * HOUR_S * USEC_PER_SEC)
 /* One day may be an accident. */
 #define DAYS_MIN 2
 
@@ -60,6 +62,14 @@ uint64_t floor_of(const struct settings *s, const struct history *h, const struc
 	return u64_max(floor_b, of_hour(s, &h->habit, host->local_s.value + AHEAD_S));
 }
 
+uint64_t floor_recent(const struct settings *s, const struct vm_facts *vm, const struct history *h,
+		      uint64_t now_us)
+{
+	if (h->watched_us == 0 || now_us < u64_add_sat(h->watched_us, s->size_watch_us))
+		return FIGURE_UNKNOWN;
+	return u64_add_sat(u64_max(h->peak_b, h->peak_last_b), estimate_reserve(s, &vm->stats));
+}
+
 void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
 		 struct history *h)
 {
@@ -86,13 +96,28 @@ static void learn(struct habit *habit)
 	habit->seen_s[slot] = habit->hour * HOUR_S;
 }
 
+static void watch_peak(uint64_t need_b, uint64_t now_us, struct history *h)
+{
+	if (h->watched_us == 0)
+		h->watched_us = h->peak_us = now_us;
+	if (now_us >= u64_add_sat(h->peak_us, PEAK_US)) {
+		h->peak_last_b = h->peak_b;
+		h->peak_b = 0;
+		h->peak_us = now_us;
+	}
+	h->peak_b = u64_max(h->peak_b, need_b);
+}
+
 void floor_watch(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
 		 uint64_t now_us, struct history *h)
 {
 	struct habit *habit = &h->habit;
 	uint64_t hour = host->local_s.value / HOUR_S;
 
-	if (!host->local_s.known || !s->habit_expires_us || !vm->actual_b.known)
+	if (!vm->actual_b.known)
+		return;
+	watch_peak(needed(vm), now_us, h);
+	if (!host->local_s.known || !s->habit_expires_us)
 		return;
 	if (habit->since_us == 0 || hour != habit->hour) {
 		if (habit->since_us && u64_sub_sat(now_us, habit->since_us) >= WATCHED_MIN_US)

@@ -23,11 +23,18 @@
 uint64_t floor_of(const struct settings *s, const struct history *h, const struct host_facts *host,
 		  uint64_t now_us, bool lasting);
 
+/*
+ * What the guest needed at most in the last 12 to 24 h, and its reserve;
+ * FIGURE_UNKNOWN where it was not watched for size_watch yet.
+ */
+uint64_t floor_recent(const struct settings *s, const struct vm_facts *vm, const struct history *h,
+		      uint64_t now_us);
+
 /* The guest was in distress: what it needs now, with its reserve, is its floor for a while. */
 void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
 		 struct history *h);
 
-/* Watches what the guest needs in this hour of the day. */
+/* Watches what the guest needs, and in which hour of the day. */
 void floor_watch(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
 		 uint64_t now_us, struct history *h);
 

@@ -104,6 +104,9 @@ static void forget(struct history *h)
 	h->ripe_after_us = 0;
 	h->pressed_b = 0;
 	h->settled_b = 0;
+	h->watched_us = 0;
+	h->peak_b = 0;
+	h->peak_last_b = 0;
 }
 
 /*

@@ -23,6 +23,8 @@
 
 /* A step that the guest has not followed by then is taken back: it has not that much to give. */
 #define FOLLOW_MAX_US (10 * USEC_PER_SEC)
+/* A guest that cannot take back by itself is looked at this often: it may take 300 MiB/s. */
+#define HELPLESS_LOOK_US (200 * USEC_PER_MSEC)
 /* A balloon that is smaller than its target by more than this was taken from. */
 #define TAKEN_B (2 * MIB)
 
@@ -39,15 +41,18 @@ static bool gives_back(const struct step *st)
  * Bytes by which the balloon may grow, and in *ret_why what allows no more. Free
  * memory is taken down to what keeps the guest from reclaiming, and page cache
  * only where a squeeze would press it; of a guest that cannot take back neither
- * its last free memory nor any cache.
+ * its last free memory nor any cache, and nothing that it needed of late.
  */
 static uint64_t room(struct step *st, enum reason *ret_why)
 {
 	uint64_t floor_b = floor_of(st->s, st->h, st->host, st->now_us, true);
 	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
-	uint64_t above_b = u64_sub_sat(st->vm->actual_b.value, floor_b), keep_b;
+	uint64_t above_b, keep_b;
 	struct estimate est;
 
+	if (!gives_back(st))
+		floor_b = u64_max(floor_b, floor_recent(st->s, st->vm, st->h, st->now_us));
+	above_b = u64_sub_sat(st->vm->actual_b.value, floor_b);
 	estimate_vm(st->s, st->vm, st->h, st->now_us, floor_b, &est);
 	keep_b = estimate_keep(st->s, &st->vm->stats);
 	st->d->fig.floor_b = floor_b;
@@ -76,7 +81,8 @@ static void settle(struct step *st, enum reason why)
 {
 	if (st->h->phase != PHASE_SIZED)
 		step_enter(st, PHASE_SIZED);
-	step_refresh(st, HOLD_LOOK_US);
+	step_refresh(st, gives_back(st) ? HOLD_LOOK_US : HELPLESS_LOOK_US);
+	st->h->mark_b = st->vm->stats.tag[BALLOON_STAT_AVAIL];
 	st->d->fig.until_us = st->h->size_us;
 	st->d->reason = why;
 }
@@ -114,16 +120,19 @@ static void follow(struct step *st)
 /*
  * Does the guest want more than it has? Near its reserve is where one is meant
  * to be that helps itself; any other was left free memory as well, and has come
- * to use that, if only for page cache.
+ * to use that, if only for page cache, or will have in two more looks.
  */
 static bool is_short(const struct step *st)
 {
 	const uint64_t *tag = st->vm->stats.tag;
 	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
+	uint64_t available_b = tag[BALLOON_STAT_AVAIL], fell_b = 0;
 
 	if (gives_back(st))
-		return tag[BALLOON_STAT_AVAIL] < reserve_b / 4;
-	return tag[BALLOON_STAT_AVAIL] < reserve_b ||
+		return available_b < reserve_b / 4;
+	if (st->h->phase == PHASE_SIZED) /* mark_b is what was available at the last look */
+		fell_b = u64_sub_sat(st->h->mark_b, available_b);
+	return u64_sub_sat(available_b, u64_mul_sat(fell_b, 2)) < reserve_b ||
 	       tag[BALLOON_STAT_MEMFREE] < estimate_keep(st->s, &st->vm->stats);
 }
 
