@@ -11,6 +11,7 @@
 #include "host/roots.h"
 
 #include "base/cleanup.h"
+#include "host/hostgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,8 +26,7 @@ int host_roots_init(struct host_roots *ret)
 	if (proc < 0)
 		return -errno;
 	cgroup = open("/sys/fs/cgroup", ROOT_FLAGS);
-	ret->proc = proc;
-	ret->cgroup = cgroup < 0 ? -EBADF : cgroup;
+	*ret = (struct host_roots){ .proc = proc, .cgroup = cgroup < 0 ? -EBADF : cgroup };
 	return 0;
 }
 
@@ -34,5 +34,6 @@ void host_roots_fini(struct host_roots *roots)
 {
 	cleanup_closep(&roots->proc);
 	cleanup_closep(&roots->cgroup);
+	hostgroup_free(roots->host);
 	*roots = (struct host_roots){ .proc = -EBADF, .cgroup = -EBADF };
 }

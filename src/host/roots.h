@@ -12,9 +12,12 @@
 #ifndef BALLONET_HOST_ROOTS_H
 #define BALLONET_HOST_ROOTS_H
 
+struct hostgroup;
+
 struct host_roots {
-	int proc;   /* /proc */
-	int cgroup; /* /sys/fs/cgroup: v1, v2 or both; -EBADF: there is none */
+	int proc;		/* /proc */
+	int cgroup;		/* /sys/fs/cgroup: v1, v2 or both; -EBADF: there is none */
+	struct hostgroup *host; /* the cgroup that stands for the host; NULL: the host itself */
 };
 
 /*
@@ -23,7 +26,7 @@ struct host_roots {
  */
 int host_roots_init(struct host_roots *ret);
 
-/* Closes both; may be called again. */
+/* Closes all; may be called again. */
 void host_roots_fini(struct host_roots *roots);
 
 #endif
