@@ -104,7 +104,7 @@ uint64_t tick_next(const struct tick *t)
 {
 	const struct due *first = due_first(&t->heap);
 
-	return first ? u64_min(first->at_us, t->look_us) : UINT64_MAX;
+	return first ? u64_min(first->at_us, t->look_us) : t->look_us; /* also without any VM */
 }
 
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
