@@ -124,8 +124,8 @@ static int judge(const struct cli *cli, long status, struct json_object *o, int 
 	return code;
 }
 
-static int ask(const struct cli *cli, const char *method, const char *path, const char *body,
-	       int not_found, struct json_object **ret, struct cli_why *why)
+int cli_try(const struct cli *cli, const char *method, const char *path, const char *body,
+	    int not_found, struct json_object **ret, struct cli_why *why)
 {
 	struct buf reply;
 	long status;
@@ -143,7 +143,7 @@ int cli_ask(const struct cli *cli, const char *method, const char *path, const c
 	    struct json_object **ret)
 {
 	struct cli_why why = { .text = "" };
-	int code = ask(cli, method, path, body, EXIT_BAD_REPLY, ret, &why);
+	int code = cli_try(cli, method, path, body, EXIT_BAD_REPLY, ret, &why);
 
 	return code == EXIT_OK ? code : cli_fail(code, "%s", why.text);
 }
@@ -161,7 +161,7 @@ int cli_try_vm(const struct cli *cli, const char *method, const char *name, cons
 	if (r == 0)
 		r = buf_printf(&path, "%s", tail);
 	r = r < 0 ? failed(why, EXIT_NO_VM, "There is no VM of such a long name.")
-		  : ask(cli, method, path.data, body, EXIT_NO_VM, ret, why);
+		  : cli_try(cli, method, path.data, body, EXIT_NO_VM, ret, why);
 	buf_fini(&path);
 	return r;
 }

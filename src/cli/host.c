@@ -11,8 +11,15 @@
 #include "cli/output.h"
 
 static const struct out_row host_rows[] = {
+	{ "state", "reason", OUT_TEXT },
+	{ "why", "why", OUT_TEXT },
 	{ "memory", "total_b", OUT_BYTES },
 	{ "available", "available_b", OUT_BYTES },
+	{ "these are of the", "memory_source", OUT_TEXT },
+	{ "memory cgroup", "host_cgroup", OUT_TEXT },
+	{ "trouble with it", "host_cgroup_trouble", OUT_TEXT },
+	{ "reservations", "reservations", OUT_COUNT },
+	{ "held by them", "reserved_b", OUT_BYTES },
 	{ "some task waits for memory", "psi_some_avg10_ppm", OUT_SHARE },
 	{ "all tasks wait for memory", "psi_full_avg10_ppm", OUT_SHARE },
 	{ "VMs", "vms", OUT_COUNT },

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,22 +18,29 @@ struct column {
 	const char *title;
 	const char *key;
 	enum out_kind kind;
-	bool right; /* numbers are read from the right */
+	bool right;    /* numbers are read from the right */
+	bool optional; /* left out where no VM has anything there */
 };
 
 static const struct column columns[] = {
-	{ "NAME", "name", OUT_TEXT, false },
-	{ "STATE", "state", OUT_TEXT, false },
-	{ "PHASE", "phase", OUT_TEXT, false },
-	{ "RAM", "ram_b", OUT_BYTES, true },
-	{ "RESIDENT", "resident_b", OUT_BYTES, true },
-	{ "USED", "used_b", OUT_BYTES, true },
-	{ "BALLOON", "balloon_b", OUT_BYTES, true },
-	{ "STALE", "stale_b", OUT_BYTES, true },
-	{ "COLD", "cold_b", OUT_BYTES, true },
-	{ "WON", "won_b", OUT_BYTES, true },
-	{ "WHY", "say", OUT_TEXT, false },
+	{ "NAME", "name", OUT_TEXT, false, false },
+	{ "GROUP", "group", OUT_TEXT, false, true },
+	{ "STATE", "state", OUT_TEXT, false, false },
+	{ "MODE", "mode", OUT_TEXT, false, false },
+	{ "GUEST", "guest", OUT_TEXT, false, false },
+	{ "PHASE", "phase", OUT_TEXT, false, false },
+	{ "RAM", "ram_b", OUT_BYTES, true, false },
+	{ "RESIDENT", "resident_b", OUT_BYTES, true, false },
+	{ "USED", "used_b", OUT_BYTES, true, false },
+	{ "BALLOON", "balloon_b", OUT_BYTES, true, false },
+	{ "STALE", "stale_b", OUT_BYTES, true, false },
+	{ "COLD", "cold_b", OUT_BYTES, true, false },
+	{ "WON", "won_b", OUT_BYTES, true, false },
+	{ "WHY", "say", OUT_TEXT, false, false },
 };
+
+/* A column that is left out has this width. */
+#define LEFT_OUT SIZE_MAX
 
 /* A terminal narrower than this is not worth cutting sentences for. */
 #define WHY_MIN 20
@@ -85,6 +93,8 @@ static void print_line(struct json_object *vm, const size_t *width)
 	char text[OUT_CELL_MAX];
 
 	for (i = 0; i <= last; i++) {
+		if (width[i] == LEFT_OUT)
+			continue;
 		if (vm)
 			out_figure(vm, columns[i].key, columns[i].kind, text, sizeof(text));
 		else
@@ -108,15 +118,46 @@ static void measure(struct json_object *list, size_t *width)
 	char text[OUT_CELL_MAX];
 
 	for (i = 0; i < last; i++) {
+		bool empty = columns[i].optional;
+
 		width[i] = strlen(columns[i].title);
 		for (j = 0; j < json_object_array_length(list); j++) {
 			out_figure(json_object_array_get_idx(list, j), columns[i].key,
 				   columns[i].kind, text, sizeof(text));
 			width[i] = u64_max(width[i], out_width(text));
+			empty &= strcmp(text, "-") == 0;
+		}
+		if (empty) {
+			width[i] = LEFT_OUT;
+			continue;
 		}
 		all += width[i] + 2;
 	}
 	width[last] = terminal >= all + WHY_MIN ? terminal - all : 0;
+}
+
+/* What is worth a word of the host: that it is short, what is promised, trouble with its cgroup. */
+static void print_shortage(struct json_object *host)
+{
+	static const char *const words[] = { "host-short", "host-unserved", "host-gives-back" };
+	const char *trouble = out_string(host, "host_cgroup_trouble");
+	const char *reason = out_string(host, "reason");
+	char held[OUT_CELL_MAX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(reason, words[i]) == 0) {
+			out_text(stdout, out_string(host, "why"));
+			(void)putchar('\n');
+		}
+	if (out_number(host, "reservations", 0) > 0) {
+		out_figure(host, "reserved_b", OUT_BYTES, held, sizeof(held));
+		(void)printf("%s are held for VMs that are to start.\n", held);
+	}
+	if (*trouble) {
+		out_text(stdout, trouble);
+		(void)putchar('\n');
+	}
 }
 
 static void print_host(struct json_object *host)
@@ -129,6 +170,7 @@ static void print_host(struct json_object *host)
 	out_figure(host, "available_b", OUT_BYTES, available, sizeof(available));
 	out_figure(host, "resident_total_b", OUT_BYTES, resident, sizeof(resident));
 	(void)printf("host: %s of %s available, %s resident in VMs\n", available, total, resident);
+	print_shortage(host);
 	if (json_object_object_get_ex(host, "dry_run", &dry_run) &&
 	    json_object_get_boolean(dry_run))
 		(void)puts("ballonetd runs with --dry-run: it only says what it would do.");

@@ -15,6 +15,8 @@
 static const struct out_row vm_rows[] = {
 	{ "state", "state", OUT_TEXT },
 	{ "mode", "mode", OUT_TEXT },
+	{ "group", "group", OUT_TEXT },
+	{ "matches too", "group_too", OUT_TEXT },
 	{ "phase", "phase", OUT_TEXT },
 	{ "why", "why", OUT_TEXT },
 	{ "trouble", "trouble", OUT_TEXT },
@@ -32,9 +34,15 @@ static const struct out_row vm_rows[] = {
 	{ "cold cache", "cold_b", OUT_BYTES },
 	{ "expected of a squeeze", "expected_b", OUT_BYTES },
 	{ "reserve", "reserve_b", OUT_BYTES },
+	{ "shares", "shares", OUT_COUNT },
+	{ "floor of the settings", "floor_b", OUT_BYTES },
+	{ "floor now", "floor_now_b", OUT_BYTES },
+	{ "ceiling", "ceiling_b", OUT_BYTES },
+	{ "settled at", "settled_b", OUT_BYTES },
 	{ "calm", "calm", OUT_YES_NO },
 	{ "busy", "busy", OUT_YES_NO },
 	{ "balloon driver", "kind", OUT_TEXT },
+	{ "gives memory back as", "guest", OUT_TEXT },
 	{ "free page reporting", "reporting", OUT_TEXT },
 	{ "obstacles", "obstacles", OUT_LIST },
 	{ "squeezes", "squeezes", OUT_COUNT },
@@ -42,6 +50,14 @@ static const struct out_row vm_rows[] = {
 	{ "came back in 60 s", "return_total_b", OUT_BYTES },
 	{ "process", "pid", OUT_COUNT },
 	{ "socket", "address", OUT_TEXT },
+};
+
+static const struct out_row offer_rows[] = {
+	{ "stale, for nothing", "stale_b", OUT_BYTES },
+	{ "cold cache", "cold_b", OUT_BYTES },
+	{ "at the price of class", "cold_class", OUT_COUNT },
+	{ "on its way", "coming_b", OUT_BYTES },
+	{ "held for the host", "held_b", OUT_BYTES },
 };
 
 static const struct out_row squeeze_rows[] = {
@@ -57,26 +73,56 @@ static const struct out_row squeeze_rows[] = {
 	{ "freed after 60 s", "freed_60s_b", OUT_BYTES },
 };
 
+/* Prints an object of @vm under its own title, where there is one. */
+static void print_part(struct json_object *vm, const char *key, const char *title,
+		       const struct out_row *rows, size_t n)
+{
+	struct json_object *part = out_object(vm, key);
+
+	if (!part)
+		return;
+	(void)puts(title);
+	out_rows(part, rows, n);
+}
+
+/* What was set at run time, each with its value as it is written. */
+static void print_set(struct json_object *set)
+{
+	if (!set || json_object_object_length(set) == 0)
+		return;
+	(void)puts("set until the daemon ends");
+	json_object_object_foreach(set, key, value)
+	{
+		(void)fputs("  ", stdout);
+		out_text(stdout, key);
+		(void)fputs("  ", stdout);
+		out_text(stdout, value ? json_object_get_string(value) : "-");
+		(void)putchar('\n');
+	}
+}
+
+static void print_vm(struct json_object *vm)
+{
+	out_text(stdout, out_string(vm, "name"));
+	(void)putchar('\n');
+	out_rows(vm, vm_rows, ARRAY_SIZE(vm_rows));
+	print_set(out_object(vm, "set"));
+	print_part(vm, "offer", "offers to the host", offer_rows, ARRAY_SIZE(offer_rows));
+	print_part(vm, "last_squeeze", "last squeeze", squeeze_rows, ARRAY_SIZE(squeeze_rows));
+}
+
 int cmd_vm(const struct cli *cli)
 {
-	struct json_object *vm, *squeeze;
+	struct json_object *vm;
 	int code;
 
 	code = cli_ask_vm(cli, "GET", cli->argument, "", NULL, &vm);
 	if (code != EXIT_OK)
 		return code;
-	if (cli->json) {
+	if (cli->json)
 		code = cli_print_json(vm);
-	} else {
-		out_text(stdout, out_string(vm, "name"));
-		(void)putchar('\n');
-		out_rows(vm, vm_rows, ARRAY_SIZE(vm_rows));
-		squeeze = out_object(vm, "last_squeeze");
-		if (squeeze) {
-			(void)puts("last squeeze");
-			out_rows(squeeze, squeeze_rows, ARRAY_SIZE(squeeze_rows));
-		}
-	}
+	else
+		print_vm(vm);
 	json_object_put(vm);
 	return code;
 }

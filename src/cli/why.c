@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * why.c - "ballonet why NAME": the last decisions, as sentences
+ * why.c - "ballonet why [NAME]": the last decisions, as sentences
  *
  * Layer: cli.
- * In:    /v1/vms/NAME/why.
+ * In:    /v1/vms/NAME/why, or /v1/host.
  * Out:   the decision of now with its figures, then those before it, newest last.
  */
 #include "base/num.h"
@@ -22,7 +22,37 @@ static const struct out_row figure_rows[] = {
 	{ "needed to be worth it", "need_b", OUT_BYTES },
 	{ "balloon", "balloon_b", OUT_BYTES },
 	{ "freed", "freed_b", OUT_BYTES },
+	{ "floor", "floor_b", OUT_BYTES },
 };
+
+static const struct out_row arbiter_rows[] = {
+	{ "is to be available", "want_b", OUT_BYTES }, { "of that missing", "need_b", OUT_BYTES },
+	{ "on its way", "coming_b", OUT_BYTES },       { "offered by VMs", "offered_b", OUT_BYTES },
+	{ "held in balloons", "held_b", OUT_BYTES },
+};
+
+/* Without a name, the decision is the host's. */
+static int why_host(const struct cli *cli)
+{
+	struct json_object *host;
+	int code;
+
+	code = cli_ask(cli, "GET", "/v1/host", NULL, &host);
+	if (code != EXIT_OK)
+		return code;
+	if (cli->json) {
+		code = cli_print_json(host);
+	} else {
+		(void)fputs("host (", stdout);
+		out_text(stdout, out_string(host, "reason"));
+		(void)fputs("): ", stdout);
+		out_text(stdout, out_string(host, "why"));
+		(void)putchar('\n');
+		out_rows(out_object(host, "arbiter"), arbiter_rows, ARRAY_SIZE(arbiter_rows));
+	}
+	json_object_put(host);
+	return code;
+}
 
 static void print_recent(struct json_object *list)
 {
@@ -48,6 +78,8 @@ int cmd_why(const struct cli *cli)
 	struct json_object *why;
 	int code;
 
+	if (!cli->argument)
+		return why_host(cli);
 	code = cli_ask_vm(cli, "GET", cli->argument, "/why", NULL, &why);
 	if (code != EXIT_OK)
 		return code;

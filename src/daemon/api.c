@@ -10,7 +10,7 @@
  * of help that GET / shows. Nothing here decides: a squeeze that is asked for
  * is passed on, and the policy says at the VM's next tick what becomes of it.
  */
-#include "daemon/api.h"
+#include "daemon/api_parts.h"
 
 #include "base/num.h"
 #include "daemon/metrics.h"
@@ -27,13 +27,10 @@
 /* 10000 VMs are 15 MiB of metrics. */
 #define METRICS_MAX ((size_t)64 * 1024 * 1024)
 
-typedef void (*handler_fn)(const struct api *api, struct vm *vm, const struct api_request *req,
-			   struct api_answer *ret);
-
 struct route {
 	const char *method;
-	const char *path; /* NAME stands for a VM */
-	handler_fn handle;
+	const char *path; /* NAME stands for a VM, ID for what its handler finds */
+	api_handler *handle;
 	const char *help;
 };
 
@@ -41,7 +38,7 @@ static const struct route *routes_table(size_t *ret_n);
 
 /* -------------------------------------------------------------------- answers */
 
-static void answer_error(struct api_answer *ret, unsigned int status, const char *sentence)
+void api_error(struct api_answer *ret, unsigned int status, const char *sentence)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -51,14 +48,14 @@ static void answer_error(struct api_answer *ret, unsigned int status, const char
 	ret->json = o;
 }
 
-static void answer_reason(struct api_answer *ret, const char *word, const char *sentence)
+void api_refuse(struct api_answer *ret, const char *word, const char *sentence)
 {
-	answer_error(ret, MHD_HTTP_CONFLICT, sentence);
+	api_error(ret, MHD_HTTP_CONFLICT, sentence);
 	if (ret->json)
 		(void)json_object_object_add(ret->json, "reason", json_object_new_string(word));
 }
 
-static uint64_t now_of(const struct api *api)
+uint64_t api_now(const struct api *api)
 {
 	return api->ops->now(api->userdata);
 }
@@ -67,7 +64,7 @@ static void get_vms(const struct api *api, struct vm *vm, const struct api_reque
 		    struct api_answer *ret)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
-	uint64_t now = now_of(api);
+	uint64_t now = api_now(api);
 	size_t i;
 
 	(void)vm;
@@ -87,14 +84,14 @@ static void get_vm(const struct api *api, struct vm *vm, const struct api_reques
 		   struct api_answer *ret)
 {
 	(void)req;
-	ret->json = view_vm(vm, now_of(api));
+	ret->json = view_vm(vm, api_now(api));
 }
 
 static void get_why(const struct api *api, struct vm *vm, const struct api_request *req,
 		    struct api_answer *ret)
 {
 	(void)req;
-	ret->json = view_why(vm, now_of(api));
+	ret->json = view_why(vm, api_now(api));
 }
 
 static void get_host(const struct api *api, struct vm *vm, const struct api_request *req,
@@ -102,7 +99,15 @@ static void get_host(const struct api *api, struct vm *vm, const struct api_requ
 {
 	(void)vm;
 	(void)req;
-	ret->json = view_host(api->view, now_of(api));
+	ret->json = view_host(api->view, api_now(api));
+}
+
+static void get_headroom(const struct api *api, struct vm *vm, const struct api_request *req,
+			 struct api_answer *ret)
+{
+	(void)vm;
+	(void)req;
+	ret->json = view_headroom(api->view, api_now(api));
 }
 
 static void get_metrics(const struct api *api, struct vm *vm, const struct api_request *req,
@@ -139,22 +144,31 @@ static void get_routes(const struct api *api, struct vm *vm, const struct api_re
 
 /* ------------------------------------------------------------------- requests */
 
-/* Reads the body of a squeeze: nothing, or {"dry_run":BOOL}. 0 or -EINVAL. */
-static int read_body(const struct buf *body, bool *ret_dry_run)
+struct json_object *api_body(const struct buf *body)
 {
-	struct json_tokener *tok = json_tokener_new_ex(4); /* it is one level deep */
+	struct json_tokener *tok = json_tokener_new_ex(4); /* they are one level deep */
 	struct json_object *o = NULL;
-	bool dry_run = false;
-	int r = -EINVAL;
 
-	if (body->len == 0) {
-		r = 0;
-	} else if (tok) {
+	if (tok && body->len) {
 		json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 		o = json_tokener_parse_ex(tok, body->data, (int)body->len);
 	}
-	if (json_object_is_type(o, json_type_object)) {
-		r = 0;
+	if (tok)
+		json_tokener_free(tok);
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+/* Reads the body of a squeeze: nothing, or {"dry_run":BOOL}. 0 or -EINVAL. */
+static int read_body(const struct buf *body, bool *ret_dry_run)
+{
+	struct json_object *o = api_body(body);
+	bool dry_run = false;
+	int r = o || body->len == 0 ? 0 : -EINVAL;
+
+	if (o) {
 		json_object_object_foreach(o, key, value)
 		{
 			if (strcmp(key, "dry_run") != 0 ||
@@ -165,8 +179,6 @@ static int read_body(const struct buf *body, bool *ret_dry_run)
 		}
 	}
 	json_object_put(o);
-	if (tok)
-		json_tokener_free(tok);
 	if (r == 0)
 		*ret_dry_run = dry_run;
 	return r;
@@ -177,13 +189,13 @@ static void accept_request(const struct api *api, struct vm *vm, enum vm_request
 {
 	struct json_object *o = json_object_new_object();
 	char name[VM_NAME_MAX];
-	uint64_t now = now_of(api);
+	uint64_t now = api_now(api);
 	int r;
 
 	r = api->ops->request(api->userdata, vm, request);
 	if (r < 0) {
 		json_object_put(o);
-		answer_error(ret, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror(-r));
+		api_error(ret, MHD_HTTP_INTERNAL_SERVER_ERROR, strerror(-r));
 		return;
 	}
 	ret->status = MHD_HTTP_ACCEPTED;
@@ -213,25 +225,25 @@ static void post_squeeze(const struct api *api, struct vm *vm, const struct api_
 	bool dry_run;
 
 	if (read_body(&req->body, &dry_run) < 0) {
-		answer_error(ret, MHD_HTTP_BAD_REQUEST,
-			     "The body must be empty or {\"dry_run\": true or false}.");
+		api_error(ret, MHD_HTTP_BAD_REQUEST,
+			  "The body must be empty or {\"dry_run\": true or false}.");
 		return;
 	}
 	if (under_way(vm)) {
-		answer_reason(ret, phase_word((enum phase)vm->history.phase),
-			      "A squeeze is under way already.");
+		api_refuse(ret, phase_word((enum phase)vm->history.phase),
+			   "A squeeze is under way already.");
 		return;
 	}
-	opportunity_find(&vm->settings, api->view->host, &vm->facts, &vm->history, now_of(api),
+	opportunity_find(&vm->settings, api->view->host, &vm->facts, &vm->history, api_now(api),
 			 &requested, &opp);
 	if (dry_run) {
-		ret->json = view_dry_run(vm, &opp, now_of(api));
+		ret->json = view_dry_run(vm, &opp, api_now(api));
 	} else if (api->view->figures->dry_run) {
-		answer_reason(ret, "dry-run", DRY_RUN_TEXT);
+		api_refuse(ret, "dry-run", DRY_RUN_TEXT);
 	} else if (opp.reason != REASON_NONE && opp.reason != REASON_STATS_STALE) {
 		/* (fresh statistics are asked for before a squeeze begins) */
-		view_refusal(vm, &opp, now_of(api), text);
-		answer_reason(ret, reason_word(opp.reason), text);
+		view_refusal(vm, &opp, api_now(api), text);
+		api_refuse(ret, reason_word(opp.reason), text);
 	} else {
 		accept_request(api, vm, REQUEST_SQUEEZE, ret);
 	}
@@ -243,10 +255,10 @@ static void post_release(const struct api *api, struct vm *vm, const struct api_
 {
 	(void)req;
 	if (vm->facts.state == VM_STATE_DOWN)
-		answer_reason(ret, reason_word(REASON_DISCONNECTED),
-			      "There is no connection to its hypervisor.");
+		api_refuse(ret, reason_word(REASON_DISCONNECTED),
+			   "There is no connection to its hypervisor.");
 	else if (api->view->figures->dry_run)
-		answer_reason(ret, "dry-run", DRY_RUN_TEXT);
+		api_refuse(ret, "dry-run", DRY_RUN_TEXT);
 	else
 		accept_request(api, vm, REQUEST_RELEASE, ret);
 }
@@ -257,11 +269,19 @@ static const struct route routes[] = {
 	{ "GET", "/", get_routes, "this list" },
 	{ "GET", "/v1/vms", get_vms, "all VMs" },
 	{ "GET", "/v1/vms/NAME", get_vm, "one VM" },
+	{ "PATCH", "/v1/vms/NAME", api_patch_vm,
+	  "set settings of it until the daemon ends; {\"reset\":true}: take them back" },
 	{ "GET", "/v1/vms/NAME/why", get_why, "why its last decisions are what they are" },
 	{ "POST", "/v1/vms/NAME/squeeze", post_squeeze,
 	  "squeeze it now; {\"dry_run\":true}: only say what would be done" },
 	{ "POST", "/v1/vms/NAME/release", post_release, "bring its balloon to 0 now" },
 	{ "GET", "/v1/host", get_host, "the host and the daemon" },
+	{ "GET", "/v1/headroom", get_headroom, "memory that can be had within 1, 10 and 60 s" },
+	{ "GET", "/v1/reservations", api_get_reservations, "all reservations" },
+	{ "POST", "/v1/reservations", api_post_reservation,
+	  "hold room for a VM that is to start: {\"size_b\":N}" },
+	{ "GET", "/v1/reservations/ID", api_get_reservation, "one reservation" },
+	{ "DELETE", "/v1/reservations/ID", api_delete_reservation, "hold it no longer" },
 	{ "GET", "/metrics", get_metrics, "all figures as Prometheus text" },
 };
 
@@ -302,7 +322,7 @@ static int percent_decode(const char *text, size_t n, char *to, size_t size)
 	return 0;
 }
 
-/* Does @url fit @path? Where NAME stands, any segment fits and is decoded into @name. */
+/* Does @url fit @path? Where NAME or ID stands any segment fits, and that of NAME is decoded. */
 static bool path_fits(const char *path, const char *url, char *name, size_t size)
 {
 	size_t n;
@@ -313,6 +333,12 @@ static bool path_fits(const char *path, const char *url, char *name, size_t size
 			if (n == 0 || percent_decode(url, n, name, size) < 0)
 				return false;
 			path += 4;
+			url += n;
+		} else if (strncmp(path, "ID", 2) == 0) {
+			n = strcspn(url, "/");
+			if (n == 0)
+				return false;
+			path += 2;
 			url += n;
 		} else if (*path++ != *url++) {
 			return false;
@@ -327,19 +353,28 @@ static bool method_fits(const char *route, const char *method)
 	       (strcmp(route, "GET") == 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) == 0);
 }
 
-/* Finds who answers; *ret_allow is the method that @url takes where @method is not it. */
+/* Writes "GET, HEAD" or another method behind what is there. */
+static void allow_too(char *allow, size_t size, const char *method)
+{
+	size_t len = strlen(allow);
+
+	(void)snprintf(allow + len, size - len, "%s%s%s", len ? ", " : "", method,
+		       strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
+/* Finds who answers; @allow are the methods that @url takes where @method is none of them. */
 static const struct route *find_route(const char *method, const char *url, char *name, size_t size,
-				      const char **ret_allow)
+				      char *allow, size_t allow_size)
 {
 	size_t i;
 
-	*ret_allow = NULL;
+	allow[0] = '\0';
 	for (i = 0; i < ARRAY_SIZE(routes); i++) {
 		if (!path_fits(routes[i].path, url, name, size))
 			continue;
 		if (method_fits(routes[i].method, method))
 			return &routes[i];
-		*ret_allow = routes[i].method;
+		allow_too(allow, allow_size, routes[i].method);
 	}
 	return NULL;
 }
@@ -363,23 +398,23 @@ void api_respond(const struct api *api, const struct api_request *req, struct ap
 {
 	char name[VM_NAME_MAX] = "", text[VM_NAME_MAX + 64];
 	const struct route *route = NULL;
-	const char *allow = NULL;
 	struct vm *vm = NULL;
 
 	*ret = (struct api_answer){ .status = MHD_HTTP_OK };
 	buf_init(&ret->text, METRICS_MAX);
 	if (strlen(req->url) > PATH_MAX_B) {
-		answer_error(ret, MHD_HTTP_URI_TOO_LONG, "The path is too long.");
+		api_error(ret, MHD_HTTP_URI_TOO_LONG, "The path is too long.");
 		return;
 	}
-	route = find_route(req->method, req->url, name, sizeof(name), &allow);
-	if (!route && allow) {
-		answer_error(ret, MHD_HTTP_METHOD_NOT_ALLOWED, "This path takes another method.");
-		ret->allow = strcmp(allow, "GET") == 0 ? "GET, HEAD" : allow;
+	route = find_route(req->method, req->url, name, sizeof(name), ret->allow,
+			   sizeof(ret->allow));
+	if (!route && ret->allow[0]) {
+		api_error(ret, MHD_HTTP_METHOD_NOT_ALLOWED, "This path takes another method.");
 		return;
 	}
+	ret->allow[0] = '\0';
 	if (!route) {
-		answer_error(ret, MHD_HTTP_NOT_FOUND, "There is no such path; see /.");
+		api_error(ret, MHD_HTTP_NOT_FOUND, "There is no such path; see /.");
 		return;
 	}
 	if (name[0])
@@ -389,9 +424,9 @@ void api_respond(const struct api *api, const struct api_request *req, struct ap
 
 		view_text(name, clean, sizeof(clean));
 		(void)snprintf(text, sizeof(text), "There is no VM called '%s'.", clean);
-		answer_error(ret, MHD_HTTP_NOT_FOUND, text);
+		api_error(ret, MHD_HTTP_NOT_FOUND, text);
 	} else if (req->too_large) {
-		answer_error(ret, MHD_HTTP_CONTENT_TOO_LARGE, "The body is too large.");
+		api_error(ret, MHD_HTTP_CONTENT_TOO_LARGE, "The body is too large.");
 	} else {
 		route->handle(api, vm, req, ret);
 	}

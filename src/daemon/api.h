@@ -31,7 +31,7 @@ struct api_request {
 
 struct api_answer {
 	unsigned int status;
-	const char *allow;	  /* the Allow header, or NULL */
+	char allow[32];		  /* the Allow header; "": none */
 	struct json_object *json; /* owned; NULL: out of memory */
 	struct buf text;	  /* instead of json, where it holds anything */
 };

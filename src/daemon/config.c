@@ -15,11 +15,13 @@
 #include "base/num.h"
 #include "daemon/config_schema.h"
 #include "daemon/fleet.h"
+#include "host/hostgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -67,7 +69,7 @@ static const char *example_of(enum setting_unit unit)
 {
 	switch (unit) {
 	case UNIT_MODE:
-		return "off, observe or squeeze";
+		return "off, observe, squeeze or rightsize";
 	case UNIT_BOOL:
 		return "true or false";
 	case UNIT_BYTES:
@@ -82,25 +84,46 @@ static const char *example_of(enum setting_unit unit)
 	}
 }
 
+int config_read_setting(const struct setting *key, const char *text, uint64_t *ret, char *why,
+			size_t size)
+{
+	char min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
+	int r;
+
+	r = setting_parse(key, text, ret);
+	if (r == 0)
+		return 0;
+	if (r == -ERANGE) {
+		setting_text(key, key->min, min, sizeof(min));
+		setting_text(key, key->max, max, sizeof(max));
+		(void)snprintf(why, size, "%.32s is out of range (%s to %s)", text, min, max);
+	} else {
+		(void)snprintf(why, size, "'%.32s' is not %s", text, example_of(key->unit));
+	}
+	return -EINVAL;
+}
+
 static int read_value(const struct source *from, struct config_place place,
 		      const struct setting *key, const char *text, uint64_t *ret,
 		      struct config_error *err)
 {
-	char min[32], max[32];
-	int r;
+	char why[160];
 
 	place.key = key->key;
-	r = setting_parse(key, text, ret);
-	if (r == -ERANGE) {
-		setting_text(key, key->min, min, sizeof(min));
-		setting_text(key, key->max, max, sizeof(max));
-		return config_error(err, &from->text, &place, "%.32s is out of range (%s to %s)",
-				    text, min, max);
-	}
-	if (r < 0)
-		return config_error(err, &from->text, &place, "'%.32s' is not %s", text,
-				    example_of(key->unit));
+	if (config_read_setting(key, text, ret, why, sizeof(why)) < 0)
+		return config_error(err, &from->text, &place, "%s", why);
 	return 0;
+}
+
+bool config_of_host(const struct setting *key)
+{
+	static const char *const keys[] = { "free_within", "host_short", "host_well" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(key->key, keys[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Reads what is given of a group's settings into *settings, and which into *mask. */
@@ -117,6 +140,11 @@ static int read_settings(const struct source *from, struct config_place place,
 	for (i = 0; i < n; i++) {
 		if (!group->setting[i])
 			continue;
+		if (place.entry >= 0 && config_of_host(&table[i])) {
+			place.key = table[i].key;
+			return config_error(err, &from->text, &place,
+					    "is of the host: it goes under defaults");
+		}
 		r = read_value(from, place, &table[i], group->setting[i], &value, err);
 		if (r < 0)
 			return r;
@@ -171,7 +199,17 @@ static int read_path(const struct source *from, const struct config_place *place
 	return copy_text(to, text);
 }
 
-/* Empty means none, as a later file may want it. */
+/* Empty means none, as a later file may want it; so it does below. */
+static int read_cgroup(const struct source *from, const struct config_place *place,
+		       const char *text, char **to, struct config_error *err)
+{
+	const char *fault = text[0] ? hostgroup_fault(text) : NULL;
+
+	if (fault)
+		return config_error(err, &from->text, place, "'%.128s' %s", text, fault);
+	return copy_text(to, text);
+}
+
 static int read_group(const struct source *from, const struct config_place *place, const char *name,
 		      gid_t *to, struct config_error *err)
 {
@@ -214,6 +252,9 @@ static int apply_own(const struct source *from, struct config *c, struct config_
 	place.key = "control_group";
 	if (r == 0 && raw->control_group)
 		r = read_group(from, &place, raw->control_group, &c->control_group, err);
+	place.key = "host_cgroup";
+	if (r == 0 && raw->host_cgroup)
+		r = read_cgroup(from, &place, raw->host_cgroup, &c->host_cgroup, err);
 	place.key = "journal";
 	if (r == 0 && raw->journal && raw->journal[0])
 		r = read_path(from, &place, raw->journal, CONFIG_VALUE_MAX, &c->journal, err);
@@ -290,6 +331,110 @@ static int apply_rules(const struct source *from, struct config *c, struct confi
 	return r;
 }
 
+static const char *name_fault(const char *name)
+{
+	const char *p;
+
+	if (strlen(name) >= VM_NAME_MAX)
+		return "is too long";
+	for (p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return "contains a control character";
+	return NULL;
+}
+
+/* The group that has the pattern already, or NULL. */
+static const struct config_group *group_of_pattern(const struct config *c, const char *pattern)
+{
+	size_t i, j;
+
+	for (i = 0; i < c->ngroups; i++)
+		for (j = 0; j < c->groups[i].nmatch; j++)
+			if (strcmp(c->groups[i].match[j], pattern) == 0)
+				return &c->groups[i];
+	return NULL;
+}
+
+static int apply_patterns(const struct source *from, struct config_place place,
+			  const struct config *c, const struct config_raw_group *raw,
+			  struct config_group *group, struct config_error *err)
+{
+	const struct config_group *other;
+	size_t i;
+	int r;
+
+	if (raw->patterns_count == 0)
+		return config_error(err, &from->text, &place,
+				    "needs 'match', a list of the names it is for");
+	place.key = "match";
+	group->match = calloc(raw->patterns_count, sizeof(char *));
+	if (!group->match)
+		return -ENOMEM;
+	for (i = 0; i < raw->patterns_count; i++) {
+		const char *pattern = raw->patterns[i];
+
+		if (!pattern[0])
+			return config_error(err, &from->text, &place, "an empty pattern");
+		other = group_of_pattern(c, pattern);
+		if (other)
+			return config_error(err, &from->text, &place,
+					    "'%.64s' is of group '%.64s' already, and cannot be "
+					    "of '%.64s' too",
+					    pattern, other->name, group->name);
+		r = copy_text(&group->match[i], pattern);
+		if (r < 0)
+			return r;
+		group->nmatch = i + 1;
+	}
+	return 0;
+}
+
+/* Room for one more group is there; what this one owns is freed with *c also where it fails. */
+static int apply_group(const struct source *from, struct config_place place, struct config *c,
+		       struct config_error *err)
+{
+	const struct config_raw_group *raw = &from->raw->groups[place.entry];
+	struct config_group *group = &c->groups[c->ngroups];
+	const char *fault;
+	size_t i;
+	int r;
+
+	if (!raw->name || !raw->name[0])
+		return config_error(err, &from->text, &place, "needs 'name', what it is called");
+	r = copy_text(&group->name, raw->name);
+	if (r < 0)
+		return r;
+	c->ngroups++;
+	place.key = "name";
+	fault = name_fault(raw->name);
+	if (fault)
+		return config_error(err, &from->text, &place, "'%.32s' %s", raw->name, fault);
+	for (i = 0; i + 1 < c->ngroups; i++)
+		if (strcmp(c->groups[i].name, raw->name) == 0)
+			return config_error(err, &from->text, &place,
+					    "there is a group '%.64s' already", raw->name);
+	place.key = NULL;
+	r = apply_patterns(from, place, c, raw, group, err);
+	if (r == 0)
+		r = read_settings(from, place, raw, &group->settings, &group->mask, err);
+	return r < 0 ? r : check_group(from, &place, c, &group->settings, group->mask, err);
+}
+
+static int apply_groups(const struct source *from, struct config *c, struct config_error *err)
+{
+	struct config_place place = { .section = "groups" };
+	struct config_group *groups;
+	int r = 0;
+
+	groups = grown(c->groups, c->ngroups, from->raw->groups_count, sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	c->groups = groups;
+	for (; r == 0 && place.entry < (int)from->raw->groups_count; place.entry++)
+		r = apply_group(from, place, c, err);
+	return r;
+}
+
 static int apply_sockets(const struct source *from, struct config *c, struct config_error *err)
 {
 	struct config_place place = { .section = "sockets" };
@@ -347,18 +492,6 @@ static int check_unique(const struct sources *all, const struct config *c, size_
 				    config_text_line(&other->text, &at));
 	}
 	return 0;
-}
-
-static const char *name_fault(const char *name)
-{
-	const char *p;
-
-	if (strlen(name) >= VM_NAME_MAX)
-		return "is too long";
-	for (p = name; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return "contains a control character";
-	return NULL;
 }
 
 static int apply_vm(const struct source *from, struct config_place place, struct config *c,
@@ -443,7 +576,9 @@ static int build(const struct sources *all, struct config *c, struct config_erro
 		from = &all->file[i];
 		if (!from->raw)
 			continue;
-		r = apply_rules(from, c, err);
+		r = apply_groups(from, c, err);
+		if (r == 0)
+			r = apply_rules(from, c, err);
 		if (r == 0)
 			r = apply_sockets(from, c, err);
 		if (r == 0)
@@ -560,15 +695,26 @@ int config_init(struct config *c)
 		.guardian_after_us = 5 * USEC_PER_SEC,
 		.discover = true,
 		.discover_every_us = 10 * USEC_PER_SEC,
+		.host_cgroup = strdup(""),
 	};
 
-	if (!fresh.control || !fresh.journal) {
+	if (!fresh.control || !fresh.journal || !fresh.host_cgroup) {
 		config_fini(&fresh);
 		return -ENOMEM;
 	}
 	settings_init(&fresh.defaults);
 	*c = fresh;
 	return 0;
+}
+
+static void group_fini(struct config_group *group)
+{
+	size_t i;
+
+	for (i = 0; i < group->nmatch; i++)
+		free(group->match[i]);
+	free(group->match);
+	free(group->name);
 }
 
 void config_fini(struct config *c)
@@ -583,6 +729,10 @@ void config_fini(struct config *c)
 	}
 	for (i = 0; i < c->nrules; i++)
 		free(c->rules[i].match);
+	for (i = 0; i < c->ngroups; i++)
+		group_fini(&c->groups[i]);
+	free(c->groups);
+	free(c->host_cgroup);
 	free(c->sockets);
 	free(c->vms);
 	free(c->rules);
@@ -591,8 +741,7 @@ void config_fini(struct config *c)
 	*c = (struct config){ 0 };
 }
 
-/* Takes over what is given, unless it contradicts what there is. */
-static const char *overlay_sound(struct settings *s, const struct settings *given, uint64_t mask)
+const char *config_overlay(struct settings *s, const struct settings *given, uint64_t mask)
 {
 	struct settings whole = *s;
 	const char *conflict;
@@ -604,22 +753,54 @@ static const char *overlay_sound(struct settings *s, const struct settings *give
 	return conflict;
 }
 
+static bool in_group(const struct config_group *group, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < group->nmatch; i++)
+		if (fnmatch(group->match[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+const struct config_group *config_group(const struct config *c, const char *name,
+					const struct config_group **ret_too)
+{
+	const struct config_group *first = NULL;
+	size_t i;
+
+	*ret_too = NULL;
+	for (i = 0; i < c->ngroups && !*ret_too; i++) {
+		if (!in_group(&c->groups[i], name))
+			continue;
+		if (first)
+			*ret_too = &c->groups[i];
+		else
+			first = &c->groups[i];
+	}
+	return first;
+}
+
 const char *config_settings(const struct config *c, const char *name, struct settings *ret)
 {
 	const char *conflict = NULL, *one;
+	const struct config_group *group, *too;
 	struct settings s = c->defaults;
 	size_t i;
 
+	group = config_group(c, name, &too);
+	if (group)
+		conflict = config_overlay(&s, &group->settings, group->mask);
 	for (i = 0; i < c->nrules; i++) {
 		if (fnmatch(c->rules[i].match, name, 0) != 0)
 			continue;
-		one = overlay_sound(&s, &c->rules[i].settings, c->rules[i].mask);
+		one = config_overlay(&s, &c->rules[i].settings, c->rules[i].mask);
 		conflict = conflict ? conflict : one;
 	}
 	for (i = 0; i < c->nvms; i++) {
 		if (strcmp(c->vms[i].name, name) != 0)
 			continue;
-		one = overlay_sound(&s, &c->vms[i].settings, c->vms[i].mask);
+		one = config_overlay(&s, &c->vms[i].settings, c->vms[i].mask);
 		conflict = conflict ? conflict : one;
 	}
 	*ret = s;
@@ -647,6 +828,7 @@ static const struct started_key started_keys[] = {
 	STARTED("journal_max_bytes", journal_max_b, false),
 	STARTED("journal_files", journal_files, false),
 	STARTED("guardian_after", guardian_after_us, false),
+	STARTED("host_cgroup", host_cgroup, true),
 };
 
 static bool same(const struct started_key *key, const char *a, const char *b)

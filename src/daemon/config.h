@@ -26,6 +26,15 @@ struct config_rule {
 	struct settings settings;
 };
 
+/* VMs that have something in common. A VM belongs to one group at most. */
+struct config_group {
+	char *name;
+	char **match; /* globs, as fnmatch(3) */
+	size_t nmatch;
+	uint64_t mask; /* as of a rule */
+	struct settings settings;
+};
+
 /* A VM that is named by the operator. */
 struct config_vm {
 	char *name;    /* "" : as the hypervisor says */
@@ -46,11 +55,14 @@ struct config {
 	uint64_t guardian_after_us; /* a daemon silent for this long is taken to hang */
 	bool discover;		    /* find QEMU processes in /proc */
 	uint64_t discover_every_us;
-	char **sockets; /* globs of QMP sockets */
+	char *host_cgroup; /* the memory cgroup that stands for the host; "": none */
+	char **sockets;	   /* globs of QMP sockets */
 	size_t nsockets;
 	struct config_vm *vms;
 	size_t nvms;
 	struct settings defaults;
+	struct config_group *groups; /* the first that matches is the one */
+	size_t ngroups;
 	struct config_rule *rules; /* all that match apply, later ones over earlier ones */
 	size_t nrules;
 };
@@ -76,11 +88,36 @@ int config_load(const char *file, const char *dir, struct config *ret, char *err
 bool config_keep_started(struct config *fresh, struct config *running, char *names, size_t size);
 
 /*
- * The settings of a VM called @name: defaults, then every rule that matches,
- * in order, then what its own entry says. Rules that are sound each may still
- * contradict each other; one that contradicts what applies so far is left out,
- * so that the result is always sound. Returns NULL, or the contradiction.
+ * The group of a VM called @name, or NULL; *ret_too is the next one that it
+ * matches and does not belong to, or NULL.
+ */
+const struct config_group *config_group(const struct config *c, const char *name,
+					const struct config_group **ret_too);
+
+/*
+ * The settings of a VM called @name: defaults, then those of its group, then
+ * every rule that matches, in order, then what its own entry says. What is sound
+ * by itself may still contradict the rest; what contradicts what applies so far
+ * is left out, so that the result is always sound. Returns NULL, or the
+ * contradiction.
  */
 const char *config_settings(const struct config *c, const char *name, struct settings *ret);
+
+/*
+ * Puts those values of @given into *s that @mask says (bit N: settings_table()[N]),
+ * unless they contradict the rest: then *s is as it was. Returns NULL, or the
+ * contradiction.
+ */
+const char *config_overlay(struct settings *s, const struct settings *given, uint64_t mask);
+
+/*
+ * Reads the text of one setting of a VM. 0, or -EINVAL with a sentence without
+ * its end ("'x' is not a size such as 64MiB") in @why.
+ */
+int config_read_setting(const struct setting *key, const char *text, uint64_t *ret, char *why,
+			size_t size);
+
+/* Is the setting one of the host, which VMs cannot have one each of? */
+bool config_of_host(const struct setting *key);
 
 #endif

@@ -26,9 +26,10 @@
 struct schema {
 	cyaml_schema_field_t defaults[CONFIG_SETTINGS_MAX + 1];
 	cyaml_schema_field_t rule[CONFIG_SETTINGS_MAX + 2];
+	cyaml_schema_field_t group[CONFIG_SETTINGS_MAX + 3];
 	cyaml_schema_field_t vm[CONFIG_SETTINGS_MAX + 4];
 	cyaml_schema_field_t top[16];
-	cyaml_schema_value_t rule_value, vm_value, socket_value, top_value;
+	cyaml_schema_value_t rule_value, group_value, vm_value, text_value, top_value;
 };
 
 static cyaml_schema_field_t text_field(const char *key, size_t offset)
@@ -53,7 +54,7 @@ static void add_settings(cyaml_schema_field_t *field)
 	*field = (cyaml_schema_field_t)CYAML_FIELD_END;
 }
 
-static cyaml_schema_value_t group_value(const cyaml_schema_field_t *fields)
+static cyaml_schema_value_t entry_value(const cyaml_schema_field_t *fields)
 {
 	return (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
 							   struct config_raw_group, fields) };
@@ -72,14 +73,20 @@ static void schema_init(struct schema *s)
 	add_settings(s->defaults);
 	s->rule[0] = text_field("match", offsetof(struct config_raw_group, match));
 	add_settings(s->rule + 1);
+	s->group[0] = text_field("name", offsetof(struct config_raw_group, name));
+	s->group[1] = (cyaml_schema_field_t)CYAML_FIELD_SEQUENCE_COUNT(
+		"match", CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, struct config_raw_group,
+		patterns, patterns_count, &s->text_value, 0, CONFIG_PATTERNS_MAX);
+	add_settings(s->group + 2);
 	s->vm[0] = text_field("name", offsetof(struct config_raw_group, name));
 	s->vm[1] = text_field("qmp", offsetof(struct config_raw_group, qmp));
 	s->vm[2] = text_field("device", offsetof(struct config_raw_group, device));
 	add_settings(s->vm + 3);
-	s->rule_value = group_value(s->rule);
-	s->vm_value = group_value(s->vm);
-	s->socket_value = (cyaml_schema_value_t){ CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0,
-								     CONFIG_VALUE_MAX) };
+	s->rule_value = entry_value(s->rule);
+	s->group_value = entry_value(s->group);
+	s->vm_value = entry_value(s->vm);
+	s->text_value = (cyaml_schema_value_t){ CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0,
+								   CONFIG_VALUE_MAX) };
 	*top++ = TEXT(control);
 	*top++ = TEXT(control_group);
 	*top++ = TEXT(journal);
@@ -88,8 +95,10 @@ static void schema_init(struct schema *s)
 	*top++ = TEXT(guardian_after);
 	*top++ = TEXT(discover);
 	*top++ = TEXT(discover_every);
-	*top++ = LIST(sockets, &s->socket_value);
+	*top++ = TEXT(host_cgroup);
+	*top++ = LIST(sockets, &s->text_value);
 	*top++ = LIST(vms, &s->vm_value);
+	*top++ = LIST(groups, &s->group_value);
 	*top++ = LIST(rules, &s->rule_value);
 	*top++ = (cyaml_schema_field_t)CYAML_FIELD_MAPPING_PTR(
 		"defaults", CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, struct config_raw,
@@ -141,6 +150,10 @@ static void listen(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
 		copy_word(c->wanted, rest, strcspn(rest, ","));
 	rest = after(line, "in sequence entry '");
 	if (rest) {
+		if (c->outer[0]) { /* a list of an entry: from here on it is a key of that */
+			memcpy(c->inner, c->outer, sizeof(c->inner));
+			c->outer[0] = '\0';
+		}
 		c->entry = (unsigned int)strtoul(rest, NULL, 10);
 		c->key_in_entry = c->inner[0];
 	}
@@ -192,12 +205,22 @@ static const char *nearest(const cyaml_schema_field_t *field, const char *key)
 	return found;
 }
 
+const char *config_schema_nearest(const char *key)
+{
+	struct schema s = { 0 };
+
+	schema_init(&s);
+	return nearest(s.defaults, key);
+}
+
 static const cyaml_schema_field_t *fields_of(const struct schema *s, const char *section)
 {
 	if (!section)
 		return s->top;
 	if (strcmp(section, "vms") == 0)
 		return s->vm;
+	if (strcmp(section, "groups") == 0)
+		return s->group;
 	return strcmp(section, "rules") == 0 ? s->rule : s->defaults;
 }
 

@@ -23,12 +23,17 @@
 /* Bytes of one text: a path (PATH_MAX) is the longest thing there is. */
 #define CONFIG_VALUE_MAX 4096
 
-/* A rule, a VM, or the defaults. Texts are NULL where the key is not given. */
+/* Patterns of one group. */
+#define CONFIG_PATTERNS_MAX 256
+
+/* A rule, a group, a VM, or the defaults. Texts are NULL where the key is not given. */
 struct config_raw_group {
-	char *name; /* of a VM */
+	char *name; /* of a VM or a group */
 	char *qmp;
 	char *device;
-	char *match;			    /* of a rule */
+	char *match;	 /* of a rule */
+	char **patterns; /* of a group */
+	unsigned int patterns_count;
 	char *setting[CONFIG_SETTINGS_MAX]; /* in the order of settings_table() */
 };
 
@@ -41,6 +46,7 @@ struct config_raw {
 	char *guardian_after;
 	char *discover;
 	char *discover_every;
+	char *host_cgroup;
 	char **sockets;
 	unsigned int sockets_count;
 	struct config_raw_group *vms;
@@ -48,6 +54,8 @@ struct config_raw {
 	struct config_raw_group *defaults;
 	struct config_raw_group *rules;
 	unsigned int rules_count;
+	struct config_raw_group *groups;
+	unsigned int groups_count;
 };
 
 /*
@@ -56,6 +64,9 @@ struct config_raw {
  */
 int config_schema_load(const struct config_text *t, struct config_raw **ret,
 		       struct config_error *err);
+
+/* The key of settings_table() that was probably meant by @key, or NULL. */
+const char *config_schema_nearest(const char *key);
 
 /* Takes NULL. */
 void config_schema_free(struct config_raw *raw);

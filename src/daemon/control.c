@@ -75,7 +75,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *conn, const struct api
 		return MHD_NO; /* out of memory: closes the connection */
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	if (answer->allow)
+	if (answer->allow[0])
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
 	r = MHD_queue_response(conn, answer->status, response);
 	MHD_destroy_response(response);

@@ -16,6 +16,7 @@
 #include "daemon/control.h"
 #include "daemon/fleet.h"
 #include "daemon/guardian.h"
+#include "daemon/reserve.h"
 #include "daemon/roster.h"
 #include "daemon/tick.h"
 
@@ -25,6 +26,7 @@
 #include "base/num.h"
 #include "host/facts.h"
 #include "host/footprint.h"
+#include "host/hostgroup.h"
 #include "host/psi.h"
 #include "journal/writer.h"
 #include "vmm/vmm.h"
@@ -51,6 +53,9 @@
 /* Balloons get this long to come down when the daemon is stopped; then it is the guardian's turn.
  */
 #define STOP_MAX_US (10 * USEC_PER_SEC)
+/* While room is held for VMs that are to start: are there new ones, and what did they take of it?
+ */
+#define RESERVE_LOOK_US (500 * USEC_PER_MSEC)
 #define PROGRAM "ballonetd " BALLONET_VERSION
 
 struct daemon {
@@ -61,6 +66,7 @@ struct daemon {
 	struct roster roster;
 	struct tick tick;
 	struct daemon_figures figures;
+	struct reserve reserve;
 	struct control_view view;
 	struct vmm *vmm;
 	struct journal *journal;
@@ -69,11 +75,15 @@ struct daemon {
 	int psi;
 
 	sd_event *loop;
+	sd_event_source *psi_source;
+	uint64_t group_changes; /* of the cgroup that stands for the host, when triggers were set */
+	bool group_troubled;	/* it was told that this cgroup is not there */
 	sd_event_source *guardian_source;
 	uint64_t beat_us;     /* next heartbeat */
 	uint64_t control_us;  /* next look at the control socket */
 	int control_error;    /* of the last look, so that it is told once */
 	uint64_t roster_us;   /* next look around */
+	uint64_t reserve_us;  /* next look at reservations; UINT64_MAX: there are none */
 	uint64_t guardian_us; /* next attempt to start the guardian; UINT64_MAX: it runs */
 	uint64_t stop_us;     /* when to leave at the latest; 0: not stopping */
 };
@@ -162,6 +172,18 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *u
 
 /* ---- VMs ---- */
 
+/* Another process than before is another VM to those who hold room. */
+static void note_appeared(struct vm *vm)
+{
+	pid_t pid = vmm_conn_pid(vm->conn);
+
+	if (vm->appeared_us && pid && pid == vm->up_pid)
+		return;
+	vm->up_pid = pid;
+	vm->appeared_us = now_us();
+	vm->charged_b = 0;
+}
+
 static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 {
 	struct vm *vm = vmm_conn_userdata(conn);
@@ -170,6 +192,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	switch (event) {
 	case VMM_EVENT_UP:
 		vm->was_up = true;
+		note_appeared(vm);
 		apply_gone(vm, d->roots.proc, d->guardian); /* this may be another process */
 		vm->attach = true;
 		if (!vm->named && *vmm_conn_name(conn) &&
@@ -236,7 +259,24 @@ static uint64_t op_now(void *userdata)
 	return now_us();
 }
 
-static const struct control_ops control_ops = { .request = op_request, .now = op_now };
+static const char *op_set(void *userdata, struct vm *vm, const struct control_change *change)
+{
+	struct daemon *d = userdata;
+	const char *conflict;
+
+	if (d->stop_us)
+		return "The daemon is about to end.";
+	conflict = roster_set(&d->roster, vm, change);
+	if (!conflict)
+		tick_due(&d->tick, vm, now_us());
+	return conflict;
+}
+
+static const struct control_ops control_ops = {
+	.request = op_request,
+	.set = op_set,
+	.now = op_now,
+};
 
 static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
@@ -322,7 +362,7 @@ static int on_psi(sd_event_source *source, int fd, uint32_t events, void *userda
 	struct daemon *d = userdata;
 
 	(void)fd;
-	if (events & EPOLLERR) {
+	if (events & EPOLLERR) { /* the file is gone: with a cgroup, say */
 		log_warning("psi-trigger-lost");
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
@@ -330,6 +370,70 @@ static int on_psi(sd_event_source *source, int fd, uint32_t events, void *userda
 	d->tick.pressure_us = now_us();
 	tick_hurry(&d->tick);
 	return 0;
+}
+
+/* Brings what is held up to date. With @d->reserve empty there is nothing to do. */
+static void look_at_reservations(struct daemon *d, uint64_t now)
+{
+	struct host_facts facts = { 0 };
+	size_t i;
+
+	reserve_update(&d->reserve, &d->fleet, now);
+	reserve_facts(&d->reserve, now, &facts);
+	d->tick.reserved_b = facts.reserved_b;
+	d->tick.reserved_by_us = facts.reserved_by_us;
+	if (reserve_changed(&d->reserve))
+		tick_hurry(&d->tick);
+	for (i = 0; d->reserve.n && i < d->fleet.n; i++)
+		if (reserve_watches(&d->reserve, d->fleet.vm[i], now)) {
+			d->fleet.vm[i]->measure = true;
+			tick_due(&d->tick, d->fleet.vm[i], now);
+		}
+	d->reserve_us = d->reserve.n ? now + RESERVE_LOOK_US : UINT64_MAX;
+	if (d->reserve.n) /* a VM that starts is to be found soon */
+		d->roster_us = u64_min(d->roster_us, now + RESERVE_LOOK_US);
+}
+
+/* The host's pressure, where its kernel tells of it; that of its cgroup where that stands for it.
+ */
+static int watch_pressure(struct daemon *d)
+{
+	const char *path;
+	int dir, r;
+
+	d->psi_source = sd_event_source_disable_unref(d->psi_source);
+	cleanup_closep(&d->psi);
+	d->psi = -EBADF;
+	path = host_pressure_path(&d->roots, &dir);
+	r = psi_trigger_open(dir, path, PSI_STALL_US, PSI_WINDOW_US, &d->psi);
+	if (r < 0) {
+		log_info("no-pressure-triggers error=%s", strerror(-r));
+		return 0;
+	}
+	return sd_event_add_io(d->loop, &d->psi_source, d->psi, EPOLLPRI, on_psi, d);
+}
+
+/* The cgroup that stands for the host may come and go: its triggers are set anew, and it is told.
+ */
+static void follow_hostgroup(struct daemon *d)
+{
+	const char *trouble;
+	int r;
+
+	if (!d->roots.host)
+		return;
+	trouble = hostgroup_trouble(d->roots.host);
+	if (*trouble && !d->group_troubled)
+		log_warning("host-cgroup why=\"%s\"", trouble);
+	d->group_troubled = *trouble;
+	if (hostgroup_changes(d->roots.host) == d->group_changes)
+		return;
+	d->group_changes = hostgroup_changes(d->roots.host);
+	if (!*trouble)
+		log_info("host-cgroup path=%s", hostgroup_path(d->roots.host));
+	r = watch_pressure(d);
+	if (r < 0)
+		log_warning("no-pressure-triggers error=%s", strerror(-r));
 }
 
 /* ---- the loop ---- */
@@ -357,8 +461,11 @@ static void work(struct daemon *d, uint64_t now)
 	}
 	if (vmm_deadline(d->vmm) <= now)
 		vmm_timeout(d->vmm, now);
+	if (d->reserve_us <= now || d->reserve.changed)
+		look_at_reservations(d, now);
 	if (tick_next(&d->tick) <= now)
 		tick_run(&d->tick, now);
+	follow_hostgroup(d);
 	if (control_timeout_us(d->control) == 0)
 		control_dispatch(d->control);
 }
@@ -369,6 +476,7 @@ static uint64_t until_next(const struct daemon *d, uint64_t now)
 
 	if (!d->stop_us)
 		next = u64_min(next, d->roster_us);
+	next = d->reserve.changed ? now : u64_min(next, d->reserve_us);
 	return u64_min(u64_sub_sat(next, now), control_timeout_us(d->control));
 }
 
@@ -454,25 +562,17 @@ static int open_control(struct daemon *d)
 	d->view = (struct control_view){
 		.fleet = &d->fleet,
 		.host = &d->tick.host,
+		.history = &d->tick.host_history,
+		.decision = &d->tick.market,
+		.defaults = &d->config.defaults,
+		.hostgroup = d->roots.host,
 		.figures = &d->figures,
+		.reserve = &d->reserve,
 	};
 	r = control_new(path, d->config.control_group, &d->view, &control_ops, d, &d->control);
 	if (r < 0)
 		log_error("control path=%s error=%s", path, strerror(-r));
 	return r;
-}
-
-/* The host's pressure, where its kernel tells of it. */
-static int watch_pressure(struct daemon *d)
-{
-	int r = psi_trigger_open(d->roots.proc, HOST_PSI_PATH, PSI_STALL_US, PSI_WINDOW_US,
-				 &d->psi);
-
-	if (r < 0) {
-		log_info("no-pressure-triggers error=%s", strerror(-r));
-		return 0;
-	}
-	return sd_event_add_io(d->loop, NULL, d->psi, EPOLLPRI, on_psi, d);
 }
 
 static int watch_signals(struct daemon *d)
@@ -526,6 +626,10 @@ static int start(struct daemon *d)
 	r = watch_signals(d);
 	if (r < 0)
 		return r;
+	if (*d->config.host_cgroup)
+		r = hostgroup_new(d->roots.cgroup, d->config.host_cgroup, &d->roots.host);
+	if (r < 0)
+		return r;
 	poll_s = u64_max(d->config.defaults.interval_us / USEC_PER_SEC / 2, 1);
 	r = vmm_new(poll_s, on_vm, d, &d->vmm);
 	if (r < 0)
@@ -575,6 +679,7 @@ static bool finish(struct daemon *d)
 	journal_close(d->journal);
 	tick_fini(&d->tick);
 	fleet_fini(&d->fleet);
+	sd_event_source_unref(d->psi_source);
 	if (d->psi >= 0)
 		(void)close(d->psi);
 	sd_event_source_unref(d->guardian_source);
@@ -590,11 +695,13 @@ int daemon_run(const struct daemon_options *o)
 		.options = o,
 		.roots = { .proc = -EBADF, .cgroup = -EBADF },
 		.psi = -EBADF,
+		.reserve_us = UINT64_MAX,
 	};
 	int r;
 
 	fleet_init(&d.fleet);
 	tick_init(&d.tick, &d.fleet, &d.roots, &d.config.defaults, &d.figures);
+	d.tick.host.cpus = d.tick.cpus; /* for who asks before the first tick, too */
 	d.figures.start_us = now_us();
 	d.figures.dry_run = o->dry_run;
 	r = start(&d);

@@ -46,13 +46,19 @@ struct vm {
 	bool was_up;		  /* its socket has served us: it stays with it */
 	uint64_t seen;		  /* the roster's round that last saw it */
 	pid_t pid;		  /* 0: not known */
+	pid_t up_pid;		  /* of the last connection that came about; 0: not known */
+	uint64_t appeared_us;	  /* when that was another process than before; 0: never yet */
+	uint64_t charged_b;	  /* of its memory, taken from reservations; for reserve.c alone */
 
-	struct settings settings; /* as they apply to it */
-	struct history history;	  /* what the policy remembers */
-	struct vm_facts facts;	  /* of its last tick */
-	struct decision decision; /* of its last tick */
-	uint64_t decided_us;	  /* when; 0: never */
-	enum vm_request request;  /* waits for its next tick */
+	struct settings settings;    /* as they apply to it */
+	uint64_t set;		     /* those of them that were set at run time: a bit per key */
+	char group[VM_NAME_MAX];     /* of the configuration; "": none */
+	char group_too[VM_NAME_MAX]; /* another that it matches, and does not belong to; "": none */
+	struct history history;	     /* what the policy remembers */
+	struct vm_facts facts;	     /* of its last tick */
+	struct decision decision;    /* of its last tick */
+	uint64_t decided_us;	     /* when; 0: never */
+	enum vm_request request;     /* waits for its next tick */
 
 	struct vm_recent recent[VM_RECENT_MAX]; /* a ring: the newest is at (recent_n - 1) % MAX */
 	uint64_t recent_n;			/* ever added */

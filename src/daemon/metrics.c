@@ -204,6 +204,31 @@ static uint64_t daemon_guardian(const struct control_view *v)
 	return v->figures->guardian;
 }
 
+static uint64_t host_short(const struct control_view *v)
+{
+	return v->history->short_since_us != 0;
+}
+
+static uint64_t host_held(const struct control_view *v)
+{
+	return v->decision->held_b;
+}
+
+static uint64_t host_offered(const struct control_view *v)
+{
+	return v->decision->offered_b;
+}
+
+static uint64_t host_reservations(const struct control_view *v)
+{
+	return v->reserve->n;
+}
+
+static uint64_t host_reserved(const struct control_view *v)
+{
+	return reserve_left(v->reserve, NULL);
+}
+
 static const struct host_metric host_metrics[] = {
 	{ "ballonet_host_memory_total_bytes", GAUGE, "Memory of the host.", host_total, false },
 	{ "ballonet_host_memory_available_bytes", GAUGE, "Available memory of the host.",
@@ -212,6 +237,15 @@ static const struct host_metric host_metrics[] = {
 	  "Share of the last 10 s in which some task waited for memory.", host_psi_some, true },
 	{ "ballonet_host_psi_memory_full_avg10_ratio", GAUGE,
 	  "Share of the last 10 s in which all tasks waited for memory.", host_psi_full, true },
+	{ "ballonet_host_short", GAUGE, "Whether the host is short of memory.", host_short, false },
+	{ "ballonet_host_offered_bytes", GAUGE, "What VMs offer to a host that is short.",
+	  host_offered, false },
+	{ "ballonet_host_held_bytes", GAUGE, "In balloons that are held because the host is short.",
+	  host_held, false },
+	{ "ballonet_reservations", GAUGE, "Reservations of room for VMs that are to start.",
+	  host_reservations, false },
+	{ "ballonet_reserved_bytes", GAUGE, "What these hold and was not used yet.", host_reserved,
+	  false },
 	{ "ballonet_vms", GAUGE, "VMs known.", daemon_vms, false },
 	{ "ballonet_ticks_total", COUNTER, "Runs of observe, fold, decide, apply.", daemon_ticks,
 	  false },
@@ -315,6 +349,20 @@ static void put_host_metric(struct text *t, const struct host_metric *m,
 		put(t, "%s %llu\n", m->name, (unsigned long long)figure);
 }
 
+static void put_headroom(struct text *t, const struct control_view *v)
+{
+	struct headroom room;
+	size_t i;
+
+	view_find_headroom(v, &room);
+	put_family(t, "ballonet_headroom_bytes", GAUGE,
+		   "Memory that can be had from VMs within a time, as 95 of 100 squeezes kept it.");
+	for (i = 0; i < HEADROOM_COUNT; i++)
+		put(t, "ballonet_headroom_bytes{within=\"%llus\"} %llu\n",
+		    (unsigned long long)(headroom_within_us[i] / USEC_PER_SEC),
+		    (unsigned long long)room.b[i]);
+}
+
 int metrics_write(const struct control_view *v, struct buf *out)
 {
 	struct text t = { .out = out };
@@ -324,6 +372,7 @@ int metrics_write(const struct control_view *v, struct buf *out)
 	put(&t, "ballonet_build_info{version=\"%s\"} 1\n", BALLONET_VERSION);
 	for (i = 0; i < ARRAY_SIZE(host_metrics); i++)
 		put_host_metric(&t, &host_metrics[i], v);
+	put_headroom(&t, v);
 	for (i = 0; i < ARRAY_SIZE(vm_metrics); i++)
 		put_vm_metric(&t, &vm_metrics[i], v->fleet);
 	put_phases(&t, v->fleet);

@@ -19,20 +19,69 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <stdio.h>
 #include <string.h>
+
+static void copy_name(char *to, const struct config_group *group)
+{
+	(void)snprintf(to, VM_NAME_MAX, "%s", group ? group->name : "");
+}
+
+/* A VM that matches two groups belongs to the first; that is told once. */
+static void find_group(const struct roster *r, struct vm *vm)
+{
+	const struct config_group *too, *group = config_group(r->config, vm->called, &too);
+
+	if (too && strcmp(too->name, vm->group_too) != 0)
+		log_warning("two-groups vm=%s group=\"%s\" too=\"%s\" effect=\"it belongs to the "
+			    "first\"",
+			    vm->name, group->name, too->name);
+	copy_name(vm->group, group);
+	copy_name(vm->group_too, too);
+}
+
+static void warn_conflict(const struct vm *vm, const char *conflict, const char *effect)
+{
+	if (conflict)
+		log_warning("settings vm=%s conflict=\"%s\" effect=\"%s\"", vm->name, conflict,
+			    effect);
+}
 
 void roster_settings(const struct roster *r, struct vm *vm)
 {
-	const char *conflict = config_settings(r->config, vm->called, &vm->settings);
+	const struct override *o = overrides_find(&r->overrides, vm->name);
+	const char *conflict;
 
-	if (conflict)
-		log_warning(
-			"settings vm=%s conflict=\"%s\" effect=\"the rule that does not agree is "
-			"left out\"",
-			vm->name, conflict);
-	if (r->dry_run && vm->settings.mode == MODE_SQUEEZE)
+	find_group(r, vm);
+	conflict = config_settings(r->config, vm->called, &vm->settings);
+	warn_conflict(vm, conflict, "what does not agree is left out");
+	conflict = o ? config_overlay(&vm->settings, &o->values, o->mask) : NULL;
+	warn_conflict(vm, conflict, "what was set at run time is left out");
+	vm->set = o && !conflict ? o->mask : 0;
+	if (r->dry_run && vm->settings.mode > MODE_OBSERVE)
 		vm->settings.mode = MODE_OBSERVE;
 	vm->announced = false; /* the journal is to say so */
+}
+
+const char *roster_set(struct roster *r, struct vm *vm, const struct control_change *change)
+{
+	const char *conflict;
+	struct settings s;
+	struct override o;
+
+	overrides_try(&r->overrides, vm->name, change, &o);
+	(void)config_settings(r->config, vm->called, &s);
+	conflict = config_overlay(&s, &o.values, o.mask);
+	if (conflict)
+		return conflict;
+	if (overrides_put(&r->overrides, &o) < 0)
+		return "there is no room for more settings of this kind";
+	roster_settings(r, vm);
+	log_info("settings-changed vm=%s set=%d mode=%s shares=%llu floor=%llu ceiling=%llu",
+		 vm->name, __builtin_popcountll(vm->set), mode_word(vm->settings.mode),
+		 (unsigned long long)vm->settings.shares, (unsigned long long)vm->settings.floor_b,
+		 (unsigned long long)vm->settings.ceiling_b);
+	return NULL;
 }
 
 /* Marks the VM at @address as there; adds it where it is new. */
@@ -222,4 +271,5 @@ void roster_close(struct roster *r)
 		vmm_remove(r->fleet->vm[i]->conn);
 		footprint_free(r->fleet->vm[i]->footprint);
 	}
+	overrides_fini(&r->overrides);
 }

@@ -13,6 +13,7 @@
 
 #include "daemon/config.h"
 #include "daemon/fleet.h"
+#include "daemon/override.h"
 
 #include "host/roots.h"
 
@@ -32,6 +33,7 @@ struct roster {
 	void (*gone)(void *userdata, struct vm *vm);
 	void *userdata;
 
+	struct overrides overrides; /* what was set at run time */
 	uint64_t round;
 	bool warned; /* VMs without a socket for us were told of in the last round */
 };
@@ -39,10 +41,16 @@ struct roster {
 /* One look around: adds who is new, removes who is gone. */
 void roster_update(struct roster *r, uint64_t now_us);
 
-/* The settings of @vm by its name, as they apply now. */
+/* The group and the settings of @vm by its name, as they apply now. */
 void roster_settings(const struct roster *r, struct vm *vm);
 
-/* Closes all connections and footprints; the fleet is left to its owner. */
+/*
+ * Changes what is set for @vm at run time. NULL, or a sentence on why that
+ * cannot be; then everything is as it was.
+ */
+const char *roster_set(struct roster *r, struct vm *vm, const struct control_change *change);
+
+/* Closes all connections and footprints, and forgets what was set; the fleet is its owner's. */
 void roster_close(struct roster *r);
 
 #endif

@@ -12,6 +12,7 @@
 #include "daemon/view.h"
 
 #include "base/num.h"
+#include "host/hostgroup.h"
 #include "policy/estimate.h"
 #include "policy/explain.h"
 #include "vmm/vmm.h"
@@ -244,6 +245,24 @@ static struct json_object *obstacles_json(uint32_t obstacles)
 	return list;
 }
 
+/* What was set at run time, as texts. */
+static struct json_object *set_json(const struct vm *vm)
+{
+	struct json_object *o = json_object_new_object();
+	const struct setting *table;
+	char text[SETTING_TEXT_MAX];
+	size_t n, i;
+
+	table = settings_table(&n);
+	for (i = 0; o && i < n; i++) {
+		if (!(vm->set & UINT64_C(1) << i))
+			continue;
+		setting_text(&table[i], setting_get(&vm->settings, &table[i]), text, sizeof(text));
+		add_text(o, table[i].key, text);
+	}
+	return o;
+}
+
 static void add_identity(struct json_object *o, const struct vm *vm)
 {
 	const char *trouble = vm->conn ? vmm_conn_trouble(vm->conn) : "";
@@ -254,7 +273,11 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	add_text(o, "address", vm->address);
 	add_text(o, "mode", mode_word(vm->settings.mode));
 	add_text(o, "state", word(state_words, VM_STATE_COUNT, vm->facts.state));
+	add(o, "group", vm->group[0] ? text_json(vm->group) : NULL);
+	add(o, "group_too", vm->group_too[0] ? text_json(vm->group_too) : NULL);
+	add(o, "set", set_json(vm));
 	add_text(o, "kind", kind_word(vm));
+	add_text(o, "guest", guest_kind_word(vm->history.kind));
 	add_text(o, "reporting", word(tri_words, TRI_COUNT, vm->facts.reporting));
 	add(o, "trouble", *trouble ? text_json(trouble) : NULL);
 	add(o, "hint", hint(vm) ? text_json(hint(vm)) : NULL);
@@ -300,6 +323,29 @@ static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint6
 	add_figure(o, "cold_b", fig.cold_b);
 	add_figure(o, "expected_b", fig.expected_b);
 	add_figure(o, "reserve_b", fig.reserve_b);
+	add_figure(o, "floor_now_b", fig.floor_b);
+}
+
+/* What it is promised, what was learned, and what it offers to a host that is short. */
+static void add_market(struct json_object *o, const struct vm *vm)
+{
+	const struct offer *offer = &vm->history.offer;
+	struct json_object *to = json_object_new_object();
+
+	add_figure(o, "shares", vm->settings.shares);
+	add_figure(o, "floor_b", vm->settings.floor_b);
+	add_figure(o, "ceiling_b",
+		   vm->settings.ceiling_b ? vm->settings.ceiling_b : FIGURE_UNKNOWN);
+	add_figure(o, "settled_b", vm->history.settled_b ? vm->history.settled_b : FIGURE_UNKNOWN);
+	add(o, "offer", to);
+	if (!to)
+		return;
+	add_figure(to, "stale_b", offer->stale_b);
+	add_figure(to, "cold_b", offer->cold_b);
+	add_figure(to, "cold_class", offer->cold_class);
+	add_figure(to, "coming_b", offer->coming_b);
+	add_figure(to, "held_b", offer->held_b);
+	add_figure(to, "held_class", offer->held_class);
 }
 
 struct json_object *view_vm(const struct vm *vm, uint64_t now_us)
@@ -318,6 +364,7 @@ struct json_object *view_vm(const struct vm *vm, uint64_t now_us)
 	asked = word(request_words, REQUEST_COUNT, vm->request ? vm->request : h->request);
 	add(o, "requested", asked ? text_json(asked) : NULL);
 	add_figures_of_now(o, vm, now_us);
+	add_market(o, vm);
 	add(o, "calm", tri_json(h->calm));
 	add(o, "busy", tri_json(h->busy));
 	add_figure(o, "squeezes", h->squeezes);
@@ -495,6 +542,40 @@ static void add_totals(struct json_object *o, const struct fleet *fleet)
 	add_figure(o, "return_total_b", returned);
 }
 
+static void add_arbiter(struct json_object *o, const struct control_view *v)
+{
+	const struct host_decision *d = v->decision;
+	struct json_object *to = json_object_new_object();
+	char text[EXPLAIN_MAX];
+
+	(void)explain_host(d, v->host, text, sizeof(text));
+	add_text(o, "reason", reason_word(d->reason));
+	add_text(o, "why", text);
+	add(o, "arbiter", to);
+	if (!to)
+		return;
+	add_figure(to, "want_b", d->deadline_us ? d->want_b : FIGURE_UNKNOWN);
+	add_figure(to, "need_b", d->need_b);
+	add_figure(to, "coming_b", d->coming_b);
+	add_figure(to, "offered_b", d->offered_b);
+	add_figure(to, "held_b", d->held_b);
+	add_figure(to, "price", d->price);
+	add_figure(to, "part_ppm", d->part_ppm);
+	add_figure(to, "give_back", d->give_back);
+	add_figure(to, "deadline_us", d->deadline_us ? d->deadline_us : FIGURE_UNKNOWN);
+}
+
+/* Whose memory total_b and available_b are. */
+static void add_source(struct json_object *o, const struct control_view *v)
+{
+	const char *trouble = v->hostgroup ? hostgroup_trouble(v->hostgroup) : "";
+	bool group = v->hostgroup && !*trouble;
+
+	add_text(o, "memory_source", group ? "cgroup" : "host");
+	add(o, "host_cgroup", v->hostgroup ? text_json(hostgroup_path(v->hostgroup)) : NULL);
+	add(o, "host_cgroup_trouble", *trouble ? text_json(trouble) : NULL);
+}
+
 struct json_object *view_host(const struct control_view *v, uint64_t now_us)
 {
 	struct json_object *o = json_object_new_object();
@@ -505,6 +586,11 @@ struct json_object *view_host(const struct control_view *v, uint64_t now_us)
 	add_figure(o, "available_b", fact_figure(&v->host->available_b));
 	add_figure(o, "psi_some_avg10_ppm", fact_figure(&v->host->psi_some_avg10_ppm));
 	add_figure(o, "psi_full_avg10_ppm", fact_figure(&v->host->psi_full_avg10_ppm));
+	add_source(o, v);
+	add_arbiter(o, v);
+	add(o, "headroom", view_headroom(v, now_us));
+	add_figure(o, "reservations", v->reserve->n);
+	add_figure(o, "reserved_b", reserve_left(v->reserve, NULL));
 	add_totals(o, v->fleet);
 	add(o, "dry_run", json_object_new_boolean(v->figures->dry_run));
 	add(o, "guardian", json_object_new_boolean(v->figures->guardian));

@@ -12,6 +12,8 @@
 #define BALLONET_DAEMON_VIEW_H
 
 #include "daemon/control.h"
+#include "daemon/reserve.h"
+#include "policy/headroom.h"
 #include "policy/opportunity.h"
 
 #include <json-c/json.h>
@@ -30,6 +32,29 @@ struct json_object *view_host(const struct control_view *v, uint64_t now_us);
 /* What a squeeze that an operator asked for would do now. NULL: out of memory. */
 struct json_object *view_dry_run(const struct vm *vm, const struct opportunity *opp,
 				 uint64_t now_us);
+
+/* What can be had, and how soon. NULL: out of memory. */
+struct json_object *view_headroom(const struct control_view *v, uint64_t now_us);
+
+/* What can be had, by the policy. */
+void view_find_headroom(const struct control_view *v, struct headroom *ret);
+
+/*
+ * The policy's answer to whether @size_b can be there within @within_us (0:
+ * whenever), besides what is held by reservations older than @before (NULL: by all).
+ */
+void view_room(const struct control_view *v, const struct reservation *before, uint64_t size_b,
+	       uint64_t within_us, struct reservation_answer *ret);
+
+/* An answer as a word ("yes"), as a sentence, and its figures as members of @to. */
+const char *view_room_word(enum reserve_answer answer);
+void view_room_text(const struct control_view *v, const struct reservation_answer *a,
+		    uint64_t size_b, char *text, size_t size);
+void view_room_figures(struct json_object *to, const struct reservation_answer *a);
+
+/* A reservation, and how it stands with it now. NULL: out of memory. */
+struct json_object *view_reservation(const struct control_view *v, const struct reservation *r,
+				     uint64_t now_us);
 
 /*
  * Text of any bytes as valid UTF-8, cut to @size: what is no UTF-8 becomes

@@ -51,6 +51,7 @@ struct world {
 	struct vm *vm; /* that a squeeze was asked for */
 	uint64_t asked_us;
 	bool refuses; /* the policy decides not to begin */
+	bool frees;   /* room that is reserved is there after ENDS_MS */
 };
 
 static uint64_t uptime_us(void)
@@ -80,6 +81,21 @@ static int on_request(void *userdata, struct vm *vm, enum vm_request request)
 	return 0;
 }
 
+static const char *on_set(void *userdata, struct vm *vm, const struct control_change *change)
+{
+	size_t n, i;
+
+	(void)userdata;
+	if (change->values.floor_b > GIB)
+		return "floor is above ceiling";
+	vm->set = (change->reset ? 0 : vm->set & ~change->clear) | change->mask;
+	for (i = 0; i < (settings_table(&n), n); i++)
+		if (change->mask & UINT64_C(1) << i)
+			setting_put(&vm->settings, &settings_table(&n)[i],
+				    setting_get(&change->values, &settings_table(&n)[i]));
+	return NULL;
+}
+
 static void begin(struct world *w, struct vm *vm, uint64_t now)
 {
 	vm->request = REQUEST_NONE;
@@ -103,6 +119,10 @@ static void run(struct world *w)
 	struct vm *vm = w->vm;
 	uint64_t now = on_now(NULL), ms;
 
+	if (w->frees && w->sample.reserve.n &&
+	    now >= w->sample.reserve.r[0].made_us + ENDS_MS * USEC_PER_MSEC)
+		w->sample.host.available_b = fact_of(15 * GIB, now);
+	reserve_update(&w->sample.reserve, &w->sample.fleet, now);
 	if (!vm)
 		return;
 	ms = (now - w->asked_us) / 1000;
@@ -119,7 +139,9 @@ static void run(struct world *w)
 
 static void serve(struct world *w)
 {
-	static const struct control_ops ops = { .request = on_request, .now = on_now };
+	static const struct control_ops ops = { .request = on_request,
+						.set = on_set,
+						.now = on_now };
 	struct control *control;
 
 	if (control_new(path, (gid_t)-1, &w->sample.view, &ops, w, &control) < 0)
@@ -399,12 +421,183 @@ static void why_tells_the_sentence_and_what_was_before(void **state)
 	expect(&r, 0, "inflating: A squeeze begins", "");
 }
 
+static void why_without_a_name_tells_of_the_host(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "why");
+	expect(&r, 0, "host (host-well): ", "");
+	expect(&r, 0, "offered by VMs      1000 MiB", "");
+}
+
+static void status_shows_mode_group_and_kind_of_guest(void **state)
+{
+	struct world *w = world_new();
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "status");
+	expect(&r, 0, "  GROUP      STATE    MODE     GUEST     PHASE", "");
+	expect(&r, 0, "  databases  running  squeeze  notifier  resting", "");
+	(void)kill(server, SIGKILL);
+	(void)waitpid(server, NULL, 0);
+	w->sample.known->group[0] = '\0';
+	w->sample.decision.reason = REASON_HOST_UNSERVED;
+	(void)reserve_add(&w->sample.reserve, 2 * GIB, 0, RESERVE_HOLD_US, "", on_now(NULL));
+	start(w, NULL);
+	world_free(w);
+	CALL(&r, "status");
+	assert_null(strstr(r.out, "GROUP")); /* nobody is in one */
+	expect(&r, 0, "2.0 GiB are held for VMs that are to start.", "");
+	CALL(&r, "vm", "db");
+	expect(&r, 0, "offers to the host\n", "");
+	expect(&r, 0, "set until the daemon ends\n  shares  200\n", "");
+	expect(&r, 0, "floor now ", "");
+	assert_null(strstr(r.out, "ceiling"));
+}
+
+static void settings_are_set_and_taken_back(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "set", "db", "floor=512MiB", "mode=observe");
+	expect(&r, 0, "db: until the daemon ends ", "");
+	expect(&r, 0, "mode=observe", "");
+	expect(&r, 0, "floor=512MiB", "");
+	expect(&r, 0, "shares=200", "");
+	CALL(&r, "set", "db", "shares="); /* one is taken back */
+	assert_null(strstr(r.out, "shares"));
+	expect(&r, 0, "floor=512MiB", "");
+	CALL(&r, "set", "db", "--reset");
+	expect(&r, 0, "db: nothing is set, the configuration applies\n", "");
+}
+
+static void settings_that_cannot_be_are_told_with_their_exit_codes(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "set", "db", "share=5");
+	expect(&r, 1, "", "there is no setting 'share'; did you mean shares?");
+	CALL(&r, "set", "db", "shares=0");
+	expect(&r, 1, "", "shares: 0 is out of range (1 to 10000)");
+	CALL(&r, "set", "db", "floor=2GiB");
+	expect(&r, 1, "", "floor is above ceiling");
+	CALL(&r, "set", "nobody", "shares=5");
+	expect(&r, 4, "", "There is no VM called 'nobody'.");
+	CALL(&r, "set", "db", "shares");
+	expect(&r, 2, "", "'shares' is no KEY=VALUE.");
+	CALL(&r, "set", "db", "=5");
+	expect(&r, 2, "", "'=5' is no KEY=VALUE.");
+	CALL(&r, "set", "db", "shares=5", "shares=6");
+	expect(&r, 2, "", "shares is given twice.");
+	CALL(&r, "set", "db");
+	expect(&r, 2, "", "'set' needs KEY=VALUE, or --reset.");
+	CALL(&r, "set");
+	expect(&r, 2, "", "'set' needs a NAME");
+}
+
+static void room_that_is_there_is_reserved_listed_and_cancelled(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "reserve", "--list");
+	expect(&r, 0, "There are no reservations.\n", "");
+	CALL(&r, "reserve", "1GiB", "--for", "new", "--hold", "5min");
+	expect(&r, 0, "reservation 1: it is there: 1.0 GiB are there.\n", "");
+	CALL(&r, "reserve", "--list");
+	expect(&r, 0, "1: 1.0 GiB, 1.0 GiB not used yet, ends in 29", "");
+	expect(&r, 0, "s, for new. 1.0 GiB are there.\n", "");
+	CALL(&r, "reserve", "--cancel", "1");
+	expect(&r, 0, "reservation 1: cancelled\n", "");
+	CALL(&r, "reserve", "--cancel", "1");
+	expect(&r, 4, "", "There is no such reservation");
+}
+
+static void room_that_must_be_freed_is_waited_for(void **state)
+{
+	struct world *w = world_new();
+	struct run r;
+
+	(void)state;
+	w->frees = true;
+	start(w, NULL);
+	world_free(w);
+	CALL(&r, "reserve", "3300MiB", "--within", "50s");
+	expect(&r, 0, "reservation 1: it is there: 3.2 GiB are there.",
+	       "have to be freed for these");
+}
+
+static void room_that_is_not_there_in_time_is_not_held(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "reserve", "3300MiB", "--within", "500ms");
+	expect(&r, 6, "", "it is not there in time: ");
+	CALL(&r, "reserve", "3300MiB", "--within", "1ms", "--no-wait");
+	expect(&r, 6, "", "longer than was asked for");
+	CALL(&r, "reserve", "--list");
+	expect(&r, 0, "There are no reservations.\n", "");
+	CALL(&r, "reserve", "3300MiB", "--no-wait");
+	expect(&r, 0, "reservation 3: ", "");
+}
+
+static void room_that_cannot_be_had_is_refused_with_why(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "reserve", "8GiB");
+	expect(&r, 1, "", "of that cannot be had.");
+	CALL(&r, "reserve", "20000GiB");
+	expect(&r, 1, "", "are more than this host has: 16.0 GiB");
+	CALL(&r, "reserve", "0");
+	expect(&r, 1, "", "size_b must be a whole number of bytes");
+	CALL(&r, "reserve", "lots");
+	expect(&r, 2, "", "'lots' is not a size such as 4GiB.");
+	CALL(&r, "reserve", "1GiB", "--within", "5");
+	expect(&r, 2, "", "'5' is not a time such as 30s.");
+	CALL(&r, "reserve", "1GiB", "--hold", "100h");
+	expect(&r, 1, "", "hold_us must be");
+	CALL(&r, "reserve", "--cancel", "x");
+	expect(&r, 2, "", "'x' is not the number of a reservation.");
+	CALL(&r, "reserve", "--list", "1GiB");
+	expect(&r, 2, "", "either --list or a SIZE, not both");
+	CALL(&r, "reserve");
+	expect(&r, 2, "", "'reserve' needs a SIZE or --list");
+	CALL(&r, "status", "--within", "5s");
+	expect(&r, 2, "", "'status' does not know one of the options given");
+}
+
+static void headroom_is_told(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start_sample();
+	CALL(&r, "headroom");
+	expect(&r, 0, "within 1 s                          128 MiB\n", "");
+	expect(&r, 0, "of that counted on                  50.0 %\n", "");
+}
+
 static void json_is_printed_where_it_is_asked_for(void **state)
 {
 	static const char *const commands[][2] = {
-		{ "status", NULL },	{ "host", NULL },	{ "vm", "db" },
-		{ "why", "db" },	{ "vm", SAMPLE_WEIRD }, { "release", "db" },
-		{ "release", "--all" },
+		{ "status", NULL },	{ "host", NULL },	 { "vm", "db" },
+		{ "why", "db" },	{ "vm", SAMPLE_WEIRD },	 { "release", "db" },
+		{ "release", "--all" }, { "headroom", NULL },	 { "why", NULL },
+		{ "reserve", "1GiB" },	{ "reserve", "--list" }, { "set", "db" },
 	};
 	struct run r;
 	size_t i;
@@ -412,7 +605,10 @@ static void json_is_printed_where_it_is_asked_for(void **state)
 	(void)state;
 	start_sample();
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		CALL(&r, "--json", commands[i][0], commands[i][1]);
+		if (strcmp(commands[i][0], "set") == 0)
+			CALL(&r, "--json", "set", commands[i][1], "shares=5");
+		else
+			CALL(&r, "--json", commands[i][0], commands[i][1]);
 		json_object_put(json_of(&r));
 	}
 	CALL(&r, "squeeze", "db", "--dry-run", "--json"); /* options may stand behind */
@@ -753,6 +949,15 @@ int main(int argc, char **argv)
 		TEST(columns_are_aligned_whatever_the_letters),
 		TEST(vm_and_host_show_figures_and_leave_out_the_unknown),
 		TEST(why_tells_the_sentence_and_what_was_before),
+		TEST(why_without_a_name_tells_of_the_host),
+		TEST(status_shows_mode_group_and_kind_of_guest),
+		TEST(settings_are_set_and_taken_back),
+		TEST(settings_that_cannot_be_are_told_with_their_exit_codes),
+		TEST(room_that_is_there_is_reserved_listed_and_cancelled),
+		TEST(room_that_must_be_freed_is_waited_for),
+		TEST(room_that_is_not_there_in_time_is_not_held),
+		TEST(room_that_cannot_be_had_is_refused_with_why),
+		TEST(headroom_is_told),
 		TEST(json_is_printed_where_it_is_asked_for),
 		TEST(a_squeeze_is_watched_until_the_balloon_is_back_at_0),
 		TEST(a_squeeze_may_be_left_to_itself),

@@ -66,6 +66,13 @@ static void make_facts(struct vm_facts *f, uint64_t now)
 	f->stats.tag[BALLOON_STAT_CACHES] = 120 * MIB;
 }
 
+static uint64_t setting_bit(const char *key)
+{
+	size_t n;
+
+	return UINT64_C(1) << (setting_find(key) - settings_table(&n));
+}
+
 static void make_known(struct sample *s)
 {
 	struct vm *vm = add(s, "db", "/run/db.qmp");
@@ -73,6 +80,14 @@ static void make_known(struct sample *s)
 
 	make_facts(&vm->facts, SAMPLE_NOW_US - USEC_PER_SEC);
 	vm->pid = 4711;
+	(void)snprintf(vm->group, sizeof(vm->group), "databases");
+	(void)snprintf(vm->group_too, sizeof(vm->group_too), "all");
+	vm->settings.shares = 200;
+	vm->settings.floor_b = 256 * MIB;
+	vm->set = setting_bit("shares");
+	h->kind = GUEST_NOTIFIER;
+	h->settled_b = 500 * MIB;
+	h->offer = (struct offer){ .stale_b = 400 * MIB, .cold_b = 90 * MIB, .cold_class = 2 };
 	vm->decided_us = SAMPLE_NOW_US - USEC_PER_SEC;
 	h->phase = PHASE_RESTING;
 	h->calm = TRI_YES;
@@ -106,6 +121,7 @@ static void make_known(struct sample *s)
 			 .need_b = 90 * MIB,
 			 .balloon_b = 0,
 			 .freed_b = 530 * MIB,
+			 .floor_b = 300 * MIB,
 			 .until_us = h->rest_until_us },
 	};
 	remember(vm, SAMPLE_NOW_US - 90 * USEC_PER_SEC, PHASE_INFLATING, REASON_BEGIN);
@@ -145,6 +161,7 @@ static void make_busy(struct sample *s)
 		.need_b = FIGURE_UNKNOWN,
 		.balloon_b = 300 * MIB,
 		.freed_b = 200 * MIB,
+		.floor_b = FIGURE_UNKNOWN,
 		.until_us = FIGURE_UNKNOWN,
 	};
 	s->busy = vm;
@@ -161,6 +178,17 @@ void sample_init(struct sample *s)
 	s->host.total_b = fact_of(16 * GIB, SAMPLE_NOW_US);
 	s->host.available_b = fact_of(4 * GIB, SAMPLE_NOW_US);
 	s->host.psi_some_avg10_ppm = fact_of(12500, SAMPLE_NOW_US);
+	s->host.cpus = 4;
+	s->host.local_s = fact_of(UINT64_C(1800000000), SAMPLE_NOW_US);
+	settings_init(&s->defaults);
+	policy_host_init(&s->history);
+	s->history.offer_b[0] = 400 * MIB;
+	s->history.offer_b[2] = 600 * MIB;
+	s->decision = (struct host_decision){
+		.reason = REASON_HOST_WELL,
+		.offered_b = 1000 * MIB,
+		.give_back = PRICE_CLASSES,
+	};
 	s->figures = (struct daemon_figures){
 		.start_us = 5,
 		.ticks = 10,
@@ -172,7 +200,11 @@ void sample_init(struct sample *s)
 	s->view = (struct control_view){
 		.fleet = &s->fleet,
 		.host = &s->host,
+		.history = &s->history,
+		.decision = &s->decision,
+		.defaults = &s->defaults,
 		.figures = &s->figures,
+		.reserve = &s->reserve,
 	};
 }
 

@@ -10,6 +10,7 @@
 #define BALLONET_TESTS_SAMPLE_FLEET_H
 
 #include "daemon/control.h"
+#include "daemon/reserve.h"
 
 /* The name of the VM that is down: quotes, a newline, an escape sequence, no UTF-8. */
 #define SAMPLE_WEIRD "we\"ir\\d\n\x1b[31m\xff"
@@ -21,6 +22,10 @@
 struct sample {
 	struct fleet fleet;
 	struct host_facts host;
+	struct host_history history;
+	struct host_decision decision;
+	struct settings defaults;
+	struct reserve reserve;
 	struct daemon_figures figures;
 	struct control_view view;
 	struct vm *known, *down, *busy;

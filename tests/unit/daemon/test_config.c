@@ -327,7 +327,7 @@ static void a_value_that_is_none_is_refused_with_an_example(void **state)
 		":1: journal_max_bytes: 'lots' is not a size such as 64MiB");
 	refused("guardian_after: 5\n", ":1: guardian_after: '5' is not a time such as 10s");
 	refused("defaults:\n  mode: sqeeze\n",
-		":2: defaults.mode: 'sqeeze' is not off, observe or squeeze");
+		":2: defaults.mode: 'sqeeze' is not off, observe, squeeze or rightsize");
 	refused("defaults:\n  min_yield_share: 10\n",
 		":2: defaults.min_yield_share: '10' is not a share such as 5%");
 	refused("defaults:\n  min_yield: -64MiB\n",
@@ -429,8 +429,159 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 		":2: defaults: rest_max is shorter than rest_min");
 	refused("defaults:\n  rest_min: 20min\nrules:\n  - match: a\n    rest_max: 10min\n",
 		":4: rules[0]: rest_max is shorter than rest_min");
-	refused("vms:\n  - {name: a, qmp: /a, host_short: 50%}\n",
-		":2: vms[0]: host_well is below host_short");
+	refused("defaults:\n  host_short: 50%\n", ":1: defaults: host_well is below host_short");
+	refused("defaults: {floor: 2GiB, ceiling: 1GiB}\n", ":1: defaults: floor is above ceiling");
+	refused("defaults:\n  ceiling: 1GiB\nvms:\n  - {name: a, qmp: /a, floor: 2GiB}\n",
+		":4: vms[0]: floor is above ceiling");
+	refused("groups:\n  - {name: a, match: [x], floor: 2GiB, ceiling: 1GiB}\n",
+		":2: groups[0]: floor is above ceiling");
+}
+
+static void shares_of_0_and_absurd_floors_are_refused(void **state)
+{
+	(void)state;
+	refused("defaults: {shares: 0}\n", ":1: defaults.shares: 0 is out of range (1 to 10000)");
+	refused("groups:\n  - {name: a, match: [x], shares: 10001}\n",
+		":2: groups[0].shares: 10001 is out of range (1 to 10000)");
+	refused("vms:\n  - {name: a, qmp: /a, floor: 2000000000GiB}\n",
+		":2: vms[0].floor: 2000000000GiB is out of range (0GiB to 1024GiB)");
+	refused("rules:\n  - {match: a, ceiling: -1}\n",
+		":2: rules[0].ceiling: '-1' is not a size such as 64MiB");
+}
+
+static void settings_of_the_host_are_refused_but_in_defaults(void **state)
+{
+	(void)state;
+	refused("vms:\n  - {name: a, qmp: /a, host_short: 5%}\n",
+		":2: vms[0].host_short: is of the host: it goes under defaults");
+	refused("rules:\n  - {match: a, host_well: 20%}\n",
+		":2: rules[0].host_well: is of the host: it goes under defaults");
+	refused("groups:\n  - {name: a, match: [a], free_within: 5s}\n",
+		":2: groups[0].free_within: is of the host: it goes under defaults");
+}
+
+static void group_settings_stand_between_defaults_and_rules(void **state)
+{
+	const struct config_group *group, *too;
+	struct settings s;
+	struct config c;
+
+	(void)state;
+	write_text("defaults: {shares: 50, floor: 64MiB, step: 32MiB}\n"
+		   "groups:\n"
+		   "  - name: databases\n"
+		   "    match: [db-*, oracle]\n"
+		   "    mode: rightsize\n"
+		   "    shares: 200\n"
+		   "    floor: 1GiB\n"
+		   "rules:\n  - {match: db-2, floor: 2GiB}\n"
+		   "vms:\n  - {name: db-2, qmp: /db2, shares: 300}\n");
+	load(&c);
+	group = config_group(&c, "oracle", &too);
+	assert_string_equal(group->name, "databases");
+	assert_null(too);
+	assert_null(config_settings(&c, "oracle", &s));
+	assert_int_equal(s.mode, MODE_RIGHTSIZE);
+	assert_int_equal(s.shares, 200);
+	assert_int_equal(s.floor_b, GIB);
+	assert_int_equal(s.step_b, 32 * MIB);
+	assert_null(config_settings(&c, "db-2", &s));
+	assert_int_equal(s.mode, MODE_RIGHTSIZE);
+	assert_int_equal(s.shares, 300);
+	assert_int_equal(s.floor_b, 2 * GIB);
+	assert_null(config_group(&c, "web", &too));
+	assert_null(config_settings(&c, "web", &s));
+	assert_int_equal(s.shares, 50);
+	config_fini(&c);
+}
+
+static void a_vm_belongs_to_the_first_group_that_it_matches(void **state)
+{
+	const struct config_group *group, *too;
+	struct settings s;
+	struct config c;
+
+	(void)state;
+	write_text("groups:\n"
+		   "  - {name: first, match: [none, web-*], shares: 200}\n"
+		   "  - {name: second, match: [\"*-1\"], shares: 300, floor: 1GiB}\n"
+		   "  - {name: third, match: [\"*\"]}\n");
+	load(&c);
+	group = config_group(&c, "web-1", &too);
+	assert_string_equal(group->name, "first");
+	assert_string_equal(too->name, "second");
+	assert_null(config_settings(&c, "web-1", &s));
+	assert_int_equal(s.shares, 200);
+	assert_int_equal(s.floor_b, 0);
+	group = config_group(&c, "mail", &too);
+	assert_string_equal(group->name, "third");
+	assert_null(too);
+	config_fini(&c);
+}
+
+static void groups_that_overlap_literally_are_refused_with_both_names(void **state)
+{
+	(void)state;
+	refused("groups:\n  - {name: a, match: [x, web-*]}\n  - name: b\n    match: [y, web-*]\n",
+		":4: groups[1].match: 'web-*' is of group 'a' already, and cannot be of 'b' too");
+	refused("groups:\n  - {name: a, match: [x, x]}\n",
+		":2: groups[0].match: 'x' is of group 'a' already, and cannot be of 'a' too");
+	refused("groups:\n  - {name: a, match: [x]}\n  - {name: a, match: [y]}\n",
+		":3: groups[1].name: there is a group 'a' already");
+}
+
+static void groups_without_a_name_or_patterns_are_refused(void **state)
+{
+	(void)state;
+	refused("groups:\n  - {match: [x]}\n", ":2: groups[0]: needs 'name', what it is called");
+	refused("groups:\n  - {name: a}\n",
+		":2: groups[0]: needs 'match', a list of the names it is for");
+	refused("groups:\n  - {name: a, match: []}\n",
+		":2: groups[0]: needs 'match', a list of the names it is for");
+	refused("groups:\n  - {name: a, match: [\"\"]}\n", ":2: groups[0].match: an empty pattern");
+	refused("groups:\n  - {name: a, match: web}\n",
+		":2: groups[0].match: must be a list (- VALUE)");
+	refused("groups:\n  - name: a\n    match:\n      - x\n      - {y: z}\n",
+		":3: groups[0].match: must be one value");
+	refused("groups:\n  - {name: a, match: [x], share: 5}\n",
+		":2: groups[0].share: no such key; did you mean shares?");
+	refused("groups:\n  - {name: \"a\\tb\", match: [x]}\n",
+		":2: groups[0].name: 'a?b' contains a control character");
+}
+
+static void a_cgroup_that_cannot_stand_for_the_host_is_refused(void **state)
+{
+	struct config c;
+
+	(void)state;
+	refused("host_cgroup: /\n", ":1: host_cgroup: '/' names no cgroup below the root");
+	refused("host_cgroup: a/../b\n",
+		":1: host_cgroup: 'a/../b' must not lead out of the tree of cgroups");
+	refused("host_cgroup: [a]\n", ":1: host_cgroup: must be one value");
+	write_text("host_cgroup: machine.slice\n");
+	load(&c);
+	assert_string_equal(c.host_cgroup, "machine.slice");
+	config_fini(&c);
+}
+
+static void settings_are_laid_over_others_whole_or_not_at_all(void **state)
+{
+	struct settings s, over;
+	size_t n;
+	uint64_t floor, ceiling;
+
+	(void)state;
+	settings_init(&s);
+	settings_init(&over);
+	floor = UINT64_C(1) << (setting_find("floor") - settings_table(&n));
+	ceiling = UINT64_C(1) << (setting_find("ceiling") - settings_table(&n));
+	over.floor_b = 2 * GIB;
+	over.ceiling_b = GIB;
+	assert_string_equal(config_overlay(&s, &over, floor | ceiling), "floor is above ceiling");
+	assert_int_equal(s.floor_b, 0);
+	assert_null(config_overlay(&s, &over, floor));
+	assert_int_equal(s.floor_b, 2 * GIB);
+	assert_int_equal(s.ceiling_b, 0);
 }
 
 static void broken_yaml_is_refused_with_its_line(void **state)
@@ -536,6 +687,14 @@ int main(void)
 		TEST(an_entry_that_lacks_something_is_refused),
 		TEST(a_bad_path_or_name_is_refused),
 		TEST(settings_that_contradict_each_other_are_refused),
+		TEST(shares_of_0_and_absurd_floors_are_refused),
+		TEST(settings_of_the_host_are_refused_but_in_defaults),
+		TEST(group_settings_stand_between_defaults_and_rules),
+		TEST(a_vm_belongs_to_the_first_group_that_it_matches),
+		TEST(groups_that_overlap_literally_are_refused_with_both_names),
+		TEST(groups_without_a_name_or_patterns_are_refused),
+		TEST(a_cgroup_that_cannot_stand_for_the_host_is_refused),
+		TEST(settings_are_laid_over_others_whole_or_not_at_all),
 		TEST(broken_yaml_is_refused_with_its_line),
 		TEST(aliases_and_deep_nesting_are_refused),
 		TEST(too_much_of_anything_is_refused),

@@ -51,13 +51,26 @@ static uint64_t on_now(void *userdata)
 	return SAMPLE_NOW_US;
 }
 
-static const struct control_ops ops = { .request = on_request, .now = on_now };
+/* What was to be set, and what is said to it. */
+static struct control_change change;
+static const char *conflict;
+
+static const char *on_set(void *userdata, struct vm *vm, const struct control_change *c)
+{
+	assert_ptr_equal(userdata, &sample);
+	asked_vm = vm;
+	change = *c;
+	return conflict;
+}
+
+static const struct control_ops ops = { .request = on_request, .set = on_set, .now = on_now };
 
 static int set_up(void **state)
 {
 	(void)state;
 	asked_vm = NULL;
 	asked = REQUEST_NONE;
+	conflict = NULL;
 	sample_init(&sample);
 	(void)snprintf(folder, sizeof(folder), "/tmp/ballonet-control-XXXXXX");
 	assert_non_null(mkdtemp(folder));
@@ -246,6 +259,212 @@ static void what_is_not_there_is_404_and_the_wrong_method_405(void **state)
 	assert_non_null(strstr(reply, "Allow: GET, HEAD\r\n"));
 	free(reply);
 	assert_int_equal(ask("HEAD", "/v1/vms", NULL, NULL), 200);
+}
+
+static uint64_t bit(const char *key)
+{
+	size_t n;
+
+	return UINT64_C(1) << (setting_find(key) - settings_table(&n));
+}
+
+static void settings_are_set_as_a_merge_patch(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("PATCH", "/v1/vms/db",
+		     "{\"shares\":200,\"floor\":\"1GiB\",\"press_cache\":false,"
+		     "\"mode\":\"rightsize\",\"ceiling\":null}",
+		     200);
+	assert_string_equal(text_of(o, "name"), "db");
+	json_object_put(o);
+	assert_ptr_equal(asked_vm, sample.known);
+	assert_false(change.reset);
+	assert_int_equal(change.mask,
+			 bit("shares") | bit("floor") | bit("press_cache") | bit("mode"));
+	assert_int_equal(change.clear, bit("ceiling"));
+	assert_int_equal(change.values.shares, 200);
+	assert_int_equal(change.values.floor_b, GIB);
+	assert_int_equal(change.values.press_cache, 0);
+	assert_int_equal(change.values.mode, MODE_RIGHTSIZE);
+	json_object_put(ask_json("PATCH", "/v1/vms/db", "{\"reset\":true}", 200));
+	assert_true(change.reset);
+	assert_int_equal(change.mask | change.clear, 0);
+}
+
+static void bad_settings_are_refused_whole_and_named(void **state)
+{
+	(void)state;
+	refused("PATCH", "/v1/vms/db", NULL, 400, "must be a JSON object");
+	refused("PATCH", "/v1/vms/db", "[1]", 400, "must be a JSON object");
+	refused("PATCH", "/v1/vms/db", "{\"shares\":200,\"share\":1}", 400,
+		"there is no setting 'share'; did you mean shares?");
+	refused("PATCH", "/v1/vms/db", "{\"\\u001b[31m\":1}", 400, "there is no setting '");
+	refused("PATCH", "/v1/vms/db", "{\"shares\":0}", 400,
+		"shares: 0 is out of range (1 to 10000)");
+	refused("PATCH", "/v1/vms/db", "{\"shares\":-1}", 400,
+		"shares: '-1' is not a whole number");
+	refused("PATCH", "/v1/vms/db", "{\"floor\":18446744073709551615}", 400,
+		"floor: 18446744073709551615 is out of range");
+	refused("PATCH", "/v1/vms/db", "{\"floor\":[1]}", 400, "floor: '' is not a size");
+	refused("PATCH", "/v1/vms/db", "{\"mode\":\"squeze\"}", 400, "mode: 'squeze' is not off");
+	refused("PATCH", "/v1/vms/db", "{\"reset\":1}", 400, "reset is true or false");
+	refused("PATCH", "/v1/vms/db", "{\"host_short\":\"5%\"}", 400,
+		"host_short is of the host: it goes under defaults");
+	refused("PATCH", "/v1/vms/nobody", "{}", 404, "no VM called 'nobody'");
+}
+
+static void settings_that_do_not_go_together_are_a_conflict(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	conflict = "floor is above ceiling";
+	o = ask_json("PATCH", "/v1/vms/db", "{\"floor\":\"2GiB\"}", 409);
+	assert_string_equal(text_of(o, "error"), "floor is above ceiling");
+	assert_string_equal(text_of(o, "reason"), "conflict");
+	json_object_put(o);
+}
+
+static void a_path_of_several_methods_names_them_all(void **state)
+{
+	char *reply;
+
+	(void)state;
+	reply = exchange(dial(), "PUT /v1/vms/db HTTP/1.0\r\n\r\n", 27);
+	assert_non_null(strstr(reply, " 405 "));
+	assert_non_null(strstr(reply, "Allow: GET, HEAD, PATCH\r\n"));
+	free(reply);
+}
+
+static void room_that_is_there_is_held_and_let_go(void **state)
+{
+	struct json_object *o, *list;
+
+	(void)state;
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":1073741824,\"for\":\"new\"}", 201);
+	assert_string_equal(text_of(o, "id"), "1");
+	assert_string_equal(text_of(o, "answer"), "yes");
+	assert_string_equal(text_of(o, "sentence"), "1.0 GiB are there.");
+	assert_string_equal(text_of(o, "for"), "new");
+	assert_string_equal(text_of(o, "left_b"), "1073741824");
+	json_object_put(o);
+	assert_int_equal(reserve_left(&sample.reserve, NULL), GIB);
+	assert_true(reserve_changed(&sample.reserve));
+	o = ask_json("GET", "/v1/reservations", NULL, 200);
+	assert_true(json_object_object_get_ex(o, "reservations", &list));
+	assert_int_equal(json_object_array_length(list), 1);
+	json_object_put(o);
+	json_object_put(ask_json("GET", "/v1/reservations/1", NULL, 200));
+	json_object_put(ask_json("DELETE", "/v1/reservations/1", NULL, 200));
+	assert_int_equal(sample.reserve.n, 0);
+	refused("GET", "/v1/reservations/1", NULL, 404, "no such reservation");
+	refused("DELETE", "/v1/reservations/1", NULL, 404, "no such reservation");
+	refused("GET", "/v1/reservations/1x", NULL, 404, "no such reservation");
+	refused("GET", "/v1/reservations/-1", NULL, 404, "no such reservation");
+	refused("GET", "/v1/reservations/", NULL, 404, "no such path");
+}
+
+/* Of 16 GiB are 4 available, 6 % of the host are never given away, VMs offer 1000 MiB. */
+static void room_that_can_be_freed_is_promised_for_when(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":3435973836}", 201);
+	assert_string_equal(text_of(o, "answer"), "when");
+	assert_non_null(strstr(text_of(o, "sentence"), "have to be freed for these 3.2 GiB"));
+	assert_string_equal(text_of(o, "missing_b"), "");
+	json_object_put(o);
+	/* what the first one holds is not there for the next */
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":536870912}", 409);
+	assert_string_equal(text_of(o, "reason"), "no");
+	json_object_put(o);
+	/* looked at again, each has those before it in its way, and not itself */
+	o = ask_json("GET", "/v1/reservations/1", NULL, 200);
+	assert_string_equal(text_of(o, "answer"), "when");
+	json_object_put(o);
+}
+
+static void room_that_comes_too_late_is_held_and_says_so(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":3435973836,\"within_us\":1000}", 201);
+	assert_string_equal(text_of(o, "answer"), "late");
+	assert_non_null(strstr(text_of(o, "sentence"), "longer than was asked for"));
+	json_object_put(o);
+}
+
+static void room_that_cannot_be_had_is_not_held(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":8589934592}", 409);
+	assert_string_equal(text_of(o, "reason"), "no");
+	assert_non_null(strstr(text_of(o, "error"), "of that cannot be had."));
+	assert_true(strtoull(text_of(o, "missing_b"), NULL, 10) > 4 * GIB);
+	json_object_put(o);
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":18446744073709551615}", 409);
+	assert_string_equal(text_of(o, "reason"), "too-large");
+	assert_non_null(strstr(text_of(o, "error"), "are more than this host has: 16.0 GiB"));
+	json_object_put(o);
+	sample.host.available_b.known = false;
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":1}", 409);
+	assert_string_equal(text_of(o, "reason"), "unknown");
+	json_object_put(o);
+	assert_int_equal(sample.reserve.n, 0);
+}
+
+static void a_bad_reservation_is_refused_with_what_is_wrong(void **state)
+{
+	static const char *const bad[][2] = {
+		{ NULL, "must be a JSON object" },
+		{ "5", "must be a JSON object" },
+		{ "{}", "size_b, the size in bytes, is missing" },
+		{ "{\"size_b\":0}", "size_b must be" },
+		{ "{\"size_b\":-1}", "size_b must be" },
+		{ "{\"size_b\":\"1GiB\"}", "size_b must be" },
+		{ "{\"size_b\":1.5}", "size_b must be" },
+		{ "{\"size_b\":1,\"within_us\":86400000001}", "within_us must be" },
+		{ "{\"size_b\":1,\"hold_us\":0}", "hold_us must be" },
+		{ "{\"size_b\":1,\"hold_us\":86400000001}", "hold_us must be" },
+		{ "{\"size_b\":1,\"for\":\"\"}", "for must be" },
+		{ "{\"size_b\":1,\"for\":7}", "for must be" },
+		{ "{\"size_b\":1,\"size\":7}", "The body must be" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		refused("POST", "/v1/reservations", bad[i][0], 400, bad[i][1]);
+	assert_int_equal(sample.reserve.n, 0);
+}
+
+static void the_65th_reservation_is_refused(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RESERVE_MAX; i++)
+		json_object_put(ask_json("POST", "/v1/reservations", "{\"size_b\":1}", 201));
+	refused("POST", "/v1/reservations", "{\"size_b\":1}", 409, "64 reservations already");
+}
+
+static void headroom_is_told_for_three_times(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	o = ask_json("GET", "/v1/headroom", NULL, 200);
+	assert_string_equal(text_of(o, "offered_b"), "1048576000");
+	assert_string_equal(text_of(o, "within_1s_b"), "134217728");  /* 2 VMs at 64 MiB/s */
+	assert_string_equal(text_of(o, "within_60s_b"), "524288000"); /* half of what is offered */
+	assert_string_equal(text_of(o, "squeezes"), "0");
+	json_object_put(o);
 }
 
 static void metrics_are_text(void **state)
@@ -647,6 +866,17 @@ int main(void)
 		TEST(names_are_percent_decoded),
 		TEST(what_is_not_there_is_404_and_the_wrong_method_405),
 		TEST(metrics_are_text),
+		TEST(settings_are_set_as_a_merge_patch),
+		TEST(bad_settings_are_refused_whole_and_named),
+		TEST(settings_that_do_not_go_together_are_a_conflict),
+		TEST(a_path_of_several_methods_names_them_all),
+		TEST(room_that_is_there_is_held_and_let_go),
+		TEST(room_that_can_be_freed_is_promised_for_when),
+		TEST(room_that_comes_too_late_is_held_and_says_so),
+		TEST(room_that_cannot_be_had_is_not_held),
+		TEST(a_bad_reservation_is_refused_with_what_is_wrong),
+		TEST(the_65th_reservation_is_refused),
+		TEST(headroom_is_told_for_three_times),
 		TEST(the_list_of_routes_is_served),
 		TEST(a_squeeze_is_accepted_and_asked_for),
 		TEST(a_squeeze_is_accepted_in_every_phase_in_which_none_is_under_way),

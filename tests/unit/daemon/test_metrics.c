@@ -155,6 +155,7 @@ static void metrics_are_valid_and_say_what_is(void **state)
 
 	(void)state;
 	sample_init(&s);
+	(void)reserve_add(&s.reserve, 2 * GIB, 0, USEC_PER_SEC, "", SAMPLE_NOW_US);
 	buf_init(&out, MIB);
 	assert_int_equal(metrics_write(&s.view, &out), 0);
 	read_metrics(&r, out.data);
@@ -181,6 +182,14 @@ static void metrics_are_valid_and_say_what_is(void **state)
 	assert_value(&r, "ballonet_journal_lost_records_total", 0);
 	assert_value(&r, "ballonet_config_reloads_total", 0);
 	assert_value(&r, "ballonet_guardian_up", 1);
+	assert_value(&r, "ballonet_headroom_bytes{within=\"1s\"}", 128 * MIB);
+	assert_value(&r, "ballonet_headroom_bytes{within=\"10s\"}", 500 * MIB);
+	assert_value(&r, "ballonet_headroom_bytes{within=\"60s\"}", 500 * MIB);
+	assert_value(&r, "ballonet_host_short", 0);
+	assert_value(&r, "ballonet_host_offered_bytes", 1000 * MIB);
+	assert_value(&r, "ballonet_host_held_bytes", 0);
+	assert_value(&r, "ballonet_reservations", 1);
+	assert_value(&r, "ballonet_reserved_bytes", 2 * GIB);
 	assert_value(&r, "ballonet_build_info{version=\"" BALLONET_VERSION "\"}", 1);
 	buf_fini(&out);
 	sample_fini(&s);

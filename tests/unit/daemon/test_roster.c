@@ -211,6 +211,143 @@ static void a_dry_run_only_observes(void **state)
 	put_qemu(&s, 7, "qemu-system-x86_64|-qmp|unix:/run/web,server=on");
 	look(&s);
 	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OBSERVE);
+	s.config.defaults.mode = MODE_RIGHTSIZE;
+	roster_settings(&s.roster, s.fleet.vm[0]);
+	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OBSERVE);
+	s.config.defaults.mode = MODE_OFF;
+	roster_settings(&s.roster, s.fleet.vm[0]);
+	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OFF);
+	scene_fini(&s);
+}
+
+/* Takes over a configuration of this text. */
+static void configure(struct scene *s, const char *text)
+{
+	char error[256] = "", path[128];
+
+	config_fini(&s->config);
+	tree_put(&s->files, "ballonet.yaml", text);
+	(void)snprintf(path, sizeof(path), "%s/ballonet.yaml", s->files.path);
+	if (config_load(path, NULL, &s->config, error, sizeof(error)) < 0)
+		fail_msg("%s", error);
+}
+
+static uint64_t bit(const char *key)
+{
+	size_t n;
+
+	return UINT64_C(1) << (setting_find(key) - settings_table(&n));
+}
+
+/* A VM called web. */
+static struct vm *web(struct scene *s)
+{
+	put_qemu(s, 7, "qemu-system-x86_64|-name|guest=web|-qmp|unix:/run/web,server=on");
+	look(s);
+	assert_int_equal(s->fleet.n, 1);
+	return s->fleet.vm[0];
+}
+
+static void a_vm_shows_its_group_and_the_one_it_matches_too(void **state)
+{
+	struct scene s;
+	struct vm *vm;
+
+	(void)state;
+	scene_init(&s);
+	configure(&s, "groups:\n  - {name: front, match: [w*], shares: 300}\n"
+		      "  - {name: all, match: [\"*\"], shares: 10}\n");
+	vm = web(&s);
+	assert_string_equal(vm->group, "front");
+	assert_string_equal(vm->group_too, "all");
+	assert_int_equal(vm->settings.shares, 300);
+	configure(&s, "groups:\n  - {name: all, match: [\"*\"], shares: 10}\n");
+	roster_settings(&s.roster, vm);
+	assert_string_equal(vm->group, "all");
+	assert_string_equal(vm->group_too, "");
+	assert_int_equal(vm->settings.shares, 10);
+	configure(&s, "");
+	roster_settings(&s.roster, vm);
+	assert_string_equal(vm->group, "");
+	scene_fini(&s);
+}
+
+static void what_is_set_stays_on_top_of_a_reload_until_it_is_taken_back(void **state)
+{
+	struct control_change change = { .mask = bit("shares") | bit("floor") };
+	struct scene s;
+	struct vm *vm;
+
+	(void)state;
+	scene_init(&s);
+	vm = web(&s);
+	vm->announced = true;
+	change.values.shares = 500;
+	change.values.floor_b = GIB;
+	assert_null(roster_set(&s.roster, vm, &change));
+	assert_int_equal(vm->settings.shares, 500);
+	assert_int_equal(vm->settings.floor_b, GIB);
+	assert_int_equal(vm->set, bit("shares") | bit("floor"));
+	assert_false(vm->announced); /* the journal is told */
+	configure(&s, "defaults: {shares: 50, step: 32MiB}\n");
+	roster_settings(&s.roster, vm);
+	assert_int_equal(vm->settings.shares, 500);
+	assert_int_equal(vm->settings.step_b, 32 * MIB);
+	change = (struct control_change){ .clear = bit("shares") };
+	assert_null(roster_set(&s.roster, vm, &change));
+	assert_int_equal(vm->settings.shares, 50);
+	assert_int_equal(vm->settings.floor_b, GIB);
+	change = (struct control_change){ .reset = true };
+	assert_null(roster_set(&s.roster, vm, &change));
+	assert_int_equal(vm->settings.floor_b, 0);
+	assert_int_equal(vm->set, 0);
+	assert_int_equal(s.roster.overrides.n, 0);
+	scene_fini(&s);
+}
+
+static void a_vm_that_is_started_again_keeps_what_was_set(void **state)
+{
+	struct control_change change = { .mask = bit("mode") };
+	struct scene s;
+	struct vm *vm;
+
+	(void)state;
+	scene_init(&s);
+	vm = web(&s);
+	change.values.mode = MODE_OBSERVE;
+	assert_null(roster_set(&s.roster, vm, &change));
+	tree_remove(&s.proc, "7");
+	look(&s);
+	assert_int_equal(s.fleet.n, 0);
+	vm = web(&s);
+	assert_int_equal(vm->settings.mode, MODE_OBSERVE);
+	scene_fini(&s);
+}
+
+static void what_contradicts_the_rest_is_refused_or_left_out(void **state)
+{
+	struct control_change change = { .mask = bit("floor") };
+	struct scene s;
+	struct vm *vm;
+
+	(void)state;
+	scene_init(&s);
+	configure(&s, "defaults: {ceiling: 1GiB}\n");
+	vm = web(&s);
+	change.values.floor_b = 2 * GIB;
+	assert_string_equal(roster_set(&s.roster, vm, &change), "floor is above ceiling");
+	assert_int_equal(vm->settings.floor_b, 0);
+	assert_int_equal(s.roster.overrides.n, 0);
+	change.values.floor_b = GIB;
+	assert_null(roster_set(&s.roster, vm, &change));
+	configure(&s, "defaults: {ceiling: 512MiB}\n"); /* a reload that does not go with it */
+	roster_settings(&s.roster, vm);
+	assert_int_equal(vm->settings.floor_b, 0);
+	assert_int_equal(vm->settings.ceiling_b, 512 * MIB);
+	assert_int_equal(vm->set, 0);
+	configure(&s, "");
+	roster_settings(&s.roster, vm);
+	assert_int_equal(vm->settings.floor_b, GIB); /* it was not forgotten */
 	scene_fini(&s);
 }
 
@@ -223,6 +360,10 @@ int main(void)
 		cmocka_unit_test(discovery_can_be_switched_off),
 		cmocka_unit_test(a_vm_that_still_answers_is_not_dropped),
 		cmocka_unit_test(a_dry_run_only_observes),
+		cmocka_unit_test(a_vm_shows_its_group_and_the_one_it_matches_too),
+		cmocka_unit_test(what_is_set_stays_on_top_of_a_reload_until_it_is_taken_back),
+		cmocka_unit_test(a_vm_that_is_started_again_keeps_what_was_set),
+		cmocka_unit_test(what_contradicts_the_rest_is_refused_or_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,10 @@
 #include "daemon/view.h"
 
 #include "base/num.h"
+#include "host/hostgroup.h"
 #include "sample_fleet.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -84,6 +86,19 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 	assert_number(o, "yield_total_b", 1000 * MIB);
 	assert_number(o, "return_total_b", 100 * MIB);
 	assert_number(o, "rest_until_us", SAMPLE_NOW_US + 30 * USEC_PER_SEC);
+	assert_text(o, "guest", "notifier");
+	assert_text(o, "group", "databases");
+	assert_text(o, "group_too", "all");
+	assert_text(get(o, "set"), "shares", "200");
+	assert_int_equal(json_object_object_length(get(o, "set")), 1);
+	assert_number(o, "shares", 200);
+	assert_number(o, "floor_b", 256 * MIB);
+	assert_number(o, "floor_now_b", 300 * MIB);
+	assert_null_key(o, "ceiling_b");
+	assert_number(o, "settled_b", 500 * MIB);
+	assert_number(get(o, "offer"), "stale_b", 400 * MIB);
+	assert_number(get(o, "offer"), "cold_b", 90 * MIB);
+	assert_number(get(o, "offer"), "cold_class", 2);
 	sq = get(o, "last_squeeze");
 	assert_number(sq, "start_us", SAMPLE_NOW_US - 90 * USEC_PER_SEC);
 	assert_number(sq, "end_us", SAMPLE_NOW_US - 80 * USEC_PER_SEC);
@@ -99,11 +114,12 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 static void a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros(void **state)
 {
 	static const char *const unknown[] = {
-		"pid",	      "ram_b",	       "actual_b",     "balloon_b",    "resident_b",
-		"used_b",     "free_b",	       "available_b",  "cache_b",      "stale_b",
-		"cold_b",     "expected_b",    "reserve_b",    "stats_age_us", "calm",
-		"busy",	      "rest_until_us", "last_squeeze", "hint",	       "requested",
-		"decided_us",
+		"pid",	       "ram_b",		"actual_b",	"balloon_b",	"resident_b",
+		"used_b",      "free_b",	"available_b",	"cache_b",	"stale_b",
+		"cold_b",      "expected_b",	"reserve_b",	"stats_age_us", "calm",
+		"busy",	       "rest_until_us", "last_squeeze", "hint",		"requested",
+		"decided_us",  "group",		"group_too",	"settled_b",	"ceiling_b",
+		"floor_now_b",
 	};
 	struct json_object *o = view_vm(sample.down, SAMPLE_NOW_US);
 	size_t i;
@@ -118,6 +134,33 @@ static void a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros(void **state)
 	assert_text(o, "resident_source", "none");
 	assert_text(o, "trouble", "The socket /run/weird is not there.");
 	json_object_put(o);
+}
+
+static void the_host_tells_its_decision_and_whose_memory_it_is(void **state)
+{
+	struct json_object *o = view_host(&sample.view, SAMPLE_NOW_US);
+	struct hostgroup *group;
+
+	(void)state;
+	assert_text(o, "reason", "host-well");
+	assert_true(json_object_get_string(get(o, "why"))[0]);
+	assert_number(get(o, "arbiter"), "offered_b", 1000 * MIB);
+	assert_null_key(get(o, "arbiter"), "deadline_us");
+	assert_number(get(o, "headroom"), "within_60s_b", 500 * MIB);
+	assert_text(o, "memory_source", "host");
+	assert_null_key(o, "host_cgroup");
+	assert_number(o, "reservations", 0);
+	json_object_put(o);
+	assert_int_equal(hostgroup_new(-EBADF, "machine.slice", &group), 0);
+	sample.view.hostgroup = group;
+	assert_false(hostgroup_apply(group, SAMPLE_NOW_US, &(struct meminfo){ 0 }));
+	o = view_host(&sample.view, SAMPLE_NOW_US);
+	assert_text(o, "memory_source", "host");
+	assert_text(o, "host_cgroup", "machine.slice");
+	assert_text(o, "host_cgroup_trouble",
+		    "There is no memory cgroup machine.slice; the host's own figures are used.");
+	json_object_put(o);
+	hostgroup_free(group);
 }
 
 static void what_a_decision_did_not_estimate_is_null_too(void **state)
@@ -326,6 +369,7 @@ int main(void)
 		TEST(a_vm_of_which_all_is_known_has_all_figures),
 		TEST(a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros),
 		TEST(what_a_decision_did_not_estimate_is_null_too),
+		TEST(the_host_tells_its_decision_and_whose_memory_it_is),
 		TEST(a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet),
 		TEST(a_guest_that_marks_its_statistics_is_known_by_them),
 		TEST(a_request_that_waits_is_shown),

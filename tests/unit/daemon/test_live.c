@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_live.c - what a running ballonetd takes over: reloads, settings, reservations
+ *
+ * In:    argv[1]: the program. Its one VM is configured and not there, which is all
+ *        that its settings need; the host is this one.
+ * Out:   what its control API and its journal say.
+ */
+#include "base/buf.h"
+#include "base/num.h"
+#include "client/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DEADLINE_MS 60000
+
+static const char *program;
+static char folder[64], control[90], config[90], journal[90];
+static pid_t ballonetd;
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Whole or not at all: a half-written one would send the daemon looking for other people's VMs. */
+static void write_config(const char *more)
+{
+	char fresh[100];
+	int fd;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", config);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)dprintf(fd,
+		      "control: %s\njournal: %s\ndiscover: false\n"
+		      "vms: [{name: db, qmp: %s/none.qmp}]\n%s\n",
+		      control, journal, folder, more);
+	(void)close(fd);
+	assert_int_equal(rename(fresh, config), 0);
+}
+
+static void start(const char *more)
+{
+	write_config(more);
+	ballonetd = fork();
+	assert_true(ballonetd >= 0);
+	if (ballonetd == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)execl(program, program, "--config", config, (char *)NULL);
+		_exit(99);
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	ballonetd = 0;
+	(void)snprintf(folder, sizeof(folder), "/tmp/ballonet-live-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(control, sizeof(control), "%s/control.sock", folder);
+	(void)snprintf(config, sizeof(config), "%s/ballonet.yaml", folder);
+	(void)snprintf(journal, sizeof(journal), "%s/journal.jsonl", folder);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (ballonetd > 0) {
+		(void)kill(ballonetd, SIGTERM);
+		(void)waitpid(ballonetd, NULL, 0);
+	}
+	(void)unlink(config);
+	(void)unlink(journal);
+	return rmdir(folder);
+}
+
+/* Asks once; NULL where nobody answers (yet). *ret_status is 0 then. */
+static struct json_object *ask(const char *method, const char *path, const char *body,
+			       long *ret_status)
+{
+	struct json_object *o = NULL;
+	struct buf reply;
+
+	*ret_status = 0;
+	buf_init(&reply, MIB);
+	if (client_request(control, method, path, body, ret_status, &reply) == 0)
+		o = json_tokener_parse(reply.data);
+	buf_fini(&reply);
+	return o;
+}
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+	struct json_object *value = NULL;
+
+	(void)json_object_object_get_ex(o, key, &value);
+	return value ? json_object_get_string(value) : "null";
+}
+
+/* Asks for @path until @key of the answer is @want. */
+static void wait_for(const char *path, const char *key, const char *want)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	uint64_t end = now_ms() + DEADLINE_MS;
+	bool met = false;
+
+	while (!met) {
+		long status;
+		struct json_object *o = ask("GET", path, NULL, &status);
+
+		met = o && strcmp(text_of(o, key), want) == 0;
+		if (now_ms() > end)
+			fail_msg("%s: %s is never %s: %s", path, key, want,
+				 o ? json_object_get_string(o) : "no answer");
+		json_object_put(o);
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
+static void wait_for_metric(const char *line)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	uint64_t end = now_ms() + DEADLINE_MS;
+	bool met = false;
+
+	while (!met) {
+		struct buf reply;
+		long status;
+
+		buf_init(&reply, MIB);
+		met = client_request(control, "GET", "/metrics", NULL, &status, &reply) == 0 &&
+		      strstr(reply.data, line);
+		buf_fini(&reply);
+		if (now_ms() > end)
+			fail_msg("never: %s", line);
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
+/* Asks once, and must be answered with @status; returns the answer. */
+static struct json_object *must(const char *method, const char *path, const char *body, long status)
+{
+	long got;
+	struct json_object *o = ask(method, path, body, &got);
+
+	if (!o || got != status)
+		fail_msg("%s %s: %ld %s", method, path, got, o ? json_object_get_string(o) : "");
+	return o;
+}
+
+/* Waits until the journal has @part in one of its lines. */
+static void wait_for_journal(const char *part)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	uint64_t end = now_ms() + DEADLINE_MS;
+	static char text[4 * MIB];
+	bool met = false;
+
+	while (!met) {
+		int fd = open(journal, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+		if (fd >= 0)
+			(void)close(fd);
+		text[n > 0 ? n : 0] = '\0';
+		met = strstr(text, part);
+		if (now_ms() > end)
+			fail_msg("the journal has no %s: %s", part, text);
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
+static void a_reload_takes_over_mode_shares_floor_and_ceiling(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	start("groups: [{name: all, match: [d*], shares: 30}]");
+	wait_for("/v1/vms/db", "shares", "30");
+	wait_for("/v1/vms/db", "mode", "squeeze");
+	write_config("groups: [{name: databases, match: [d*], shares: 40, floor: 1GiB}]\n"
+		     "defaults: {mode: rightsize, ceiling: 2GiB}");
+	(void)kill(ballonetd, SIGHUP);
+	wait_for("/v1/vms/db", "shares", "40");
+	o = must("GET", "/v1/vms/db", NULL, 200);
+	assert_string_equal(text_of(o, "group"), "databases");
+	assert_string_equal(text_of(o, "mode"), "rightsize");
+	assert_string_equal(text_of(o, "floor_b"), "1073741824");
+	assert_string_equal(text_of(o, "ceiling_b"), "2147483648");
+	json_object_put(o);
+	wait_for_journal("\"shares\":40");
+	/* one that is wrong changes nothing */
+	write_config("defaults: {floor: 2GiB, ceiling: 1GiB, shares: 77}");
+	(void)kill(ballonetd, SIGHUP);
+	wait_for_metric("\nballonet_config_reload_errors_total 1\n");
+	o = must("GET", "/v1/vms/db", NULL, 200);
+	assert_string_equal(text_of(o, "shares"), "40");
+	json_object_put(o);
+	write_config("defaults: {shares: 78}");
+	(void)kill(ballonetd, SIGHUP);
+	wait_for("/v1/vms/db", "shares", "78");
+}
+
+static void what_is_set_outlives_a_reload_and_is_journalled(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	start("defaults: {ceiling: 2GiB}");
+	wait_for("/v1/vms/db", "shares", "100");
+	json_object_put(must("PATCH", "/v1/vms/db", "{\"shares\":555,\"mode\":\"observe\"}", 200));
+	wait_for_journal("\"shares\":555");
+	o = must("PATCH", "/v1/vms/db", "{\"floor\":\"3GiB\"}", 409);
+	assert_string_equal(text_of(o, "error"), "floor is above ceiling");
+	json_object_put(o);
+	write_config("defaults: {shares: 9, min_yield: 32MiB}");
+	(void)kill(ballonetd, SIGHUP);
+	wait_for("/v1/vms/db", "ceiling_b", "null"); /* it is taken over, */
+	o = must("GET", "/v1/vms/db", NULL, 200);
+	assert_string_equal(text_of(o, "shares"), "555"); /* and what is set lies on top */
+	assert_string_equal(text_of(o, "mode"), "observe");
+	json_object_put(o);
+	json_object_put(must("PATCH", "/v1/vms/db", "{\"reset\":true}", 200));
+	wait_for("/v1/vms/db", "shares", "9");
+	wait_for("/v1/vms/db", "mode", "squeeze");
+}
+
+/* @number as the text of a JSON number, times @factor. */
+static uint64_t times(const char *number, uint64_t factor)
+{
+	return strtoull(number, NULL, 10) * factor;
+}
+
+static void room_is_held_until_it_is_cancelled_or_expires(void **state)
+{
+	struct json_object *o;
+	char body[128];
+
+	(void)state;
+	start("");
+	wait_for("/v1/host", "memory_source", "host");
+	wait_for("/v1/vms/db", "state", "down");
+	o = must("POST", "/v1/reservations", "{\"size_b\":1048576}", 201);
+	assert_string_equal(text_of(o, "answer"), "yes");
+	json_object_put(o);
+	wait_for("/v1/host", "reserved_b", "1048576");
+	json_object_put(must("DELETE", "/v1/reservations/1", NULL, 200));
+	wait_for("/v1/host", "reserved_b", "0");
+	json_object_put(
+		must("POST", "/v1/reservations", "{\"size_b\":1048576,\"hold_us\":1000000}", 201));
+	wait_for("/v1/host", "reservations", "1");
+	wait_for("/v1/host", "reservations", "0"); /* nobody used it */
+	/* twice what this host has */
+	o = must("GET", "/v1/host", NULL, 200);
+	(void)snprintf(body, sizeof(body), "{\"size_b\":%llu}",
+		       (unsigned long long)times(text_of(o, "total_b"), 2));
+	json_object_put(o);
+	o = must("POST", "/v1/reservations", body, 409);
+	assert_string_equal(text_of(o, "reason"), "too-large");
+	json_object_put(o);
+}
+
+static void a_cgroup_of_the_host_that_is_not_there_is_told(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	start("host_cgroup: ballonet-test/none");
+	wait_for("/v1/host", "host_cgroup_trouble",
+		 "There is no memory cgroup ballonet-test/none; the host's own figures are used.");
+	o = must("GET", "/v1/host", NULL, 200);
+	assert_string_equal(text_of(o, "memory_source"), "host");
+	assert_string_equal(text_of(o, "host_cgroup"), "ballonet-test/none");
+	assert_true(times(text_of(o, "total_b"), 1) > 0);
+	json_object_put(o);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_reload_takes_over_mode_shares_floor_and_ceiling),
+		TEST(what_is_set_outlives_a_reload_and_is_journalled),
+		TEST(room_is_held_until_it_is_cancelled_or_expires),
+		TEST(a_cgroup_of_the_host_that_is_not_there_is_told),
+	};
+
+	if (argc != 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}
