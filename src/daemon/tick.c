@@ -107,9 +107,16 @@ uint64_t tick_next(const struct tick *t)
 	return first ? u64_min(first->at_us, t->look_us) : t->look_us; /* also without any VM */
 }
 
+/* Is the host short, or has it just been under pressure? */
+static bool is_urgent(const struct tick *t, uint64_t now_us)
+{
+	return t->market.want_b ||
+	       (t->pressure_us && now_us < u64_add_sat(t->pressure_us, HOST_LOOK_US));
+}
+
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us)
 {
-	uint64_t at_us = vm->polling ? now_us + TICK_BATCH_US : now_us;
+	uint64_t at_us = vm->polling && !is_urgent(t, now_us) ? now_us + TICK_BATCH_US : now_us;
 
 	vm->due_us = u64_min(vm->due_us, at_us);
 	reschedule(t, vm);

@@ -65,8 +65,9 @@ void tick_fini(struct tick *t);
 uint64_t tick_next(const struct tick *t);
 
 /*
- * Something came for @vm: it is ticked at once; or, where it is calm, together
- * with whatever else comes within TICK_BATCH_US, for less than alone.
+ * Something came for @vm: it is ticked at once; or, where it is calm and the host
+ * is well, together with whatever else comes within TICK_BATCH_US, for less than
+ * alone.
  */
 void tick_due(struct tick *t, struct vm *vm, uint64_t now_us);
 #define TICK_BATCH_US (50 * USEC_PER_MSEC)
