@@ -13,7 +13,7 @@
 
 #include "policy/arbiter.h"
 #include "policy/floor.h"
-#include "policy/guard.h"
+#include "policy/rightsize.h"
 
 #include "base/num.h"
 
@@ -165,6 +165,20 @@ static bool may_offer(const struct settings *s, const struct vm_facts *vm, const
 	       now_us - vm->stats.taken_us <= OFFER_INTERVALS * s->interval_us;
 }
 
+/* A right-sized guest offers what it could still do without; how cold that is nobody knows. */
+static void offer_sized(const struct settings *s, const struct host_facts *host,
+			const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+			struct offer *ret)
+{
+	struct rightsize_room room;
+
+	if (h->calm != TRI_YES)
+		return;
+	rightsize_room(s, host, vm, h, now_us, &room);
+	ret->cold_b = room.room_b;
+	ret->cold_class = arbiter_class(PPM - s->cold_first_ppm, s->shares);
+}
+
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,
 			  const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 			  struct offer *ret)
@@ -173,23 +187,14 @@ static void offer_at_zero(const struct settings *s, const struct host_facts *hos
 
 	if (!may_offer(s, vm, h, now_us))
 		return;
+	if (s->mode == MODE_RIGHTSIZE) {
+		offer_sized(s, host, vm, h, now_us, ret);
+		return;
+	}
 	estimate_vm(s, vm, h, now_us, floor_of(s, h, host, now_us, true), &est);
 	ret->stale_b = u64_min(est.stale_b, u64_sub_sat(est.room_b, est.free_b - est.stale_b));
 	ret->cold_b = u64_min(est.dear_b, u64_sub_sat(est.room_b, est.free_b));
 	ret->cold_class = est.cold_class;
-}
-
-/* A right-sized guest offers what it could still do without; how cold that is nobody knows. */
-static void offer_sized(const struct settings *s, const struct host_facts *host,
-			const struct vm_facts *vm, const struct history *h, uint64_t now_us,
-			struct offer *ret)
-{
-	uint64_t floor_b = floor_of(s, h, host, now_us, true);
-
-	if (h->calm != TRI_YES)
-		return;
-	ret->cold_b = u64_min(guard_room(s, vm, now_us), u64_sub_sat(vm->actual_b.value, floor_b));
-	ret->cold_class = arbiter_class(PPM - s->cold_first_ppm, s->shares);
 }
 
 void opportunity_offer(const struct settings *s, const struct host_facts *host,

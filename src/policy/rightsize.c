@@ -29,40 +29,44 @@
 #define TAKEN_B (2 * MIB)
 
 /* Does this guest take pages back under pressure, before it is short? */
-static bool gives_back(const struct step *st)
+static bool gives_back(const struct vm_facts *vm, const struct history *h)
 {
-	uint64_t mark = st->vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_MASK;
+	uint64_t mark = vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_MASK;
 
-	return st->h->kind == GUEST_SHRINKER ||
-	       (st->h->kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
+	return h->kind == GUEST_SHRINKER ||
+	       (h->kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
 }
 
-/*
- * Bytes by which the balloon may grow, and in *ret_why what allows no more. Free
- * memory is taken down to what keeps the guest from reclaiming, and page cache
- * only where a squeeze would press it; of a guest that cannot take back neither
- * its last free memory nor any cache, and nothing that it needed of late.
- */
-static uint64_t room(struct step *st, enum reason *ret_why)
+void rightsize_room(const struct settings *s, const struct host_facts *host,
+		    const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		    struct rightsize_room *ret)
 {
-	uint64_t floor_b = floor_of(st->s, st->h, st->host, st->now_us, true);
-	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
-	uint64_t above_b, keep_b;
+	uint64_t room_b = guard_room(s, vm, now_us), keep_b = estimate_keep(s, &vm->stats);
+	uint64_t above_b;
 	struct estimate est;
 
-	if (!gives_back(st))
-		floor_b = u64_max(floor_b, floor_recent(st->s, st->vm, st->h, st->now_us));
-	above_b = u64_sub_sat(st->vm->actual_b.value, floor_b);
-	estimate_vm(st->s, st->vm, st->h, st->now_us, floor_b, &est);
-	keep_b = estimate_keep(st->s, &st->vm->stats);
-	st->d->fig.floor_b = floor_b;
-	if (gives_back(st))
+	ret->floor_b = floor_of(s, h, host, now_us, true);
+	estimate_vm(s, vm, h, now_us, ret->floor_b, &est);
+	if (gives_back(vm, h)) {
 		est.free_b = u64_add_sat(est.free_b, est.press_b);
-	else
+	} else {
 		keep_b = u64_add_sat(keep_b, est.reserve_b);
+		ret->floor_b = u64_max(ret->floor_b, floor_recent(s, vm, h, now_us));
+	}
+	above_b = u64_sub_sat(vm->actual_b.value, ret->floor_b);
 	room_b = u64_min(room_b, u64_sub_sat(est.free_b, keep_b));
-	*ret_why = above_b < room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
-	return u64_min(room_b, above_b);
+	ret->why = above_b < room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
+	ret->room_b = u64_min(room_b, above_b);
+}
+
+static uint64_t room(struct step *st, enum reason *ret_why)
+{
+	struct rightsize_room found;
+
+	rightsize_room(st->s, st->host, st->vm, st->h, st->now_us, &found);
+	st->d->fig.floor_b = found.floor_b;
+	*ret_why = found.why;
+	return found.room_b;
 }
 
 /* How far the next step goes: a share of the VM, all that is above its ceiling, or what the host
@@ -81,7 +85,7 @@ static void settle(struct step *st, enum reason why)
 {
 	if (st->h->phase != PHASE_SIZED)
 		step_enter(st, PHASE_SIZED);
-	step_refresh(st, gives_back(st) ? HOLD_LOOK_US : HELPLESS_LOOK_US);
+	step_refresh(st, gives_back(st->vm, st->h) ? HOLD_LOOK_US : HELPLESS_LOOK_US);
 	st->h->mark_b = st->vm->stats.tag[BALLOON_STAT_AVAIL];
 	st->d->fig.until_us = st->h->size_us;
 	st->d->reason = why;
@@ -128,7 +132,7 @@ static bool is_short(const struct step *st)
 	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
 	uint64_t available_b = tag[BALLOON_STAT_AVAIL], fell_b = 0;
 
-	if (gives_back(st))
+	if (gives_back(st->vm, st->h))
 		return available_b < reserve_b / 4;
 	if (st->h->phase == PHASE_SIZED) /* mark_b is what was available at the last look */
 		fell_b = u64_sub_sat(st->h->mark_b, available_b);
