@@ -74,6 +74,7 @@ struct world {
 	const struct scenario *sc;
 	const struct controller *controller;
 	uint64_t begin_us;
+	uint64_t wall_us; /* the wall clock is ahead of now_us by this; tests move it */
 	uint64_t now_us;
 	uint64_t end_us;
 

@@ -74,7 +74,7 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 {
 	uint64_t some_b = rng_within(r, 1, 100) * vm->guest.spec.ram_b / 200;
 
-	switch (rng_within(r, 0, 14)) {
+	switch (rng_within(r, 0, 17)) {
 	case 0:
 		vm->state = VM_STATE_PAUSED;
 		break;
@@ -113,6 +113,16 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 		w->reserved_b = rng_within(r, 0, 1) * some_b;
 		w->reserved_by_us = rng_within(r, 0, 1) * (w->now_us + 5 * USEC_PER_SEC);
 		break;
+	case 13: /* the machine slept, or somebody set its clock */
+		w->now_us += rng_within(r, 0, 1) * rng_within(r, 0, 120) * USEC_PER_SEC;
+		w->wall_us = rng_within(r, 0, 400) * 86400 * USEC_PER_SEC;
+		break;
+	case 14: /* everybody needs memory at once */
+		for (vm = w->vm; vm < w->vm + w->n; vm++) {
+			(void)guest_want(&vm->guest, some_b);
+			world_touch(w, vm);
+		}
+		return;
 	default: /* most of the time all is well */
 		vm->state = VM_STATE_RUNNING;
 		vm->unguarded = false;
@@ -224,6 +234,122 @@ static void a_broken_policy_is_caught_for_each_invariant(void **state)
 		assert_true(seen[i]);
 }
 
+/* A host of @n guests of a kind that are sized for good, whose memory is short. */
+static void draw_sized(struct scenario *sc, uint64_t n)
+{
+	scenario_init(sc);
+	sc->vms = sc->vms_per_host = n;
+	sc->length_us = 3600 * USEC_PER_SEC;
+	sc->lifetime_us = 0;
+	sc->ram_max_b = sc->ram_min_b;
+	sc->stuck_ppm = 0;
+	for (int i = GUEST_HONEST + 1; i < GUEST_CANDOUR_COUNT; i++)
+		sc->candour[i] = 0;
+	for (int i = 0; i < DRIVER_COUNT; i++)
+		sc->driver[i] = i == DRIVER_PLAIN;
+	sc->swap_ppm = PPM;
+	sc->settings.mode = MODE_RIGHTSIZE;
+	sc->settings.size_step_ppm = PPM / 20;
+}
+
+/* Bytes in all balloons. */
+static uint64_t in_balloons(const struct world *w)
+{
+	uint64_t sum_b = 0;
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		sum_b += w->vm[i].guest.balloon_b;
+	return sum_b;
+}
+
+static void all_guests_in_distress_at_once_get_all_their_memory(void **state)
+{
+	struct checker c;
+	struct scenario sc;
+	struct world w;
+	uint64_t end_us;
+	size_t i;
+
+	(void)state;
+	draw_sized(&sc, 20);
+	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
+	assert_int_equal(checker_init(&c, &w), 0);
+	while (in_balloons(&w) < 20 * 300 * MIB)
+		assert_true(world_step(&w));
+	for (i = 0; i < w.n; i++)
+		(void)guest_want(&w.vm[i].guest, guest_available(&w.vm[i].guest) + 128 * MIB);
+	end_us = w.now_us + 5 * USEC_PER_SEC;
+	while (w.now_us < end_us && world_step(&w))
+		;
+	for (i = 0; i < w.n; i++)
+		assert_true(w.vm[i].guest.balloon_b < 32 * MIB);
+	assert_string_equal(c.why, "");
+	checker_fini(&c);
+	world_fini(&w);
+}
+
+static void vms_that_vanish_in_a_squeeze_leave_nothing_behind(void **state)
+{
+	const struct host_history none = { 0 };
+	struct scenario sc;
+	struct world w;
+	uint64_t gone = 0;
+	size_t i;
+
+	(void)state;
+	draw_sized(&sc, 20);
+	sc.settings.mode = MODE_SQUEEZE;
+	sc.host_share_ppm = PPM / 2; /* short, so that balloons are held as well */
+	sc.length_us = 6 * 3600 * USEC_PER_SEC;
+	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
+	while (world_step(&w))
+		for (i = 0; i < w.n; i++)
+			if (w.vm[i].here && w.vm[i].guest.balloon_b > 64 * MIB) {
+				world_end_vm(&w, &w.vm[i]);
+				gone++;
+			}
+	assert_in_range(gone, 10, 10000);
+	for (i = 0; i < w.n; i++)
+		world_end_vm(&w, &w.vm[i]);
+	assert_int_equal(w.squeezing, 0);
+	assert_memory_equal(w.host.offer_b, none.offer_b, sizeof(none.offer_b));
+	assert_memory_equal(w.host.held_b, none.held_b, sizeof(none.held_b));
+	assert_int_equal(w.host.coming_b, 0);
+	world_fini(&w);
+}
+
+/* Asks for the state of things an hour after each jump: squeezes go on as if nothing had been. */
+static void clocks_that_jump_keep_nobody_from_being_looked_at(void **state)
+{
+	const uint64_t day_us = UINT64_C(86400) * USEC_PER_SEC;
+	const uint64_t walls_us[] = { 0, 400 * day_us, 10 * day_us, 0 };
+	struct checker c;
+	struct scenario sc;
+	struct world w;
+	uint64_t ticks, end_us;
+	size_t i;
+
+	(void)state;
+	scenario_init(&sc);
+	sc.vms = 10;
+	sc.length_us = 365 * day_us;
+	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
+	assert_int_equal(checker_init(&c, &w), 0);
+	for (i = 0; i < ARRAY_SIZE(walls_us); i++) {
+		w.now_us += 6 * 3600 * USEC_PER_SEC; /* it slept */
+		w.wall_us = walls_us[i];
+		ticks = w.ticks;
+		end_us = w.now_us + 3600 * USEC_PER_SEC;
+		while (w.now_us < end_us)
+			assert_true(world_step(&w));
+		assert_true(w.ticks - ticks >= 10 * 300);
+	}
+	assert_string_equal(c.why, "");
+	checker_fini(&c);
+	world_fini(&w);
+}
+
 static void a_seed_tells_the_same_world_every_time(void **state)
 {
 	struct checker a = { 0 }, b = { 0 };
@@ -240,6 +366,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(invariants_hold_in_thousands_of_random_worlds),
 		cmocka_unit_test(a_broken_policy_is_caught_for_each_invariant),
+		cmocka_unit_test(all_guests_in_distress_at_once_get_all_their_memory),
+		cmocka_unit_test(vms_that_vanish_in_a_squeeze_leave_nothing_behind),
+		cmocka_unit_test(clocks_that_jump_keep_nobody_from_being_looked_at),
 		cmocka_unit_test(a_seed_tells_the_same_world_every_time),
 	};
 	const char *wanted = argc > 1 ? argv[1] : getenv("BALLONET_WORLDS");
