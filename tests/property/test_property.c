@@ -58,6 +58,7 @@ static void draw_scenario(uint64_t seed, struct rng *r, struct scenario *sc)
 	sc->settings.size_step_ppm = rng_within(r, 5, 100) * PPM / 1000;
 	sc->settings.size_settle_us = rng_within(r, 1, 60) * USEC_PER_SEC;
 	sc->settings.shares = rng_within(r, 1, 1000);
+	sc->settings.size_watch_us = rng_within(r, 0, 60) * USEC_PER_SEC;
 	if (rng_chance(r, PPM / 4))
 		sc->settings.ceiling_b = 512 * MIB;
 	if (rng_chance(r, PPM / 4))
@@ -239,7 +240,7 @@ static void draw_sized(struct scenario *sc, uint64_t n)
 {
 	scenario_init(sc);
 	sc->vms = sc->vms_per_host = n;
-	sc->length_us = 3600 * USEC_PER_SEC;
+	sc->length_us = 24 * 3600 * USEC_PER_SEC; /* they are watched for some hours first */
 	sc->lifetime_us = 0;
 	sc->ram_max_b = sc->ram_min_b;
 	sc->stuck_ppm = 0;
@@ -275,7 +276,7 @@ static void all_guests_in_distress_at_once_get_all_their_memory(void **state)
 	draw_sized(&sc, 20);
 	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
 	assert_int_equal(checker_init(&c, &w), 0);
-	while (in_balloons(&w) < 20 * 300 * MIB)
+	while (in_balloons(&w) < 20 * 100 * MIB)
 		assert_true(world_step(&w));
 	for (i = 0; i < w.n; i++)
 		(void)guest_want(&w.vm[i].guest, guest_available(&w.vm[i].guest) + 128 * MIB);
@@ -301,7 +302,6 @@ static void vms_that_vanish_in_a_squeeze_leave_nothing_behind(void **state)
 	draw_sized(&sc, 20);
 	sc.settings.mode = MODE_SQUEEZE;
 	sc.host_share_ppm = PPM / 2; /* short, so that balloons are held as well */
-	sc.length_us = 6 * 3600 * USEC_PER_SEC;
 	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
 	while (world_step(&w))
 		for (i = 0; i < w.n; i++)
