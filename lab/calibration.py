@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same short stories in a real guest and in the simulator, so that the one is held to the other.
+"""The same short stories in real guests and in the simulator, so that one is held to the other.
 
 In:  names of stories; on the command line, none is all.
-Out: Outcome: what a guest yielded when it was squeezed, and what it read again after that; of a real
-     guest, and of the model guest of `ballonet simulate --scenario calibration-NAME`.
+Out: Outcome: what a guest yielded when it was squeezed, and what it read again after that; of a
+     real guest, and of the model guest of `ballonet simulate --scenario calibration-NAME`.
 """
 import json
 import subprocess
@@ -22,7 +22,7 @@ from lab.workloads import MIB, busy, spike
 
 PAGE_B = 4096
 S = 1_000_000
-# one squeeze, or two where the first tries the cache; the scenarios in src/sim/scenario.c say so too
+# one squeeze, or two where the first tries the cache; src/sim/scenario.c says the same
 SETTINGS = {"interval": "1s", "rest_min": "1h"}
 SETTLE_S = 2  # until free pages and the hypervisor's own memory have come to rest
 SQUEEZED_DEADLINE_S = 180  # a minute of each is the policy's own measuring

@@ -18,7 +18,7 @@
 
 /* Those that never act are asked once in a while all the same. */
 #define REST_US (3600 * USEC_PER_SEC)
-/* A static balloon, as FACTS of a 1 GiB guest told it: 640 of 1024 MiB remain. */
+/* A static balloon as an operator might choose it: 640 of 1024 MiB remain. */
 #define STATIC_REMAINS_PPM (625 * UINT64_C(1000))
 
 uint64_t controller_next(uint64_t now_us, uint64_t every_us)

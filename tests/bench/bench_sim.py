@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """tools/bench sim [STORY...]: the simulator's speed, the policy's, and the policy beside others.
 
-In:  a built ballonet and bench_policy; the stories to tell: speed, step, mixed, honest, tight; none is all.
+In:  a built ballonet and bench_policy; the stories to tell: speed, step, mixed, honest, tight; none
+     is all.
 Out: a row per figure, build/bench/sim.json; exit status 1 when a goal was not reached.
 
 The policy in the simulator is the daemon's own. The others are models of what is published of

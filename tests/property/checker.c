@@ -109,6 +109,9 @@ static void check_growth(struct checker *c, const struct world_vm *vm, const str
 	reserve_b = tag[BALLOON_STAT_MEMTOT] / PPM * s->reserve_ppm;
 	if (s->reserve_min_b > reserve_b)
 		reserve_b = s->reserve_min_b;
+	if (d->target_b < s->floor_b)
+		fail(c, RESERVE, "leaves %llu MiB of a floor of %llu", mib(d->target_b),
+		     mib(s->floor_b));
 	if (tag[BALLOON_STAT_AVAIL] < by_b || tag[BALLOON_STAT_AVAIL] - by_b < reserve_b)
 		fail(c, RESERVE, "%llu MiB taken of %llu available, with a reserve of %llu",
 		     mib(by_b), mib(tag[BALLOON_STAT_AVAIL]), mib(reserve_b));

@@ -133,6 +133,32 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 	world_touch(w, vm);
 }
 
+/* The controller has died: the guardian does its work, and then no balloon may be left. */
+static void live_on(struct world *w, struct checker *c)
+{
+	size_t i;
+
+	w->end_us = w->now_us + GUARDIAN_US;
+	while (world_step(w))
+		;
+	for (i = 0; i < w->n; i++)
+		guest_advance(&w->vm[i].guest, w->now_us + 40 * USEC_PER_SEC);
+	checker_after_loss(c, w);
+}
+
+static void add_checked(struct checker *sum, const struct checker *c, uint64_t seed, uint64_t at_us)
+{
+	int i;
+
+	for (i = 0; i < INVARIANTS; i++)
+		sum->checked[i] += c->checked[i];
+	if (c->broken == HOLDS || sum->broken != HOLDS)
+		return;
+	sum->broken = c->broken;
+	(void)snprintf(sum->why, sizeof(sum->why), "seed %llu, at %.3f s: %.150s",
+		       (unsigned long long)seed, (double)at_us / 1e6, c->why);
+}
+
 /* Lives through the world of @seed under @controller. Returns squeezes, for whoever counts. */
 static uint64_t live(uint64_t seed, const struct controller *controller, struct checker *sum)
 {
@@ -163,22 +189,9 @@ static uint64_t live(uint64_t seed, const struct controller *controller, struct 
 		if (w.now_us >= dies_us && w.squeezing)
 			world_kill_controller(&w, GUARDIAN_US - 3 * USEC_PER_SEC);
 	}
-	if (w.controller_dead && c.broken == HOLDS) {
-		w.end_us = w.now_us + GUARDIAN_US;
-		while (world_step(&w))
-			;
-		for (i = 0; i < (int)w.n; i++)
-			guest_advance(&w.vm[i].guest, w.now_us + 40 * USEC_PER_SEC);
-		checker_after_loss(&c, &w);
-	}
-	if (c.broken != HOLDS && sum->broken == HOLDS) {
-		sum->broken = c.broken;
-		(void)snprintf(sum->why, sizeof(sum->why), "seed %llu, at %.3f s: %.150s",
-			       (unsigned long long)seed, (double)(w.now_us - w.begin_us) / 1e6,
-			       c.why);
-	}
-	for (i = 0; i < INVARIANTS; i++)
-		sum->checked[i] += c.checked[i];
+	if (w.controller_dead && c.broken == HOLDS)
+		live_on(&w, &c);
+	add_checked(sum, &c, seed, w.now_us - w.begin_us);
 	for (i = 0; i < LOAD_KINDS; i++)
 		squeezes += w.sum[i].squeezes;
 	for (i = 0; i < (int)w.n; i++)
