@@ -106,6 +106,12 @@ static const struct setting table[] = {
 #define CALIBRATION LAB_GUEST "setting.interval: 1s\nsetting.rest_min: 1h\nlength: 200s\n"
 #define SQUEEZED "do: 25s mark\ndo: 26s start\ndo: 150s mark\ndo: 151s stop\n"
 
+/* Told as lab/trace.py tells it: 110 s, counted from the first second on. */
+#define TRACE                                                                           \
+	"reporting: 100%\nlength: 110s\ndo: 17s hold 500MiB\ndo: 22500ms free 500MiB\n" \
+	"do: 35s read 300MiB\ndo: 70s read 300MiB\ndo: 88s hold 400MiB\n"               \
+	"do: 93400ms free 400MiB\n"
+
 static const struct scenario_name names[] = {
 	{ "mixed", "guests of all kinds, with all drivers, on hosts with enough memory", "" },
 	{ "honest", "the same, with guests that all say how it is, and balloons that all move",
@@ -114,6 +120,8 @@ static const struct scenario_name names[] = {
 	  "host_share: 80%" },
 	{ "uncertain", "the same, half of them lying, silent, frozen or stuck",
 	  "honest: 50\nflatters: 13\nfrozen: 13\nbabbles: 12\nsilent: 12\nstuck: 10%" },
+	{ "trace", "one guest as in the laboratory, the trace of 110 s of tools/bench arbiter",
+	  LAB_GUEST TRACE },
 	{ "calibration-touch", "one guest as in the laboratory: 600 MiB touched and freed",
 	  CALIBRATION "do: 20s touch 600MiB\n" SQUEEZED "do: 190s mark" },
 	{ "calibration-read-once", "one guest as in the laboratory: 600 MiB of files read once",
