@@ -63,7 +63,7 @@ struct keeper {
 	pid_t front_pid; /* the hypervisor; 0: none is connected */
 	struct control control;
 	struct shared *shared;
-	struct pageset batch, inside;
+	struct pageset batch, pending, inside;
 	int doorbell, news;
 
 	/* the worker */
@@ -193,6 +193,7 @@ static void set_press(struct keeper *k, uint32_t pages, uint32_t id)
 static void begin_guest(struct keeper *k)
 {
 	k->boots++;
+	pageset_clear(&k->pending);
 	pageset_clear(&k->inside);
 	k->shared->stats_seq = k->told_seq = 0;
 	k->shared->stats_asked = k->shared->stats_wanted;
@@ -209,6 +210,7 @@ static void start_worker(struct keeper *k)
 	struct worker w = { .front = &k->front,
 			    .shared = k->shared,
 			    .batch = &k->batch,
+			    .pending = &k->pending,
 			    .inside = has(k, BALLOON_F_MUST_TELL_HOST) ? &k->inside : NULL,
 			    .doorbell = k->doorbell,
 			    .news = k->news };
@@ -354,10 +356,13 @@ static void on_forget_pages(void *userdata, uint64_t first, uint64_t n)
 {
 	struct keeper *k = userdata;
 
-	if (n == GUESTMEM_PAGES_MAX)
+	if (n == GUESTMEM_PAGES_MAX) {
+		pageset_clear(&k->pending);
 		pageset_clear(&k->inside);
-	else
+	} else {
+		pageset_remove(&k->pending, first, n);
 		pageset_remove(&k->inside, first, n);
+	}
 }
 
 static void on_config_written(void *userdata)
@@ -494,6 +499,8 @@ static int open_all(struct keeper *k, const struct keeper_config *config)
 	}
 	r = pageset_init(&k->batch, GUESTMEM_PAGES_MAX);
 	if (r == 0)
+		r = pageset_init(&k->pending, GUESTMEM_PAGES_MAX);
+	if (r == 0)
 		r = pageset_init(&k->inside, GUESTMEM_PAGES_MAX);
 	if (r < 0)
 		return r;
@@ -523,6 +530,7 @@ static void close_all(struct keeper *k, const struct keeper_config *config)
 	if (k->doorbell >= 0)
 		(void)close(k->doorbell);
 	pageset_fini(&k->batch);
+	pageset_fini(&k->pending);
 	pageset_fini(&k->inside);
 	if (k->shared)
 		(void)munmap(k->shared, sizeof(*k->shared));

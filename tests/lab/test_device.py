@@ -3,12 +3,14 @@
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
 
+from lab import rustfront
 from lab.daemon import Daemon, Watch
-from lab.device import DeviceGuest
+from lab.device import Device, DeviceGuest
 from lab.guest import MIB, Spec
 from lab.headers import module
 from lab.process import wait_for
@@ -94,6 +96,24 @@ def test_a_worker_killed_200_times_in_a_squeeze_harms_no_guest(boot_device):
     guest.stop_works()
     squeeze(control, 400 * MIB)
     assert before - control.ask_state()["resident_b"] > 250 * MIB
+
+
+@pytest.mark.skipif(rustfront.missing() is not None, reason=f"{rustfront.missing()}")
+def test_a_front_end_of_rust_vmm_negotiates_inflates_and_stops_and_starts(tmp_path):
+    program = rustfront.rust_front(tmp_path / "front")
+    with Device() as device:
+        control = device.control()
+        with subprocess.Popen([program, device.vhost], stdout=subprocess.PIPE, text=True) as front:
+            lines = iter(front.stdout)
+            assert next(lines).startswith("negotiated")
+            assert next(lines) == "inflated\n"
+            control.balloon(MIB)
+            assert next(lines) == f"target {MIB // 4096}\n"
+            control.wait("balloon", lambda state: state["balloon_b"] == MIB, 10)
+            assert next(lines) == "done\n"
+        assert front.returncode == 0
+        state = control.wait("end of the front end", lambda state: not state["front"], 10)
+        assert not state["broken"] and not state["errors"] and not state["restarts"]
 
 
 def test_a_paused_guest_and_one_that_restarts_its_rings_keep_their_balloon(boot_device):
