@@ -153,7 +153,11 @@ static void worker_died(struct keeper *k)
 	k->shared->trouble[SHARED_TROUBLE_MAX - 1] = '\0';
 	/* killed from outside says nothing of what it met */
 	k->quick_deaths = !killed && now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
+	if (si.si_code != CLD_EXITED && si.si_status == SIGBUS)
+		(void)snprintf(k->shared->trouble, SHARED_TROUBLE_MAX,
+			       "the guest's memory is shorter than the front end said");
 	k->broken = (si.si_code == CLD_EXITED && si.si_status == WORKER_BROKEN) ||
+		    (si.si_code != CLD_EXITED && si.si_status == SIGBUS) ||
 		    k->quick_deaths >= QUICK_DEATHS_MAX;
 	log_warning("worker-died %s=%d trouble=\"%s\" next=%s",
 		    si.si_code == CLD_EXITED ? "status" : "signal", si.si_status,
@@ -338,7 +342,8 @@ static const char *on_command(void *userdata, const struct control_command *cmd)
 	case CONTROL_PRESS:
 		return do_press(k, cmd);
 	case CONTROL_STATS:
-		if (!k->pid || !has(k, BALLOON_F_STATS_VQ))
+		/* a worker that is about to start serves it as well */
+		if (k->broken || !rings_ready(k) || !has(k, BALLOON_F_STATS_VQ))
 			return "no driver sends statistics";
 		__atomic_add_fetch(&k->shared->stats_wanted, 1, __ATOMIC_RELEASE);
 		ring_bell(k->doorbell);

@@ -182,6 +182,7 @@ _Noreturn void worker_main(const struct worker *w)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "balloon-worker");
+	(void)signal(SIGBUS, SIG_DFL); /* the memory's file was cut: no handler could go on */
 	st.w = w;
 	st.b = (struct balloon){ .gm = &w->front->mem,
 				 .batch = w->batch,

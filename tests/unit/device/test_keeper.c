@@ -485,6 +485,36 @@ static void test_a_guest_that_breaks_the_rules_has_no_worker_until_it_resets(voi
 	test_chains_come_back_and_the_guest_is_told(state);
 }
 
+static void test_memory_that_is_cut_under_way_ends_the_worker_alone(void **state)
+{
+	struct world *w = *state;
+	uint32_t pfn = GUEST_FREE_PFN;
+
+	assert_true(wait_state(w, "driver=", 1));
+	assert_int_equal(ftruncate(w->guest.fd, 0), 0);
+	kick(w, BALLOON_INFLATE);
+	assert_true(wait_state(w, "broken=", 1));
+	assert_int_equal(get_state(w, "worker="), 0);
+	assert_int_equal(get_state(w, "front="), 1);
+	assert_int_equal(ftruncate(w->guest.fd, GUEST_RAM), 0);
+	start_rings(w);
+	assert_true(wait_state(w, "broken=", 0));
+	fake_guest_pfns(&w->guest, BALLOON_DEFLATE, 0, &pfn, 1);
+	kick(w, BALLOON_DEFLATE);
+	wait_used(w, BALLOON_DEFLATE, 1);
+}
+
+static void test_statistics_are_asked_for_before_the_worker_is_up(void **state)
+{
+	struct world *w = *state;
+	uint16_t used = fake_guest_used(&w->guest, BALLOON_STATS);
+
+	fake_guest_stats(&w->guest, 0, 3, 500);
+	start_rings(w); /* no worker for a moment */
+	command(w, "stats\n");
+	wait_used(w, BALLOON_STATS, (uint16_t)(used + 1));
+}
+
 static void test_half_a_message_holds_nobody_up_and_the_next_front_end_is_served(void **state)
 {
 	struct world *w = *state;
@@ -533,6 +563,8 @@ int main(void)
 		TEST(test_a_target_that_nobody_renews_goes_to_0),
 		TEST(test_a_target_larger_than_the_guest_is_refused),
 		TEST(test_a_guest_that_breaks_the_rules_has_no_worker_until_it_resets),
+		TEST(test_memory_that_is_cut_under_way_ends_the_worker_alone),
+		TEST(test_statistics_are_asked_for_before_the_worker_is_up),
 		TEST(test_half_a_message_holds_nobody_up_and_the_next_front_end_is_served),
 		TEST(test_a_front_end_that_talks_nonsense_loses_its_connection_only),
 	};
