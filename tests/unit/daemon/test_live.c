@@ -367,15 +367,15 @@ static void a_vm_that_starts_uses_the_room_that_was_held(void **state)
 	/* room for half of it, and more than it needs */
 	json_object_put(must("POST", "/v1/reservations",
 			     "{\"size_b\":52428800,\"for\":\"db\"}", 201));
-	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":104857600}", 201));
+	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":157286400}", 201));
 	start_qemu();
 	wait_for("/v1/vms/db", "state", "running");
 	wait_for("/v1/host", "reservations", "1"); /* the first is used up */
 	o = must("GET", "/v1/reservations/2", NULL, 200);
 	left_b = times(text_of(o, "left_b"), 1);
 	json_object_put(o);
-	/* what it has besides is in the second; its code and libraries take a few MiB */
-	assert_in_range(left_b, 40 * MIB, 50 * MIB);
+	/* what it has besides is taken from the second; its code and libraries take a few MiB */
+	assert_in_range(left_b, 60 * MIB, 100 * MIB); /* more under a sanitizer */
 	/* it vanishes: what it used stays used, and the rest is held on */
 	stop_qemu();
 	wait_for("/v1/vms/db", "state", "down");
