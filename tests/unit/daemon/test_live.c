@@ -365,8 +365,8 @@ static void a_vm_that_starts_uses_the_room_that_was_held(void **state)
 	start("defaults: {interval: 1s, mode: observe}");
 	wait_for("/v1/vms/db", "state", "down");
 	/* room for half of it, and more than it needs */
-	json_object_put(must("POST", "/v1/reservations",
-			     "{\"size_b\":52428800,\"for\":\"db\"}", 201));
+	json_object_put(
+		must("POST", "/v1/reservations", "{\"size_b\":52428800,\"for\":\"db\"}", 201));
 	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":157286400}", 201));
 	start_qemu();
 	wait_for("/v1/vms/db", "state", "running");
