@@ -77,8 +77,7 @@ static const char *word_tri(uint64_t v)
 
 static const char *word_source(uint64_t v)
 {
-	static const char *const words[FOOTPRINT_COUNT] = { "none", "cgroup", "memfd", "smaps",
-							    "rss" };
+	static const char *const words[FOOTPRINT_COUNT] = { "none", "cgroup", "memfd", "smaps" };
 
 	return words[v];
 }

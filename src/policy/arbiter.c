@@ -21,7 +21,8 @@
 #define PRESSURE_US (2 * USEC_PER_SEC)
 /* One more class of held balloons goes back every so often, while the host stays well. */
 #define GIVE_BACK_US USEC_PER_SEC
-/* Less is not worth the disturbance; who is asked for less is asked for this much. */
+/* Less is not worth the disturbance: who has less offers nothing, who is asked for less gives this.
+ */
 #define ASK_MIN_B (4 * MIB)
 
 void arbiter_init(struct host_history *host)
@@ -29,20 +30,23 @@ void arbiter_init(struct host_history *host)
 	*host = (struct host_history){ 0 };
 }
 
+/* Sums wrap: after what was added is taken away they are what they were, whatever it was. */
 void arbiter_offer(struct host_history *host, struct history *h, const struct offer *now)
 {
 	const struct offer *was = &h->offer;
 
-	host->offer_b[0] = u64_sub_sat(host->offer_b[0], was->stale_b);
-	host->offer_b[was->cold_class] = u64_sub_sat(host->offer_b[was->cold_class], was->cold_b);
-	host->held_b[was->held_class] = u64_sub_sat(host->held_b[was->held_class], was->held_b);
-	host->coming_b = u64_sub_sat(host->coming_b, was->coming_b);
+	host->offer_b[0] -= was->stale_b;
+	host->offer_b[was->cold_class] -= was->cold_b;
+	host->held_b[was->held_class] -= was->held_b;
+	host->coming_b -= was->coming_b;
 
-	host->offer_b[0] = u64_add_sat(host->offer_b[0], now->stale_b);
-	host->offer_b[now->cold_class] = u64_add_sat(host->offer_b[now->cold_class], now->cold_b);
-	host->held_b[now->held_class] = u64_add_sat(host->held_b[now->held_class], now->held_b);
-	host->coming_b = u64_add_sat(host->coming_b, now->coming_b);
 	h->offer = *now;
+	h->offer.stale_b = now->stale_b < ASK_MIN_B ? 0 : now->stale_b;
+	h->offer.cold_b = now->cold_b < ASK_MIN_B ? 0 : now->cold_b;
+	host->offer_b[0] += h->offer.stale_b;
+	host->offer_b[now->cold_class] += h->offer.cold_b;
+	host->held_b[now->held_class] += now->held_b;
+	host->coming_b += now->coming_b;
 }
 
 uint64_t arbiter_class(uint64_t back_ppm, uint64_t shares)
@@ -100,7 +104,7 @@ static bool clear(const struct host_history *host, struct host_decision *d)
 		uint64_t offer_b = host->offer_b[d->price];
 
 		if (left_b <= offer_b) {
-			d->part_ppm = u64_share_ppm(left_b, offer_b);
+			d->part_ppm = u64_max(u64_share_ppm(left_b, offer_b), 1);
 			return true;
 		}
 		left_b -= offer_b;
@@ -146,22 +150,19 @@ void arbiter_decide(const struct settings *s, const struct host_facts *facts, ui
 /* What of @offer_b, of class @class, is asked for at the price of @d. */
 static uint64_t part(const struct host_decision *d, uint64_t offer_b, uint64_t class)
 {
-	uint64_t part_b;
-
 	if (class < d->price)
 		return offer_b;
-	if (class > d->price || d->part_ppm == 0)
+	if (class > d->price)
 		return 0;
-	part_b = u64_ppm(offer_b, d->part_ppm);
-	return u64_min(u64_max(part_b, ASK_MIN_B), offer_b);
+	return u64_min(u64_max(u64_ppm(offer_b, d->part_ppm), ASK_MIN_B), offer_b);
 }
 
-uint64_t arbiter_asks(const struct host_decision *d, const struct offer *offer)
+uint64_t arbiter_asks(const struct host_history *host, const struct host_decision *d,
+		      const struct offer *offer)
 {
-	uint64_t ask_b =
-		u64_add_sat(part(d, offer->stale_b, 0), part(d, offer->cold_b, offer->cold_class));
-
-	return ask_b < ASK_MIN_B ? 0 : ask_b;
+	if (u64_sub_sat(host->coming_b, d->coming_b) >= d->need_b)
+		return 0; /* others of this tick give it already */
+	return u64_add_sat(part(d, offer->stale_b, 0), part(d, offer->cold_b, offer->cold_class));
 }
 
 /* The class of a rate: i from 2^i MiB/s on. */

@@ -21,15 +21,20 @@
 /* A host of which nothing is known yet. */
 void arbiter_init(struct host_history *host);
 
-/* Puts what a VM offers now in the place of what it offered before. */
+/* Puts what a VM offers now, where it is worth asking for, in the place of what it offered before.
+ */
 void arbiter_offer(struct host_history *host, struct history *h, const struct offer *now);
 
 /* The need of the host, and the price. Writes the instants of @host and all of *ret. */
 void arbiter_decide(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
 		    struct host_history *host, struct host_decision *ret);
 
-/* Bytes that are asked of a VM that offers @offer; 0: it is left alone. */
-uint64_t arbiter_asks(const struct host_decision *d, const struct offer *offer);
+/*
+ * Bytes that are asked of a VM that offers @offer; 0: it is left alone, and so
+ * are all once what those before it were asked for at @d covers the need.
+ */
+uint64_t arbiter_asks(const struct host_history *host, const struct host_decision *d,
+		      const struct offer *offer);
 
 /*
  * The class of a VM's page cache: 1 where none of it was come back for, up to

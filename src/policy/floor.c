@@ -45,8 +45,10 @@ static uint64_t of_hour(const struct settings *s, const struct habit *habit, uin
 	size_t slot = local_s / HOUR_S % HABIT_HOURS;
 	uint64_t days = habit->days[slot];
 
-	if (days < DAYS_MIN ||
-	    u64_sub_sat(local_s, habit->seen_s[slot]) > s->habit_expires_us / USEC_PER_SEC)
+	uint64_t seen_s = habit->seen_s[slot];
+	uint64_t apart_s = u64_max(u64_sub_sat(local_s, seen_s), u64_sub_sat(seen_s, local_s));
+
+	if (days < DAYS_MIN || apart_s > s->habit_expires_us / USEC_PER_SEC)
 		return 0;
 	return u64_ppm(habit->peak_b[slot], days * PPM / (days + 1));
 }
@@ -114,8 +116,11 @@ void floor_watch(const struct settings *s, const struct host_facts *host, const 
 	struct habit *habit = &h->habit;
 	uint64_t hour = host->local_s.value / HOUR_S;
 
-	if (!vm->actual_b.known)
+	if (!vm->actual_b.known || vm->state != VM_STATE_RUNNING ||
+	    !estimate_possible(&vm->stats)) {
+		habit->since_us = 0; /* an hour with a gap in it was not watched */
 		return;
+	}
 	watch_peak(needed(vm), now_us, h);
 	if (!host->local_s.known || !s->habit_expires_us)
 		return;

@@ -229,9 +229,9 @@ void judge_fold(const struct settings *s, const struct host_facts *host, const s
 	if (now_us - h->cold_tried_us > s->rest_max_us)
 		h->cold_tried_us = 0; /* other files are in it by now: it is tried again */
 	judge_kind(vm, h);
+	floor_watch(s, host, vm, now_us, h);
 	if (!estimate_possible(&vm->stats))
 		return;
-	floor_watch(s, host, vm, now_us, h);
 	switch ((enum phase)h->phase) {
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:

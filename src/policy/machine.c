@@ -54,13 +54,12 @@ static void step_resting(struct step *st)
 {
 	st->d->fig.freed_b = st->h->done.freed_b[VERIFY_60S];
 	st->d->fig.until_us = st->h->rest_until_us;
-	if (st->h->request == REQUEST_SQUEEZE || st->now_us >= st->h->rest_until_us ||
-	    st->asked_b) {
+	if (st->h->request == REQUEST_SQUEEZE || st->now_us >= st->h->rest_until_us) {
 		st->h->more = 0;
 		watch(st);
 		return;
 	}
-	if (st->h->ending == REASON_REST && squeeze_more(st))
+	if (squeeze_more(st))
 		return;
 	st->d->reason = (enum reason)st->h->ending;
 	st->d->wake_us = u64_min(step_next_calm(st), u64_min(st->h->rest_until_us, st->ripe_us));
@@ -81,17 +80,12 @@ static void step_gave_up(struct step *st)
 /* An operator may ask for any balloon to go to 0, ours or not, and for peace afterwards. */
 static void release(struct step *st)
 {
-	bool looked = st->h->looking_us != 0;
-
 	if (st->balloon_b > 0) {
 		st->h->now.start_us = 0;
 		step_deflate(st, REASON_STOP_RELEASED);
 		return;
 	}
-	st->h->looking_us = 0;
 	step_rest(st, REASON_REST_RELEASED);
-	if (looked)
-		st->d->actions |= ACT_POLLING;
 }
 
 /* A balloon that a ballonetd left when it died is as good as ours. */
@@ -190,7 +184,7 @@ void machine_step(const struct settings *s, const struct host_facts *host,
 		.market = market,
 		.vm = vm,
 		.now_us = now_us,
-		.asked_b = arbiter_asks(market, &h->offer),
+		.asked_b = arbiter_asks(learned, market, &h->offer),
 		.ripe_us = UINT64_MAX,
 		.h = h,
 		.learned = learned,

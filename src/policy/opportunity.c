@@ -103,6 +103,12 @@ static enum reason worth_it(const struct vm_facts *vm, const struct history *h, 
 						  : REASON_LITTLE_TO_GAIN;
 }
 
+/* Does anybody want it besides the policy by itself? */
+static bool is_asked_for(const struct wish *wish)
+{
+	return wish->requested || wish->asked_b;
+}
+
 /* May one more VM of this host be squeezed? */
 static bool has_turn(const struct settings *s, const struct host_facts *host)
 {
@@ -118,7 +124,7 @@ static enum reason allowed(const struct settings *s, const struct host_facts *ho
 		return REASON_MODE_OBSERVE;
 	if (!vm->guarded)
 		return REASON_NO_GUARDIAN;
-	if (!wish->requested && !wish->asked_b && !has_turn(s, host))
+	if (!wish->sizing && !is_asked_for(wish) && !has_turn(s, host))
 		return REASON_TURN;
 	if (now_us > u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) ||
 	    !fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) ||
@@ -142,10 +148,10 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 	if (wish->asked_b)
 		share_out_asked(wish->asked_b, &opp);
 
-	if (opp.est.size_b == 0)
+	if (opp.est.room_b == 0)
 		opp.reason =
 			u64_sub_sat(vm->ram_b.value, floor_b) ? REASON_AT_RESERVE : REASON_AT_FLOOR;
-	else if (wish->requested || wish->asked_b)
+	else if (wish->sizing || (opp.est.size_b && is_asked_for(wish)))
 		opp.reason = h->calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
 		opp.reason = worth_it(vm, h, now_us, &opp);
@@ -158,11 +164,12 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 static bool may_offer(const struct settings *s, const struct vm_facts *vm, const struct history *h,
 		      uint64_t now_us)
 {
-	bool released = h->phase == PHASE_RESTING && h->ending == REASON_REST_RELEASED;
+	bool released = (h->phase == PHASE_RESTING && h->ending == REASON_REST_RELEASED) ||
+			(h->phase == PHASE_VERIFYING && h->now.stop == REASON_STOP_RELEASED);
 
 	return missing(s, vm) == REASON_NONE && s->mode != MODE_OBSERVE && vm->guarded &&
 	       h->calm == TRI_YES && !released &&
-	       now_us - vm->stats.taken_us <= OFFER_INTERVALS * s->interval_us;
+	       now_us <= u64_add_sat(vm->stats.taken_us, OFFER_INTERVALS * s->interval_us);
 }
 
 /* A right-sized guest offers what it could still do without; how cold that is nobody knows. */
@@ -170,9 +177,10 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
 			const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 			struct offer *ret)
 {
+	bool took_back = h->size_us > u64_add_sat(now_us, s->size_every_us);
 	struct rightsize_room room;
 
-	if (h->calm != TRI_YES)
+	if (h->calm != TRI_YES || took_back)
 		return;
 	rightsize_room(s, host, vm, h, now_us, &room);
 	ret->cold_b = room.room_b;

@@ -19,6 +19,7 @@
 /* Who wants a squeeze, and of what. All 0: the policy by itself, of all there is. */
 struct wish {
 	bool requested;	  /* an operator asks */
+	bool sizing;	  /* the guest is to be right-sized: by small steps, of whatever there is */
 	uint64_t asked_b; /* the host is short and asks for this much */
 };
 

@@ -21,7 +21,7 @@
 
 #include "base/num.h"
 
-/* A step that the guest has not followed by then is taken back: it has not that much to give. */
+/* A guest that gave nothing for so long is not asked any further: it has not that much to give. */
 #define FOLLOW_MAX_US (10 * USEC_PER_SEC)
 /* A guest that cannot take back by itself is looked at this often: it may take 300 MiB/s. */
 #define HELPLESS_LOOK_US (200 * USEC_PER_MSEC)
@@ -104,6 +104,7 @@ static void grow(struct step *st)
 	step_enter(st, PHASE_SIZING);
 	step_target(st, st->vm->actual_b.value - step_b);
 	step_refresh(st, st->s->fast_interval_us);
+	st->h->mark_us = st->now_us;
 	st->h->mark_b = st->balloon_b;
 	st->h->size_us = st->now_us + st->s->size_every_us;
 	st->d->reason = st->asked_b ? REASON_SIZE_HOST : REASON_SIZE_STEP;
@@ -157,28 +158,25 @@ static enum reason stop(const struct step *st)
 
 void rightsize_watch(struct step *st)
 {
-	const struct wish wish = { .requested = true };
+	const struct wish wish = { .sizing = true };
 	bool looked = st->h->looking_us != 0;
 	struct opportunity opp;
 
-	/* the same must be there and well as for a squeeze that an operator asks for */
+	/* the same must be there and well as for a squeeze */
 	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
 	st->d->reason = opp.reason;
 	st->d->wake_us = step_next_calm(st);
-	st->h->looking_us = 0;
 	if (opp.reason == REASON_NONE && st->h->calm != TRI_YES)
 		st->d->reason = REASON_NOT_JUDGED;
 	if (opp.reason == REASON_STATS_STALE && !looked) {
-		st->h->looking_us = st->now_us;
-		st->d->reason = REASON_LOOKING;
-		step_refresh(st, 0);
+		step_look(st);
 		return;
 	}
 	if (st->d->reason != REASON_NONE) {
-		if (looked)
-			st->d->actions |= ACT_POLLING;
+		step_looked(st);
 		return;
 	}
+	st->h->looking_us = 0;
 	st->h->now = (struct squeeze){ 0 };
 	st->h->start = st->vm->stats;
 	grow(st);
@@ -200,12 +198,15 @@ void rightsize_sizing(struct step *st)
 		settle(st, REASON_SIZED);
 		return;
 	}
+	if (st->balloon_b >= u64_add_sat(st->h->mark_b, CLOSE_B)) {
+		st->h->mark_b = st->balloon_b;
+		st->h->mark_us = st->now_us;
+	}
 	if (u64_add_sat(st->balloon_b, TAKEN_B) < st->h->mark_b ||
-	    st->now_us - st->h->phase_since_us >= FOLLOW_MAX_US) {
+	    st->now_us - st->h->mark_us >= FOLLOW_MAX_US) {
 		follow(st);
 		return;
 	}
-	st->h->mark_b = u64_max(st->h->mark_b, st->balloon_b);
 	step_refresh(st, st->s->fast_interval_us);
 	st->d->reason = REASON_SIZE_WAIT;
 }

@@ -23,11 +23,6 @@
 #define VERIFY_LOOK_US (50 * USEC_PER_MSEC)
 /* and one that is this late is not waited for. */
 #define VERIFY_LATE_US (2 * USEC_PER_SEC)
-/*
- * A held balloon is looked at this often: the guest lives on its reserve, and one
- * that asks for all there is uses that up in a quarter of a second.
- */
-#define HELD_LOOK_US (100 * USEC_PER_MSEC)
 /* A guest whose balloon shrinks by more than this while it should grow takes pages back. */
 #define GIVE_BACK_B (16 * MIB)
 /* Of a probe, at least this share must have stayed away for the rest to be pressed. */
@@ -96,6 +91,7 @@ static void begin(struct step *st, const struct opportunity *opp)
 		.freed_b = { FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN },
 	};
 	st->h->start = vm->stats;
+	st->h->looking_us = 0;
 	st->h->mark_us = st->now_us;
 	st->h->mark_b = 0;
 	st->h->target_b = vm->ram_b.value;
@@ -122,15 +118,6 @@ static void find(struct step *st, const struct wish *wish, struct opportunity *o
 	st->d->fig.floor_b = opp->est.floor_b;
 }
 
-/* Fresh figures decide: asks for them. */
-static void look(struct step *st)
-{
-	st->h->looking_us = st->now_us;
-	st->d->reason = REASON_LOOKING;
-	st->d->actions |= ACT_MEASURE;
-	step_refresh(st, 0);
-}
-
 void squeeze_watch(struct step *st)
 {
 	bool looked = st->h->looking_us != 0;
@@ -141,9 +128,8 @@ void squeeze_watch(struct step *st)
 	find(st, &wish, &opp);
 	st->d->reason = opp.reason;
 	st->d->wake_us = step_next_calm(st);
-	st->h->looking_us = 0;
 	if (opp.reason == REASON_STATS_STALE && !looked) {
-		look(st);
+		step_look(st);
 		return;
 	}
 	if (opp.reason == REASON_TURN)
@@ -151,8 +137,8 @@ void squeeze_watch(struct step *st)
 	st->d->wake_us = u64_min(st->d->wake_us, st->ripe_us);
 	if (opp.reason == REASON_NONE)
 		begin(st, &opp);
-	else if (looked)
-		st->d->actions |= ACT_POLLING;
+	else
+		step_looked(st);
 	st->h->request = REQUEST_NONE;
 }
 
@@ -166,30 +152,38 @@ static uint64_t more_after(const struct step *st)
 	return MORE_AFTER_US << u64_min(st->h->more, MORE_MAX);
 }
 
+/*
+ * A host that is short does not wait. Else a rest that was earned by disappointment
+ * is kept, and a guest that is right-sized is not squeezed besides.
+ */
+static bool may_be_early(const struct step *st)
+{
+	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
+
+	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
+			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
+}
+
 bool squeeze_more(struct step *st)
 {
-	const struct wish wish = { 0 };
-	struct opportunity opp;
+	const struct wish wish = { .asked_b = st->asked_b };
+	struct opportunity opp = { .reason = REASON_REST };
 
-	if (st->now_us < u64_add_sat(st->h->now.end_us, more_after(st)))
-		return false;
-	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
+	if (may_be_early(st))
+		opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
 	if (opp.est.ripe_us)
 		st->ripe_us = opp.est.ripe_us;
-	if (opp.reason != REASON_NONE && opp.reason != REASON_STATS_STALE)
-		return false;
-	if (opp.reason == REASON_STATS_STALE && st->h->looking_us) {
-		st->h->looking_us = 0; /* it was asked, and did not answer */
-		st->d->actions |= ACT_POLLING;
+	/* one that was asked for fresh figures and did not answer is left alone */
+	if (opp.reason != REASON_NONE && (opp.reason != REASON_STATS_STALE || st->h->looking_us)) {
+		step_looked(st);
 		return false;
 	}
 	find(st, &wish, &opp);
-	st->h->looking_us = 0;
 	if (opp.reason == REASON_STATS_STALE) {
-		look(st);
+		step_look(st);
 		return true;
 	}
-	st->h->more++;
+	st->h->more += !opp.asked;
 	begin(st, &opp);
 	return true;
 }
@@ -284,7 +278,7 @@ static void inflated(struct step *st, enum reason why)
 	st->h->now.inflated_us = st->now_us;
 	step_enter(st, PHASE_HOLDING);
 	step_target(st, st->vm->actual_b.value);
-	step_refresh(st, HELD_LOOK_US);
+	step_refresh(st, HOLD_LOOK_US);
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }
 
@@ -334,7 +328,7 @@ void squeeze_holding(struct step *st)
 		step_deflate(st, why);
 		return;
 	}
-	step_refresh(st, HELD_LOOK_US);
+	step_refresh(st, HOLD_LOOK_US);
 	st->d->fig.until_us = st->h->phase_since_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }
@@ -431,23 +425,25 @@ static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
 	return true;
 }
 
-/* An operator, or a host that is short, does not wait. */
-static bool asked_for(struct step *st)
+/* An operator does not wait. */
+static bool requested(struct step *st)
 {
-	if (st->h->request != REQUEST_SQUEEZE && !st->asked_b)
+	if (st->h->request != REQUEST_SQUEEZE)
 		return false;
 	step_enter(st, PHASE_WATCH);
 	squeeze_watch(st);
 	return true;
 }
 
-/* Once 10 s are measured, there may be much new to win. */
+/* Once 10 s are measured, there may be much new to win; a host that is short waits for the first.
+ */
 static bool new_to_win(struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
+	bool rested = st->h->verify_next == VERIFY_60S && !sq->probe;
 
-	return st->h->verify_next == VERIFY_60S && !sq->probe && sq->stop != REASON_STOP_RELEASED &&
-	       squeeze_more(st);
+	return (rested || (st->asked_b && st->h->verify_next > VERIFY_AT_ONCE)) &&
+	       sq->stop != REASON_STOP_RELEASED && squeeze_more(st);
 }
 
 void squeeze_verifying(struct step *st)
@@ -460,7 +456,7 @@ void squeeze_verifying(struct step *st)
 		step_rest(st, REASON_REST);
 		return;
 	}
-	if (cut_short(st, asked_for))
+	if (cut_short(st, requested))
 		return;
 	st->d->reason = REASON_VERIFY;
 	st->d->actions |= ACT_MEASURE;

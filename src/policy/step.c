@@ -26,8 +26,6 @@
 #define DEFLATE_STUCK_LOOK_US USEC_PER_SEC
 /* Less than this is no more than a nudge for a driver whose target is where it thinks it is. */
 #define NUDGE_B (4 * MIB)
-/* VMs that are not calm are looked at this many times as often, but not more than once a second. */
-#define RESTLESS_DIVISOR 4
 /* Calm VMs share wakeups this far apart; the shortest interval is ten of them. */
 #define CALM_SLOT_US (100 * USEC_PER_MSEC)
 
@@ -35,15 +33,11 @@
  * Calm VMs are looked at once per interval, each at its own point of it, so
  * that 1000 do not tick at once; and points are apart by a slot, so that those
  * of one slot share a wakeup. The point comes from the id by Fibonacci hashing
- * (Knuth, TAOCP 3, 6.4). One that grows, is in need or is not judged yet is
- * looked at more often: much may be free the next moment.
+ * (Knuth, TAOCP 3, 6.4).
  */
 uint64_t step_next_calm(const struct step *st)
 {
-	uint64_t interval_us =
-		st->h->calm == TRI_YES
-			? st->s->interval_us
-			: u64_max(st->s->interval_us / RESTLESS_DIVISOR, USEC_PER_SEC);
+	uint64_t interval_us = st->s->interval_us;
 	uint64_t slots = interval_us / CALM_SLOT_US;
 	uint64_t slot = (st->vm->id * UINT64_C(11400714819323198485) >> 32) % slots;
 	uint64_t earliest_us = st->now_us + interval_us / 2;
@@ -73,18 +67,41 @@ void step_refresh(struct step *st, uint64_t after_us)
 	st->d->wake_us = st->d->refresh_us + st->s->answer_max_us;
 }
 
+void step_look(struct step *st)
+{
+	st->h->looking_us = st->now_us;
+	st->d->reason = REASON_LOOKING;
+	st->d->actions |= ACT_MEASURE;
+	step_refresh(st, 0);
+}
+
+void step_looked(struct step *st)
+{
+	if (st->h->looking_us)
+		st->d->actions |= ACT_POLLING;
+	st->h->looking_us = 0;
+}
+
 static bool is_distress(enum reason why)
 {
 	return why == REASON_STOP_OOM || why == REASON_STOP_SWAP || why == REASON_STOP_FAULTS ||
 	       why == REASON_STOP_GROWS || why == REASON_STOP_SHORT;
 }
 
+/* More than there can be stands for all, where a connection that is new does not know it yet. */
+static uint64_t all_memory(const struct vm_facts *vm)
+{
+	return vm->ram_b.known ? vm->ram_b.value : UINT64_MAX;
+}
+
 void step_deflate(struct step *st, enum reason why)
 {
-	if (is_distress(why))
+	if (is_distress(why)) {
 		floor_scare(st->s, st->vm, st->now_us, st->h);
+		st->h->calm = TRI_UNKNOWN; /* until it was watched again, with all of its memory */
+	}
 	step_enter(st, PHASE_DEFLATING);
-	step_target(st, st->vm->ram_b.value);
+	step_target(st, all_memory(st->vm));
 	step_refresh(st, DEFLATE_LOOK_US);
 	st->h->now.stop = why;
 	if (st->h->now.inflated_us == 0)
@@ -98,6 +115,7 @@ void step_rest(struct step *st, enum reason why)
 
 	if (why == REASON_REST_RELEASED)
 		rest_us = u64_max(rest_us, st->s->release_rest_us);
+	step_looked(st);
 	step_enter(st, why == REASON_GAVE_UP || why == REASON_GAVE_UP_HUGETLB ? PHASE_GAVE_UP
 									      : PHASE_RESTING);
 	st->h->ending = why;
@@ -164,7 +182,7 @@ static void deflate_again(struct step *st)
 	bool moved = st->balloon_b != st->h->mark_b || st->balloon_b <= NUDGE_B;
 
 	st->h->mark_b = st->balloon_b;
-	step_target(st, lives && !moved && !nudged ? vm->ram_b.value - NUDGE_B : vm->ram_b.value);
+	step_target(st, lives && !moved && !nudged ? vm->ram_b.value - NUDGE_B : all_memory(vm));
 }
 
 void step_deflating(struct step *st)

@@ -33,7 +33,7 @@ struct step {
 	struct decision *d;
 };
 
-/* A balloon that is left inflated is looked at this often: distress outranks the host. */
+/* A held balloon is looked at this often: distress outranks the host. */
 #define HOLD_LOOK_US USEC_PER_SEC
 /* A balloon this close to its size is there, and less room than this is none. */
 #define CLOSE_B MIB
@@ -46,6 +46,12 @@ void step_enter(struct step *st, enum phase phase);
 
 /* Asks for @target_b bytes that remain to the guest. */
 void step_target(struct step *st, uint64_t target_b);
+
+/* Fresh figures decide: asks for them, out of turn. */
+void step_look(struct step *st);
+
+/* They are no longer waited for. */
+void step_looked(struct step *st);
 
 /* Asks for statistics in @after_us; the next tick is when they come, or when they are overdue. */
 void step_refresh(struct step *st, uint64_t after_us);

@@ -181,9 +181,9 @@ static void check_vm(struct checker *c, struct checked *v, const struct world_vm
 		v->exposed = vm->unguarded;
 		check_growth(c, vm, f, d, now_us);
 	}
+	check_claim(c, v, vm, d); /* of what came before, should another begin */
 	if (begins(d))
 		v->before_b = vm->resident_b;
-	check_claim(c, v, vm, d);
 	if (!sets)
 		return;
 	if (d->target_b > f->actual_b.value)

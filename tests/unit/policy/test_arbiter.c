@@ -1,0 +1,851 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_arbiter.c - who gives when the host is short, how much, and at which price
+ *
+ * In:    a 16 GiB host (short below 6 %, well above 10 %), and what VMs offer.
+ * Out:   its decision, and what each VM is asked for; and, over random worlds,
+ *        that no offer is ever counted twice or forgotten.
+ */
+#include "world.h"
+
+#include "policy/arbiter.h"
+#include "policy/opportunity.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define RAM (1024 * MIB)
+#define FAST (20 * USEC_PER_MSEC)
+#define TOTAL (16 * GIB)
+#define SHORT (TOTAL / 100 * 5)
+#define BETWEEN (TOTAL / 100 * 8)
+#define WELL (TOTAL / 100 * 11)
+
+/* ---- the host's side alone ---- */
+
+struct market {
+	struct settings s;
+	struct host_facts facts;
+	struct host_history host;
+	struct host_decision d;
+	uint64_t now_us;
+};
+
+static void market_init(struct market *m)
+{
+	*m = (struct market){ .now_us = 1000 * USEC_PER_SEC };
+	settings_init(&m->s);
+	arbiter_init(&m->host);
+	m->facts.total_b = fact_of(TOTAL, m->now_us);
+	m->facts.available_b = fact_of(WELL, m->now_us);
+}
+
+static enum reason decide(struct market *m)
+{
+	arbiter_decide(&m->s, &m->facts, m->now_us, &m->host, &m->d);
+	return m->d.reason;
+}
+
+/* The host misses @need_b of what it wants. */
+static void misses(struct market *m, uint64_t need_b)
+{
+	m->s.host_short_ppm = m->s.host_well_ppm = PPM / 10;
+	m->facts.available_b.value = u64_ppm(TOTAL, PPM / 10) - need_b;
+	(void)decide(m);
+	assert_int_equal(m->d.need_b, need_b);
+}
+
+static uint64_t asks(const struct market *m, const struct offer *offer)
+{
+	return arbiter_asks(&m->host, &m->d, offer);
+}
+
+static void short_and_well_are_two_marks_apart(void **state)
+{
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	assert_int_equal(m.d.want_b, 0);
+	assert_int_equal(m.d.deadline_us, 0);
+	m.facts.available_b.value = BETWEEN;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	m.facts.available_b.value = SHORT;
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	assert_int_equal(m.d.want_b, u64_ppm(TOTAL, m.s.host_well_ppm));
+	assert_int_equal(m.d.need_b, m.d.want_b - SHORT);
+	assert_int_equal(m.d.deadline_us, m.now_us + m.s.free_within_us);
+	m.now_us += USEC_PER_SEC;
+	m.facts.available_b.value = BETWEEN; /* better, but not well */
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	assert_int_equal(m.d.deadline_us, m.now_us - USEC_PER_SEC + m.s.free_within_us);
+	m.facts.available_b.value = WELL;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	m.facts.available_b.value = BETWEEN; /* and well again until it is short */
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
+static void a_pressure_trigger_is_believed_while_there_is_no_plenty(void **state)
+{
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	m.facts.pressure_us = m.now_us;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	m.facts.available_b.value = BETWEEN;
+	m.now_us += 2 * USEC_PER_SEC;
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	/* one of longer ago says nothing of now */
+	market_init(&m);
+	m.facts.available_b.value = BETWEEN;
+	m.facts.pressure_us = m.now_us;
+	m.now_us += 2 * USEC_PER_SEC + 1;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
+static void what_is_reserved_is_wanted_besides(void **state)
+{
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	m.facts.reserved_b = GIB; /* WELL less that is short */
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	assert_int_equal(m.d.want_b, u64_ppm(TOTAL, m.s.host_well_ppm) + GIB);
+	assert_int_equal(m.d.deadline_us, m.now_us + m.s.free_within_us);
+	m.facts.reserved_by_us = m.now_us + 60 * USEC_PER_SEC;
+	(void)decide(&m);
+	assert_int_equal(m.d.deadline_us, m.facts.reserved_by_us);
+	m.facts.reserved_b = 0;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
+static void a_host_whose_figures_are_not_known_asks_for_nothing(void **state)
+{
+	struct offer offer = { .stale_b = GIB };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	m.facts.available_b.value = SHORT;
+	(void)decide(&m);
+	m.facts.available_b.known = false;
+	assert_int_equal(decide(&m), REASON_HOST_UNKNOWN);
+	assert_int_equal(m.d.want_b, 0);
+	assert_int_equal(m.d.give_back, PRICE_CLASSES); /* and nothing is held on a guess */
+	assert_int_equal(asks(&m, &offer), 0);
+	m.facts.available_b.known = true;
+	m.facts.total_b.known = false;
+	assert_int_equal(decide(&m), REASON_HOST_UNKNOWN);
+	m.facts.total_b.known = true;
+	m.facts.available_b.value = BETWEEN; /* it begins anew */
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
+static void stale_memory_goes_first_then_cache_by_its_price(void **state)
+{
+	struct history a = { 0 }, b = { 0 };
+	struct offer cheap = { .stale_b = 100 * MIB, .cold_b = 200 * MIB, .cold_class = 2 };
+	struct offer dear = { .stale_b = 100 * MIB, .cold_b = 200 * MIB, .cold_class = 3 };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	arbiter_offer(&m.host, &a, &cheap);
+	arbiter_offer(&m.host, &b, &dear);
+	misses(&m, 100 * MIB);
+	assert_int_equal(m.d.offered_b, 600 * MIB);
+	assert_int_equal(m.d.reason, REASON_HOST_SHORT);
+	assert_int_equal(m.d.price, 0);
+	assert_int_equal(asks(&m, &cheap), 50 * MIB);
+	assert_int_equal(asks(&m, &dear), 50 * MIB);
+	misses(&m, 300 * MIB);
+	assert_int_equal(m.d.price, 2);
+	assert_int_equal(asks(&m, &cheap), 200 * MIB);
+	assert_int_equal(asks(&m, &dear), 100 * MIB);
+	misses(&m, 550 * MIB);
+	assert_int_equal(m.d.price, 3);
+	assert_int_equal(asks(&m, &cheap), 300 * MIB);
+	assert_int_equal(asks(&m, &dear), 250 * MIB);
+	/* all of it, and not enough */
+	misses(&m, 601 * MIB);
+	assert_int_equal(m.d.reason, REASON_HOST_UNSERVED);
+	assert_int_equal(m.d.price, PRICE_CLASSES);
+	assert_int_equal(asks(&m, &cheap) + asks(&m, &dear), 600 * MIB);
+}
+
+static void the_price_rises_with_what_was_come_back_for_and_with_shares(void **state)
+{
+	uint64_t back_ppm;
+
+	(void)state;
+	assert_int_equal(arbiter_class(0, 100), 1);
+	assert_int_equal(arbiter_class(PPM, 100), PRICE_CLASSES - 1);
+	assert_int_equal(arbiter_class(PPM, 10000), PRICE_CLASSES - 1);
+	assert_int_equal(arbiter_class(0, 10000), 1);
+	for (back_ppm = 0; back_ppm <= PPM; back_ppm += PPM / 100) {
+		assert_int_equal(arbiter_class(back_ppm, 200),
+				 arbiter_class(u64_min(2 * back_ppm, PPM), 100));
+		assert_int_equal(arbiter_class(back_ppm, 50), arbiter_class(back_ppm / 2, 100));
+		assert_true(arbiter_class(back_ppm + PPM / 100, 100) >=
+			    arbiter_class(back_ppm, 100));
+	}
+}
+
+static void little_is_not_asked_for(void **state)
+{
+	struct history h[3] = { 0 };
+	struct offer little = { .stale_b = 4 * MIB - 1, .cold_b = 4 * MIB - 1, .cold_class = 1 };
+	struct offer some = { .stale_b = 4 * MIB }, much = { .stale_b = 100 * MIB };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	/* what is not worth asking for is not counted on either */
+	arbiter_offer(&m.host, &h[0], &little);
+	misses(&m, MIB);
+	assert_int_equal(m.d.offered_b, 0);
+	assert_int_equal(m.d.reason, REASON_HOST_UNSERVED);
+	assert_int_equal(asks(&m, &h[0].offer), 0);
+	/* who is asked for less gives 4 MiB, and no more than it has */
+	arbiter_offer(&m.host, &h[1], &some);
+	arbiter_offer(&m.host, &h[2], &much);
+	misses(&m, MIB);
+	assert_int_equal(asks(&m, &much), 4 * MIB);
+	assert_int_equal(asks(&m, &some), 4 * MIB);
+	misses(&m, 1); /* less than a millionth of what is offered is asked for, too */
+	assert_int_equal(asks(&m, &much), 4 * MIB);
+}
+
+static void what_others_of_the_tick_give_is_not_asked_for_again(void **state)
+{
+	struct history h[100] = { 0 };
+	struct offer offer = { .stale_b = 8 * MIB };
+	uint64_t asked_b = 0, ask_b;
+	struct market m;
+	size_t i;
+
+	(void)state;
+	market_init(&m);
+	for (i = 0; i < ARRAY_SIZE(h); i++)
+		arbiter_offer(&m.host, &h[i], &offer);
+	misses(&m, 10 * MIB); /* a hundredth of it each, which is less than the least */
+	for (i = 0; i < ARRAY_SIZE(h); i++) {
+		ask_b = asks(&m, &h[i].offer);
+		if (ask_b)
+			arbiter_offer(&m.host, &h[i], &(const struct offer){ .coming_b = ask_b });
+		asked_b += ask_b;
+	}
+	assert_int_equal(asked_b, 12 * MIB);
+	(void)decide(&m);
+	assert_int_equal(m.d.need_b, 0);
+	assert_int_equal(m.d.coming_b, 12 * MIB);
+	assert_int_equal(m.d.reason, REASON_HOST_SHORT);
+	assert_int_equal(asks(&m, &h[99].offer), 0);
+}
+
+static void all_vms_are_hurried_once_a_second_while_there_is_not_enough(void **state)
+{
+	struct history h = { 0 };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	(void)decide(&m);
+	assert_int_equal(m.d.hurry, 0);
+	misses(&m, GIB);
+	assert_int_equal(m.d.hurry, 1);
+	(void)decide(&m);
+	assert_int_equal(m.d.hurry, 0);
+	m.now_us += USEC_PER_SEC;
+	(void)decide(&m);
+	assert_int_equal(m.d.hurry, 1);
+	m.now_us += USEC_PER_SEC;
+	arbiter_offer(&m.host, &h, &(const struct offer){ .coming_b = GIB });
+	(void)decide(&m);
+	assert_int_equal(m.d.hurry, 0); /* it is on its way */
+}
+
+static void balloons_go_back_one_class_a_second_the_cheap_ones_first(void **state)
+{
+	struct offer held = { .held_b = GIB, .held_class = 3 };
+	struct history h = { 0 };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	m.facts.available_b.value = SHORT;
+	(void)decide(&m);
+	arbiter_offer(&m.host, &h, &held);
+	m.now_us += USEC_PER_SEC;
+	(void)decide(&m);
+	assert_int_equal(m.d.give_back, 0);
+	assert_int_equal(m.d.held_b, GIB);
+	m.facts.available_b.value = WELL;
+	assert_int_equal(decide(&m), REASON_HOST_GIVES_BACK);
+	assert_int_equal(m.d.give_back, 1);
+	m.now_us += 2 * USEC_PER_SEC;
+	(void)decide(&m);
+	assert_int_equal(m.d.give_back, 3);
+	m.facts.available_b.value = SHORT; /* it was too early: the rest is kept */
+	(void)decide(&m);
+	assert_int_equal(m.d.give_back, 0);
+	m.facts.available_b.value = WELL;
+	(void)decide(&m);
+	assert_int_equal(m.d.give_back, 1);
+	m.now_us += 1000 * USEC_PER_SEC;
+	(void)decide(&m);
+	assert_int_equal(m.d.give_back, PRICE_CLASSES);
+}
+
+static void an_offer_takes_the_place_of_the_one_before(void **state)
+{
+	struct offer first = { .stale_b = GIB, .cold_b = GIB, .cold_class = 5, .coming_b = MIB };
+	struct offer lie = { .cold_b = UINT64_MAX, .cold_class = 5, .coming_b = UINT64_MAX };
+	struct offer next = { .cold_b = GIB, .cold_class = 7, .held_b = MIB, .held_class = 2 };
+	struct history a = { 0 }, b = { 0 };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	arbiter_offer(&m.host, &a, &first);
+	/* whatever a hypervisor makes of its memory, it is gone when that is */
+	arbiter_offer(&m.host, &b, &lie);
+	policy_vm_gone(&m.host, &b);
+	assert_int_equal(m.host.offer_b[0], GIB);
+	assert_int_equal(m.host.offer_b[5], GIB);
+	assert_int_equal(m.host.coming_b, MIB);
+	arbiter_offer(&m.host, &a, &next);
+	assert_int_equal(m.host.offer_b[0], 0);
+	assert_int_equal(m.host.offer_b[5], 0);
+	assert_int_equal(m.host.offer_b[7], GIB);
+	assert_int_equal(m.host.held_b[2], MIB);
+	assert_int_equal(m.host.coming_b, 0);
+}
+
+static void squeezes_are_counted_by_share_and_by_rate(void **state)
+{
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	arbiter_learn(&m.host, 100 * MIB, 50 * MIB, USEC_PER_SEC);
+	assert_int_equal(m.host.shares[8], 1);
+	assert_int_equal(m.host.rates[5], 1); /* from 32 to 64 MiB/s */
+	arbiter_learn(&m.host, 100 * MIB, 200 * MIB, 0);
+	assert_int_equal(m.host.shares[16], 1);
+	assert_int_equal(m.host.rates[LEARN_RATES - 1], 1);
+	arbiter_learn(&m.host, 100 * MIB, MIB, USEC_PER_SEC);
+	assert_int_equal(m.host.shares[0], 1);
+	assert_int_equal(m.host.rates[0], 1);
+	arbiter_learn(&m.host, 100 * MIB, 2 * MIB, USEC_PER_SEC);
+	assert_int_equal(m.host.rates[1], 1);
+}
+
+/* ---- one VM of a short host ---- */
+
+/* The quiet guest of world.h with 300 MiB of page cache besides; its host misses @need_b. */
+static void asked(struct world *w, uint64_t need_b)
+{
+	world_init(w);
+	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 570 * MIB;
+	w->vm.stats.tag[BALLOON_STAT_CACHES] = 360 * MIB;
+	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 400 * MIB + 200 * MIB; /* 200 are stale */
+	w->history.base = w->vm.stats;
+	w->settings.host_short_ppm = w->settings.host_well_ppm = PPM / 10;
+	w->host.available_b.value = u64_ppm(TOTAL, PPM / 10) - need_b;
+}
+
+/* Follows its targets until something else happens, all that goes beyond free memory being cache.
+ */
+static void inflate(struct world *w)
+{
+	while (w->d.phase == PHASE_INFLATING) {
+		uint64_t balloon_b = RAM - w->history.target_b;
+
+		world_balloon(w, balloon_b);
+		w->vm.stats.tag[BALLOON_STAT_MEMFREE] = u64_sub_sat(570 * MIB, balloon_b);
+		w->vm.stats.tag[BALLOON_STAT_CACHES] =
+			360 * MIB - u64_sub_sat(balloon_b, 570 * MIB);
+		world_after(w, FAST);
+	}
+}
+
+static void a_vm_gives_its_stale_memory_first(void **state)
+{
+	struct world w;
+
+	(void)state;
+	asked(&w, 100 * MIB);
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+	assert_int_equal(w.history.now.asked, 1);
+	assert_int_equal(w.history.now.class, 0);
+	assert_int_equal(w.history.now.stale_b, 100 * MIB);
+	assert_int_equal(w.history.now.cold_b, 0);
+	/* pages that the host has back already are handed out first, so they come besides */
+	assert_int_equal(w.history.now.size_b, 370 * MIB + 100 * MIB);
+	assert_int_equal(w.learned.coming_b, 100 * MIB);
+	inflate(&w);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	assert_int_equal(w.learned.coming_b, 0);
+	assert_int_equal(w.learned.held_b[0], 470 * MIB);
+}
+
+static void and_page_cache_for_what_is_left(void **state)
+{
+	struct world w;
+
+	(void)state;
+	asked(&w, 250 * MIB);
+	w.history.busy = TRI_YES; /* even of a busy guest, at the highest price */
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+	assert_int_equal(w.market.price, PRICE_CLASSES - 1);
+	assert_int_equal(w.history.now.class, PRICE_CLASSES - 1);
+	assert_int_equal(w.history.now.stale_b, 200 * MIB);
+	assert_in_range(w.history.now.cold_b, 50 * MIB - 1000, 50 * MIB);
+	assert_int_equal(w.history.now.size_b, 570 * MIB + w.history.now.cold_b);
+	assert_int_equal(w.history.now.probe, 0);
+}
+
+static void a_held_balloon_goes_back_by_its_class(void **state)
+{
+	struct world w;
+
+	(void)state;
+	asked(&w, 250 * MIB);
+	world_tick(&w);
+	assert_int_equal(w.history.now.class, 2);
+	inflate(&w);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	w.host.available_b.value = WELL;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	assert_int_equal(w.market.reason, REASON_HOST_GIVES_BACK);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_STOP_HOST_WELL);
+}
+
+static void nothing_is_held_below_a_floor_that_lasts(void **state)
+{
+	struct world w;
+	size_t hour = 10;
+
+	(void)state;
+	asked(&w, GIB);
+	w.host.local_s = fact_of(UINT64_C(20000) * 86400 + hour * 3600, w.now_us);
+	w.history.habit.days[hour] = HABIT_DAYS_MAX;
+	w.history.habit.seen_s[hour] = w.host.local_s.value;
+	w.history.habit.peak_b[hour] = 450 * MIB;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+	assert_int_equal(w.d.fig.floor_b, u64_ppm(450 * MIB, 14 * PPM / 15));
+	assert_int_equal(w.history.now.size_b, RAM - w.d.fig.floor_b);
+	w.history.habit.peak_b[hour] = 600 * MIB; /* more than it is left by now */
+	inflate(&w);
+	assert_int_equal(w.d.phase, PHASE_DEFLATING);
+	assert_int_equal(w.d.reason, REASON_STOP_SIZE);
+}
+
+static void a_guest_in_distress_outranks_the_host_until_it_was_watched_again(void **state)
+{
+	struct world w;
+	uint64_t end_us;
+
+	(void)state;
+	asked(&w, GIB);
+	world_tick(&w);
+	world_balloon(&w, 100 * MIB);
+	w.vm.stats.tag[BALLOON_STAT_SWAP_OUT] += 4096;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_STOP_SWAP);
+	world_balloon(&w, 0);
+	world_after(&w, FAST);
+	end_us = w.now_us;
+	while (w.now_us < end_us + 5 * USEC_PER_SEC) {
+		assert_int_equal(w.d.phase, PHASE_VERIFYING);
+		assert_int_equal(w.market.offered_b, 0);
+		assert_int_equal(w.market.reason, REASON_HOST_UNSERVED);
+		world_after(&w, USEC_PER_SEC);
+	}
+}
+
+static void a_vm_that_an_operator_let_go_is_not_asked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	asked(&w, GIB);
+	world_tick(&w);
+	inflate(&w);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_STOP_RELEASED);
+	world_balloon(&w, 0);
+	world_after(&w, FAST);
+	w.history.calm = TRI_YES;
+	while (w.d.phase == PHASE_VERIFYING)
+		world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
+	w.history.calm = TRI_YES;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.market.offered_b, 0);
+}
+
+static void what_was_won_is_measured_before_the_host_asks_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_squeeze(&w, 300 * MIB);
+	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
+	w.vm.resident_b.taken_us = w.now_us - 1;
+	w.now_us += FAST;
+	w.vm.stats.taken_us = w.vm.actual_b.taken_us = w.now_us;
+	world_tick(&w);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+	assert_int_equal(w.history.squeezes, 1);
+	assert_int_equal(w.history.yield_total_b, 300 * MIB);
+	assert_int_equal(w.history.done.freed_b[VERIFY_AT_ONCE], 300 * MIB);
+}
+
+/* A VM that rests because it disappointed; 200 MiB of it are stale again. */
+static void resting(struct world *w)
+{
+	world_init(w);
+	world_squeeze(w, 600 * MIB);
+	w->history.more = 6;
+	world_verify(w, 500 * MIB);
+	assert_int_equal(w->d.reason, REASON_REST_DISAPPOINTED);
+	w->history.calm = TRI_YES;
+}
+
+static void a_host_that_is_short_does_not_wait_for_a_rest(void **state)
+{
+	struct world w;
+
+	(void)state;
+	resting(&w);
+	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
+	w.history.more = 3;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+	assert_int_equal(w.history.more, 3); /* these are the policy's own */
+}
+
+static void a_rest_outlasts_a_host_that_was_short_for_a_moment(void **state)
+{
+	struct world w;
+
+	(void)state;
+	resting(&w);
+	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
+	w.now_us += 5 * USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	w.settings.host_short_ppm = 0;
+	w.settings.host_well_ppm = 0;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.d.actions, ACT_POLLING);
+	/* one that does not answer is left alone as well */
+	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
+	w.now_us += 5 * USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	w.now_us = w.d.wake_us;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.d.actions, ACT_POLLING);
+}
+
+/* ---- several VMs ---- */
+
+#define VMS 5
+
+struct many {
+	struct world w[VMS];
+	struct host_history host;
+	struct plan plan;
+	struct decision d[VMS];
+};
+
+static void many_init(struct many *m)
+{
+	size_t i;
+
+	memset(m, 0, sizeof(*m));
+	policy_host_init(&m->host);
+	for (i = 0; i < VMS; i++) {
+		world_init(&m->w[i]);
+		m->w[i].vm.id = i + 1;
+	}
+}
+
+/* A tick of those VMs whose bit is in @due. Time and host are those of the first world. */
+static void many_tick(struct many *m, unsigned int due)
+{
+	const struct settings *settings[VMS];
+	const struct policy_host host = { &m->w[0].settings, &m->host };
+	struct vm_facts vm[VMS];
+	struct history *history[VMS];
+	struct snapshot snap = { .now_us = m->w[0].now_us, .host = m->w[0].host, .vm = vm };
+	size_t i, n = 0;
+
+	for (i = 0; i < VMS; i++) {
+		if (!(due & 1U << i))
+			continue;
+		vm[n] = m->w[i].vm;
+		settings[n] = &m->w[i].settings;
+		history[n++] = &m->w[i].history;
+		m->w[i].vm.request = REQUEST_NONE;
+	}
+	snap.nvm = n;
+	m->plan.vm = m->d;
+	policy_fold(&snap, &host, settings, history);
+	policy_decide(&snap, &host, settings, history, &m->plan);
+	for (i = 0, n = 0; i < VMS; i++)
+		if (due & 1U << i)
+			m->w[i].d = m->d[n++];
+}
+
+/* What the host should remember, counted from what each VM offers. */
+static void recount(const struct many *m)
+{
+	struct host_history sum;
+	size_t i;
+
+	arbiter_init(&sum);
+	for (i = 0; i < VMS; i++) {
+		const struct offer *o = &m->w[i].history.offer;
+
+		sum.offer_b[0] += o->stale_b;
+		sum.offer_b[o->cold_class] += o->cold_b;
+		sum.held_b[o->held_class] += o->held_b;
+		sum.coming_b += o->coming_b;
+	}
+	assert_memory_equal(sum.offer_b, m->host.offer_b, sizeof(sum.offer_b));
+	assert_memory_equal(sum.held_b, m->host.held_b, sizeof(sum.held_b));
+	assert_int_equal(sum.coming_b, m->host.coming_b);
+}
+
+static void when_all_vms_are_in_need_nothing_is_offered(void **state)
+{
+	struct many m;
+	size_t i;
+
+	(void)state;
+	many_init(&m);
+	m.w[0].host.available_b.value = SHORT;
+	for (i = 0; i < VMS; i++)
+		m.w[i].history.calm = TRI_NO;
+	many_tick(&m, ~0U);
+	assert_int_equal(m.plan.host.reason, REASON_HOST_UNSERVED);
+	assert_int_equal(m.plan.host.offered_b, 0);
+	for (i = 0; i < VMS; i++) {
+		assert_int_equal(m.d[i].phase, PHASE_WATCH);
+		assert_int_equal(m.d[i].reason, REASON_IN_NEED);
+	}
+	recount(&m);
+}
+
+static void when_all_held_vms_come_into_need_all_get_their_memory(void **state)
+{
+	struct many m;
+	size_t i;
+
+	(void)state;
+	many_init(&m);
+	m.w[0].host.available_b.value = 0;
+	m.w[0].settings.host_well_ppm = PPM / 2;
+	many_tick(&m, ~0U);
+	for (i = 0; i < VMS; i++) {
+		assert_int_equal(m.d[i].reason, REASON_BEGIN_HOST);
+		world_balloon(&m.w[i], 100 * MIB);
+		m.w[i].vm.stats.tag[BALLOON_STAT_OOM_KILL]++;
+		world_fresh(&m.w[i]);
+	}
+	m.w[0].now_us += FAST;
+	many_tick(&m, ~0U);
+	for (i = 0; i < VMS; i++) {
+		assert_int_equal(m.d[i].reason, REASON_STOP_OOM);
+		assert_int_equal(m.d[i].target_b, RAM);
+	}
+	many_tick(&m, ~0U);
+	assert_int_equal(m.plan.host.reason, REASON_HOST_UNSERVED);
+	assert_int_equal(m.plan.host.coming_b, 0);
+	recount(&m);
+}
+
+static void a_vm_that_vanishes_mid_squeeze_is_not_waited_for(void **state)
+{
+	struct many m;
+
+	(void)state;
+	many_init(&m);
+	m.w[0].host.available_b.value = u64_ppm(TOTAL, m.w[0].settings.host_short_ppm) - MIB;
+	many_tick(&m, ~0U);
+	assert_int_equal(m.d[0].reason, REASON_BEGIN_HOST);
+	assert_true(m.w[0].history.offer.coming_b > 0);
+	recount(&m);
+	policy_vm_gone(&m.host, &m.w[0].history);
+	policy_vm_gone(&m.host, &m.w[1].history);
+	recount(&m);
+	assert_int_equal(m.w[0].history.offer.coming_b, 0);
+	many_tick(&m, ~3U); /* the others are asked for what it did not give */
+	assert_true(m.plan.host.need_b > 0);
+	recount(&m);
+}
+
+/* ---- random worlds ---- */
+
+static uint64_t rnd(uint64_t *seed)
+{
+	*seed ^= *seed << 13; /* xorshift64 (Marsaglia 2003) */
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* Something happens to one VM; its balloon may follow its target. */
+static void disturb(struct world *w, uint64_t *seed)
+{
+	uint64_t *tag = w->vm.stats.tag, some = rnd(seed) % (64 * MIB);
+
+	if (rnd(seed) % 4 && w->history.target_b)
+		world_balloon(w, RAM - u64_min(w->history.target_b, RAM));
+	if (rnd(seed) % 8)
+		world_fresh(w);
+	w->vm.resident_b.value = 200 * MIB + rnd(seed) % (700 * MIB);
+	switch (rnd(seed) % 20) {
+	case 0:
+		tag[BALLOON_STAT_SWAP_OUT] += some;
+		break;
+	case 1:
+		tag[BALLOON_STAT_AVAIL] = u64_sub_sat(tag[BALLOON_STAT_AVAIL], 8 * some);
+		break;
+	case 2:
+		w->vm.state = (enum vm_state)(rnd(seed) % VM_STATE_COUNT);
+		break;
+	case 3:
+		w->vm.request = (enum vm_request)(rnd(seed) % REQUEST_COUNT);
+		break;
+	case 4:
+		w->vm.boots++;
+		break;
+	case 5:
+		w->settings.mode = rnd(seed) % MODE_COUNT;
+		break;
+	case 6:
+		w->vm.ram_b.value = rnd(seed); /* a hypervisor that lies */
+		break;
+	case 7:
+		w->vm.stats.known = rnd(seed) % 2 ? 0 : 0xffff;
+		break;
+	case 8:
+		tag[BALLOON_STAT_CACHES] = rnd(seed);
+		break;
+	case 9:
+		w->vm.guarded = 0;
+		break;
+	default:
+		w->vm.state = VM_STATE_RUNNING;
+		w->vm.guarded = 1;
+		w->vm.ram_b.value = RAM;
+		w->settings.mode = rnd(seed) % 2 ? MODE_SQUEEZE : MODE_RIGHTSIZE;
+		w->vm.stats.known = 0xffff;
+		tag[BALLOON_STAT_CACHES] = 400 * MIB;
+		w->settings.shares = 1 + rnd(seed) % 400;
+		break;
+	}
+}
+
+static void the_sums_are_those_of_all_vms_in_any_order_of_events(void **state)
+{
+	uint64_t seed, phases = 0;
+	struct many m;
+	size_t i;
+	int step;
+
+	(void)state;
+	for (seed = 1; seed <= 40; seed++) {
+		uint64_t s = seed * UINT64_C(0x9e3779b97f4a7c15);
+
+		many_init(&m);
+		for (step = 0; step < 300; step++) {
+			uint64_t now_us = m.w[0].now_us + rnd(&s) % (2 * USEC_PER_SEC);
+
+			for (i = 0; i < VMS; i++) {
+				m.w[i].now_us = now_us;
+				disturb(&m.w[i], &s);
+			}
+			m.w[0].host.available_b = fact_of(rnd(&s) % (3 * GIB), m.w[0].now_us);
+			m.w[0].host.available_b.known = rnd(&s) % 16 > 0;
+			many_tick(&m, (unsigned int)rnd(&s));
+			for (i = 0; i < VMS; i++)
+				phases |= UINT64_C(1) << m.w[i].history.phase;
+			recount(&m);
+			if (rnd(&s) % 16)
+				continue;
+			/* one goes, and another comes in its place */
+			i = rnd(&s) % VMS;
+			policy_vm_gone(&m.host, &m.w[i].history);
+			policy_vm_init(&m.w[i].history);
+			m.w[i].vm.id += VMS;
+			recount(&m);
+		}
+	}
+	/* or the worlds prove nothing */
+	assert_true(phases & UINT64_C(1) << PHASE_INFLATING);
+	assert_true(phases & UINT64_C(1) << PHASE_HOLDING);
+	assert_true(phases & UINT64_C(1) << PHASE_VERIFYING);
+	assert_true(phases & UINT64_C(1) << PHASE_RESTING);
+	assert_true(phases & UINT64_C(1) << PHASE_SIZING);
+	assert_true(phases & UINT64_C(1) << PHASE_SIZED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(short_and_well_are_two_marks_apart),
+		cmocka_unit_test(a_pressure_trigger_is_believed_while_there_is_no_plenty),
+		cmocka_unit_test(what_is_reserved_is_wanted_besides),
+		cmocka_unit_test(a_host_whose_figures_are_not_known_asks_for_nothing),
+		cmocka_unit_test(stale_memory_goes_first_then_cache_by_its_price),
+		cmocka_unit_test(the_price_rises_with_what_was_come_back_for_and_with_shares),
+		cmocka_unit_test(little_is_not_asked_for),
+		cmocka_unit_test(what_others_of_the_tick_give_is_not_asked_for_again),
+		cmocka_unit_test(all_vms_are_hurried_once_a_second_while_there_is_not_enough),
+		cmocka_unit_test(balloons_go_back_one_class_a_second_the_cheap_ones_first),
+		cmocka_unit_test(an_offer_takes_the_place_of_the_one_before),
+		cmocka_unit_test(squeezes_are_counted_by_share_and_by_rate),
+		cmocka_unit_test(a_vm_gives_its_stale_memory_first),
+		cmocka_unit_test(and_page_cache_for_what_is_left),
+		cmocka_unit_test(a_held_balloon_goes_back_by_its_class),
+		cmocka_unit_test(nothing_is_held_below_a_floor_that_lasts),
+		cmocka_unit_test(a_guest_in_distress_outranks_the_host_until_it_was_watched_again),
+		cmocka_unit_test(a_vm_that_an_operator_let_go_is_not_asked),
+		cmocka_unit_test(what_was_won_is_measured_before_the_host_asks_again),
+		cmocka_unit_test(a_host_that_is_short_does_not_wait_for_a_rest),
+		cmocka_unit_test(a_rest_outlasts_a_host_that_was_short_for_a_moment),
+		cmocka_unit_test(when_all_vms_are_in_need_nothing_is_offered),
+		cmocka_unit_test(when_all_held_vms_come_into_need_all_get_their_memory),
+		cmocka_unit_test(a_vm_that_vanishes_mid_squeeze_is_not_waited_for),
+		cmocka_unit_test(the_sums_are_those_of_all_vms_in_any_order_of_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
