@@ -5,7 +5,6 @@ In:  a built ballonet-device; the stories to tell: unback, squeeze, press, idle;
 Out: a row per figure, build/bench/device.json; exit status 1 when a goal was not reached.
 """
 import json
-import random
 import statistics
 import struct
 import subprocess
@@ -13,7 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from lab.cache import BUILD
@@ -21,14 +21,14 @@ from lab.device import Control, DeviceError, DeviceGuest
 from lab.figures import Figures
 from lab.guest import MIB, AgentError, Guest, Spec, accelerator
 from lab.headers import module
+from lab.initramfs import BALLOON
 from lab.newqemu import new_qemu
 from lab.process import wait_for
 
 SQUEEZE_B = 512 * MIB
 MEMORY_MIB = 1024
-BATCH = 256  # PFNs of one request of a stock driver
-PRESS_PFNS = 1024  # 4 MiB
-PRESS_BATCH = 32  # of them in one buffer of the reporting queue
+STOCK_BUFFERS = 256, 1  # PFNs in a buffer, buffers under way: a stock driver
+OUR_BUFFERS = 4096, 16  # ... ballonet.ko with bit 52
 NOISE_S = 10
 SHMEM_HUGE = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
 
@@ -43,7 +43,7 @@ def thread_cpu_s(pid: int, tid: int | None = None) -> float:
 
 
 def device_cpu_s(guest: DeviceGuest, control: Control) -> float:
-    return thread_cpu_s(guest.device.pid) + thread_cpu_s(control.ask_state()["worker"])
+    return thread_cpu_s(guest.device.process.pid) + thread_cpu_s(control.ask_state()["worker"])
 
 
 def stock_spec(name: str) -> Spec:
@@ -59,11 +59,11 @@ def stock_squeeze(guest: Guest) -> tuple[float, float]:
     return time.monotonic() - start, thread_cpu_s(guest.process.pid) - cpu
 
 
-def record(folder: Path) -> Path:
-    """The PFNs that a stock guest sends for one inflate, as QEMU's trace tells them."""
-    log, stream = folder / "trace", folder / "stream"
-    spec = Spec(name="record", memory_mib=MEMORY_MIB, qemu=str(new_qemu()), qemu_args=(
-        "-trace", "virtio_balloon_handle_output", "-D", str(log)))
+def record(folder: Path, driver: str | Path) -> Path:
+    """The PFNs that a guest sends for one inflate, as QEMU's trace tells them."""
+    log, stream = folder / "trace", folder / f"stream-{Path(driver).stem}"
+    spec = Spec(name="record", memory_mib=MEMORY_MIB, qemu=str(new_qemu()), driver=driver,
+                qemu_args=("-trace", "virtio_balloon_handle_output", "-D", str(log)))
     with Guest(spec) as guest:
         guest.run("touch", 600, 0)
         guest.monitor("balloon", value=MEMORY_MIB * MIB - SQUEEZE_B)
@@ -77,20 +77,11 @@ def record(folder: Path) -> Path:
     return stream
 
 
-def huge_stream(folder: Path) -> Path:
-    """The largest blocks of a buddy allocator (4 MiB) in random order: a press, at its worst."""
-    blocks = list(range(SQUEEZE_B // (PRESS_PFNS * 4096)))
-    random.Random(1).shuffle(blocks)
-    stream = folder / "huge"
-    stream.write_bytes(b"".join(
-        struct.pack(f"<{PRESS_PFNS}I", *range(block * PRESS_PFNS, (block + 1) * PRESS_PFNS))
-        for block in blocks))
-    return stream
-
-
-def run_unback(stream: Path, mib: int, batch: int, huge: bool) -> dict[str, float]:
-    done = subprocess.run([BUILD / "tests" / "bench" / "bench_unback", stream, str(mib), str(batch),
-                           str(int(huge))], check=True, capture_output=True, text=True)
+def run_unback(stream: Path, pfns: int, buffers: int, huge: bool) -> dict[str, float]:
+    """@buffers of @pfns each are under way at once, as the driver that sent the stream does."""
+    done = subprocess.run([BUILD / "tests" / "bench" / "bench_unback", stream, str(MEMORY_MIB),
+                           str(pfns), str(buffers), str(int(huge))],
+                          check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -116,12 +107,13 @@ def huge_pages() -> Iterator[None]:
 
 
 def unback(figures: Figures) -> None:
-    with tempfile.TemporaryDirectory(prefix="ballonet-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ballonet-bench-") as name:
+        folder = Path(name)
         told_unback(figures, "4 KiB pages, per CPU second",
-                    run_unback(record(Path(folder)), MEMORY_MIB, BATCH, False), 10)
+                    run_unback(record(folder, BALLOON), *STOCK_BUFFERS, False), 10)
         with huge_pages():
-            told_unback(figures, "huge pages, per CPU second", run_unback(
-                huge_stream(Path(folder)), 512, PRESS_BATCH * PRESS_PFNS, True), 50)
+            told_unback(figures, "huge pages, per CPU second",
+                        run_unback(record(folder, module("6.1")), *OUR_BUFFERS, True), 50)
 
 
 def squeeze(figures: Figures) -> None:
@@ -132,14 +124,14 @@ def squeeze(figures: Figures) -> None:
     with DeviceGuest(Spec(name="device", memory_mib=MEMORY_MIB), ("--no-reporting",)) as guest:
         control = guest.control()
         guest.run("touch", 600, 0)
-        loop_cpu_s, keeper_cpu_s = map(thread_cpu_s, (guest.process.pid, guest.device.pid))
+        loop_cpu_s, keeper_cpu_s = map(thread_cpu_s, (guest.process.pid, guest.device.process.pid))
         start, cpu_s = time.monotonic(), device_cpu_s(guest, control)
         for size_b in (SQUEEZE_B, 0):
             control.balloon(size_b)
             control.wait("balloon", lambda state: state["balloon_b"] == size_b, 60)
         ours_s, ours_cpu_s = time.monotonic() - start, device_cpu_s(guest, control) - cpu_s
         loop_cpu_s = thread_cpu_s(guest.process.pid) - loop_cpu_s
-        keeper_cpu_s = thread_cpu_s(guest.device.pid) - keeper_cpu_s
+        keeper_cpu_s = thread_cpu_s(guest.device.process.pid) - keeper_cpu_s
         left = guest.footprint().resident_b
         state = control.ask_state()
     figures.told("squeeze of 512 MiB: CPU of QEMU's device", 1000 * stock_cpu_s, "ms")
@@ -155,23 +147,29 @@ def squeeze(figures: Figures) -> None:
 
 
 def press(figures: Figures) -> None:
-    with Guest(stock_spec("stock")) as guest:
+    for huge in (False, True):
+        for clearing in (True, False):
+            with huge_pages() if huge else nullcontext():
+                told_press(figures, "huge pages" if huge else "4 KiB pages",
+                           "init_on_alloc=1" if clearing else "init_on_alloc=0")
+
+
+def told_press(figures: Figures, backing: str, append: str) -> None:
+    """Both on the same backing, in guests that clear what they allocate (Debian's do), or not."""
+    title = f"press of 512 MiB, {backing}, {append}"
+    with Guest(replace(stock_spec("stock"), append=append)) as guest:
         guest.run("touch", 600, 0)
         stock_s, _ = stock_squeeze(guest)
-    figures.told("stock inflate and deflate of 512 MiB", 1000 * stock_s, "ms")
-    press_s = median_press_s()
-    figures.told("press of 512 MiB, 4 KiB pages", 1000 * press_s, "ms")
-    figures.told("press of 512 MiB, 4 KiB pages: times faster", stock_s / press_s, "x")
-    with huge_pages():
-        press_s = median_press_s()
-    figures.told("press of 512 MiB, huge pages", 1000 * press_s, "ms")
-    figures.at_least("press of 512 MiB, huge pages: times faster", stock_s / press_s, 50, "x")
+    press_s = median_press_s(append)
+    figures.told(f"{title}: stock inflate and deflate", 1000 * stock_s, "ms")
+    figures.told(f"{title}: press", 1000 * press_s, "ms")
+    figures.at_least(f"{title}: times faster", stock_s / press_s, 50, "x")
 
 
-def median_press_s() -> float:
+def median_press_s(append: str) -> float:
     """Of three presses by ballonet.ko, each after the guest has touched and freed 600 MiB."""
     times = []
-    spec = Spec(name="press", memory_mib=MEMORY_MIB, driver=module("6.1"))
+    spec = Spec(name="press", memory_mib=MEMORY_MIB, driver=module("6.1"), append=append)
     with DeviceGuest(spec) as guest:
         control = guest.control()
         for _ in range(3):
@@ -182,7 +180,8 @@ def median_press_s() -> float:
             while control.state["pressed_seq"] != wanted:
                 control.read(20)
             times.append(time.monotonic() - start)
-            time.sleep(1)
+            if control.state["pressed_b"] < 0.9 * SQUEEZE_B:
+                raise RuntimeError(f"pressed {control.state['pressed_b'] // MIB} MiB only")
     return statistics.median(times)
 
 
@@ -198,7 +197,7 @@ def idle(figures: Figures) -> None:
         start, cpu_s = time.monotonic(), device_cpu_s(guest, control)
         time.sleep(NOISE_S)
         used = (device_cpu_s(guest, control) - cpu_s) / (time.monotonic() - start)
-        resident = sum(resident_b(pid) for pid in (guest.device.pid, control.ask_state()["worker"]))
+        resident = sum(resident_b(pid) for pid in (guest.device.process.pid, control.ask_state()["worker"]))
     figures.at_most("statistics, round trip: median", 1000 * statistics.median(times), 2, "ms")
     figures.told("statistics, round trip: 90th percentile", 1000 * sorted(times)[180], "ms")
     figures.at_most("idle: share of a core", 100 * used, 0.1, "%")

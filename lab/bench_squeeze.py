@@ -12,7 +12,7 @@ from functools import partial
 from lab.daemon import GUARDIAN_AFTER_S
 from lab.figures import Figures
 from lab.guest import AgentError, Guest, Spec, accelerator
-from lab.scenarios import burst_during_inflate, busy_twins, daemon_lost, reclaim
+from lab.scenarios import burst_during_inflate, burst_while_held, busy_twins, daemon_lost, reclaim
 from lab.workloads import MIB, archive, spike
 
 WORK_MIB = 600
@@ -81,6 +81,10 @@ def burst(figures: Figures, series: str) -> None:
         figures.at_most(f"{title}: OOM kills", run.harm.oom_kills + (run.state != "done"), 0, "")
         figures.told(f"{title}: balloon when it began", run.balloon_at_start_b / MIB, "MiB")
         figures.told(f"{title}: filled in", run.filled_ms, "ms")
+    held = burst_while_held(Spec(name="burst", series=series), BURST_MIB)
+    title = f"burst while a balloon is held {series}, deflate-on-oom off"
+    figures.at_most(f"{title}: OOM kills", held.harm.oom_kills + (held.state != "done"), 0, "")
+    figures.told(f"{title}: filled in", held.filled_ms, "ms")
     figures.told(f"burst {series}, unmanaged: filled in", alone_ms, "ms")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from lab.cache import BUILD
 from lab.footprint import now_us
-from lab.guest import Guest
+from lab.guest import AloneGuest, Guest
 from lab.host import ShortHost
 from lab.process import Process, own_folder, wait_for
 
@@ -88,8 +88,7 @@ class Daemon:
 
     def start(self) -> None:
         """Returns when it answers on its control socket."""
-        argv = [*self._prefix, self.binary(), "--config", self.config,
-                "--config-dir", self.folder / "none", *self._arguments]
+        argv = [*self._prefix, self.binary(), *self._which_configuration(), *self._arguments]
         self.process = Process("ballonetd", argv, self.log)
         wait_for("answer of ballonetd", self._answers, START_DEADLINE_S)
 
@@ -170,6 +169,9 @@ class Daemon:
             return False
         return True
 
+    def _which_configuration(self) -> list[str | Path]:
+        return ["--config", self.config, "--config-dir", self.folder / "none"]
+
     def _config(self, guests: Iterable[Guest], defaults: Settings,
                 per_guest: Mapping[str, Settings]) -> str:
         lines = [f"control: {self.control}", f"journal: {self.journal}", "discover: false",
@@ -187,6 +189,39 @@ class Daemon:
             lines += [f"  - match: {name}",
                       *(f"    {key}: {value}" for key, value in settings.items())]
         return "\n".join(lines) + "\n"
+
+
+class UnconfiguredDaemon(Daemon):
+    """One that reads no file at all and sees only the processes that the guest of @alone sees."""
+
+    def __init__(self, alone: AloneGuest) -> None:
+        super().__init__([], prefix=alone.enter())
+
+    def _which_configuration(self) -> list[str | Path]:
+        return ["--control", self.control]
+
+
+class HostMemory:
+    """What a daemon takes for the memory of its host: as it is, but for what is available."""
+
+    def __init__(self, folder: Path) -> None:
+        self._meminfo = folder / "meminfo"
+
+    def available(self, share: float) -> None:
+        """So much of the memory there is."""
+        total, rest = Path("/proc/meminfo").read_text(encoding="ascii").split("\n", 1)
+        kib = int(int(total.split()[1]) * share)
+        lines = (f"MemAvailable: {kib} kB" if line.startswith("MemAvailable:") else line
+                 for line in rest.split("\n"))
+        # written as a whole and in place: it is mounted
+        with open(self._meminfo, "r+" if self._meminfo.exists() else "w", encoding="ascii") as file:
+            file.write("\n".join((total, *lines)))
+            file.truncate()
+
+    def prefix(self) -> list[str]:
+        """Runs a command that sees this for /proc/meminfo."""
+        return ["unshare", "--mount", "sh", "-c",
+                'mount --bind "$0" /proc/meminfo && exec "$@"', str(self._meminfo)]
 
 
 @dataclass(frozen=True)

@@ -105,45 +105,77 @@ class Control:
             raise TimeoutError(f"{error}: {self.state}") from error
 
 
-class DeviceGuest(Guest):
-    """A guest on the newer QEMU, with ballonet-device for its balloon."""
+class Device:
+    """ballonet-device, listening."""
 
-    def __init__(self, spec: Spec, options: Iterable[str] = ()) -> None:
-        self.device_folder = Path(tempfile.mkdtemp(prefix=f"ballonet-lab-device-{spec.name}-"))
-        self.vhost, self.control_path = (self.device_folder / name for name in ("vhost", "control"))
-        self.device: Process | None = None
+    def __init__(self, name: str = "device", options: Iterable[str] = ()) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ballonet-lab-device-{name}-"))
+        self.vhost, self.control_path = (self.folder / socket for socket in ("vhost", "control"))
+        self.process: Process | None = None
         self._options = tuple(options)
-        super().__init__(replace(
-            spec, qemu=str(new_qemu()), memfd=True, balloon=False,
-            qemu_args=(*spec.qemu_args,
-                       "-chardev", f"socket,id=balloon,path={self.vhost}", "-device",
-                       "vhost-user-test-device-pci,virtio-id=5,num_vqs=5,vq_size=128,"
-                       f"config_size={CONFIG_B},chardev=balloon")))
+
+    def __enter__(self) -> "Device":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @staticmethod
     def binary() -> Path:
         return BUILD / "src" / "device" / "ballonet-device"
 
     def start(self) -> None:
-        self.device = Process("ballonet-device", [
+        self.process = Process("ballonet-device", [
             self.binary(), "--socket", self.vhost, "--control", self.control_path, *self._options],
-            self.device_folder / "log")
+            self.folder / "log")
         wait_for("socket of ballonet-device", self._listens, START_DEADLINE_S)
-        super().start()
 
     def close(self) -> None:
-        super().close()
-        if self.device:
-            self.device.stop(signal.SIGTERM)
-        for path in self.device_folder.iterdir():
+        if self.process:
+            self.process.stop(signal.SIGTERM)
+        for path in self.folder.iterdir():
             path.unlink()
-        self.device_folder.rmdir()
+        self.folder.rmdir()
 
     def control(self) -> Control:
         return Control(self.control_path)
 
     def log(self) -> str:
-        return (self.device_folder / "log").read_text(errors="replace")
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _listens(self) -> bool:
+        if self.process.returncode is not None:
+            raise DeviceError(f"ballonet-device ended with {self.process.returncode}: {self.log()}")
+        return self.vhost.exists() and self.control_path.exists()
+
+
+class DeviceGuest(Guest):
+    """A guest on the newer QEMU, with ballonet-device for its balloon."""
+
+    def __init__(self, spec: Spec, options: Iterable[str] = ()) -> None:
+        self.device = Device(spec.name, options)
+        super().__init__(replace(
+            spec, qemu=str(new_qemu()), memfd=True, balloon=False,
+            qemu_args=(*spec.qemu_args,
+                       "-chardev", f"socket,id=balloon,path={self.device.vhost}", "-device",
+                       "vhost-user-test-device-pci,virtio-id=5,num_vqs=5,vq_size=128,"
+                       f"config_size={CONFIG_B},chardev=balloon")))
+
+    def start(self) -> None:
+        self.device.start()
+        super().start()
+
+    def close(self) -> None:
+        super().close()
+        self.device.close()
+
+    @property
+    def control_path(self) -> Path:
+        return self.device.control_path
+
+    def control(self) -> Control:
+        return self.device.control()
 
     def memfd_b(self) -> int:
         """Host bytes that back the guest's memory."""
@@ -158,8 +190,3 @@ class DeviceGuest(Guest):
 
     def worker_pid(self) -> int:
         return self.control_state()["worker"]
-
-    def _listens(self) -> bool:
-        if self.device.returncode is not None:
-            raise DeviceError(f"ballonet-device ended with {self.device.returncode}: {self.log()}")
-        return self.vhost.exists() and self.control_path.exists()

@@ -266,6 +266,28 @@ class Guest:
         self.monitor("cont")
 
 
+class AloneGuest(Guest):
+    """A guest that sees no other process than itself: it has namespaces of its own.
+
+    What looks for guests on this host then sees this one only, and no other lab's. Of the machine's
+    files, those below /var/lib, /run and /etc/ballonet are hidden from who enters.
+    """
+
+    def start(self) -> None:
+        hide = "for dir in /var/lib /run /etc/ballonet; do " \
+               "! test -d $dir || mount -t tmpfs tmpfs $dir; done; "
+        argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                hide + 'exec "$@"', "sh",
+                *qemu_command(self.spec, self.folder, self.spec.accel or accelerator())]
+        self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup)
+
+    def enter(self) -> list[str]:
+        """Runs a command in there; it ends with the guest."""
+        parent = self.process.pid
+        child = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()[0]
+        return ["nsenter", "--target", child, "--pid", "--mount"]
+
+
 def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
     """The command line; @folder takes the sockets, the console log and the swap disk."""
     boot = kernel(spec.series)

@@ -34,28 +34,33 @@ def new_qemu() -> Path:
     return cached("qemu", "11.1", _fetch) / "qemu-system-x86_64"
 
 
-def _fetch(folder: Path) -> None:
-    """Fills @folder with tree/ and the script that starts it."""
-    apt = _private_apt(folder / "apt")
+def unpack(package: str, suites: tuple[str, ...], folder: Path) -> None:
+    """Fills @folder/tree with a package of the last of @suites, and all that it needs."""
+    apt = _private_apt(folder / "apt", suites)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     subprocess.run(["apt-get", *apt, "-qq", "-y", "--no-install-recommends", "--download-only",
-                    "-t", SUITES[-1], "install", PACKAGE], check=True, stdout=sys.stderr)
+                    "-t", suites[-1], "install", package], check=True, stdout=sys.stderr)
     for deb in (folder / "apt" / "archives").glob("*.deb"):
         subprocess.run(["dpkg", "-x", deb, folder / "tree"], check=True)
-    start = folder / "qemu-system-x86_64"
-    start.write_text(START.format(libraries=LIBRARIES), encoding="utf-8")
-    start.chmod(0o755)
     shutil.rmtree(folder / "apt")
 
 
-def _private_apt(root: Path) -> list[str]:
+def _fetch(folder: Path) -> None:
+    """Fills @folder with tree/ and the script that starts it."""
+    unpack(PACKAGE, SUITES, folder)
+    start = folder / "qemu-system-x86_64"
+    start.write_text(START.format(libraries=LIBRARIES), encoding="utf-8")
+    start.chmod(0o755)
+
+
+def _private_apt(root: Path, suites: tuple[str, ...]) -> list[str]:
     """Options that make apt resolve for an empty machine below @root."""
     for sub in ("lists/partial", "archives/partial"):
         (root / sub).mkdir(parents=True)
     (root / "status").touch()
     (root / "sources.list").write_text("".join(
         f"deb [arch=amd64 signed-by={KEYRING}] {mirror(suite)} {suite} main\n"
-        for suite in SUITES), encoding="utf-8")
+        for suite in suites), encoding="utf-8")
     options = {
         "Dir::Etc::sourcelist": root / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null",

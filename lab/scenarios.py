@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab.daemon import Daemon, Watch
+from lab.daemon import Daemon, HostMemory, Watch
 from lab.footprint import Sampler, now_us
 from lab.guest import Guest, Spec
 from lab.process import wait_for
@@ -138,6 +138,23 @@ def burst_during_inflate(spec: Spec, mib: int) -> Burst:
         before = guest.report()
         with Daemon([guest], BRISK):
             wait_mid_inflate(guest, 128)
+            balloon_b = spec.memory_mib * MIB - guest.balloon_actual_b()
+            work = guest.finish(guest.start_work("burst", mib, 500))
+            wait_balloon_empty(guest, 60)
+        return Burst(work["state"], work["filled_us"] / 1000, balloon_b,
+                     harm(before, guest.report()))
+
+
+def burst_while_held(spec: Spec, mib: int) -> Burst:
+    """All the guest has left is asked for while a host that is short holds its balloon."""
+    with Guest(spec) as guest:
+        host = HostMemory(guest.folder)
+        host.available(0.02)
+        spike(guest)
+        before = guest.report()
+        with Daemon([guest], BRISK, prefix=host.prefix()) as daemon:
+            daemon.wait_vm(guest.name, "hold", lambda vm: vm["phase"] == "holding",
+                           DECISION_DEADLINE_S)
             balloon_b = spec.memory_mib * MIB - guest.balloon_actual_b()
             work = guest.finish(guest.start_work("burst", mib, 500))
             wait_balloon_empty(guest, 60)

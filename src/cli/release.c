@@ -50,7 +50,8 @@ static void note_refused(const char *name, const char *why, bool holds, struct a
 /* Is something in its balloon, or on its way there, as far as is known? */
 static bool holds_balloon(struct json_object *vm)
 {
-	static const char *const phases[] = { "inflating", "holding", "deflating" };
+	static const char *const phases[] = { "inflating", "holding", "deflating", "sizing",
+					      "sized" };
 	const char *phase = out_string(vm, "phase");
 	size_t i;
 

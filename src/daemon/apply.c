@@ -23,14 +23,17 @@
 
 int apply_retell(const struct vm *vm, struct guardian *guardian)
 {
+	char undo[GUARDIAN_UNDO_MAX];
 	const struct guardian_vm hold = {
 		.id = vm->id,
 		.qmp_path = vm->address,
 		.ram_b = vm->facts.ram_b.value,
 		.pid = vm->held_pid,
 		.start_ticks = vm->held_ticks,
+		.undo = undo,
 	};
 
+	vmm_conn_undo(vm->conn, undo, sizeof(undo));
 	return guardian_hold(guardian, &hold);
 }
 

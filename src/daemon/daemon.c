@@ -301,6 +301,12 @@ static void check_control(struct daemon *d, uint64_t now)
 	d->control_us = now + CONTROL_CHECK_US;
 }
 
+/* How often guests tell their statistics: twice as often as a calm one is looked at. */
+static uint64_t poll_s(const struct daemon *d)
+{
+	return u64_max(d->config.defaults.interval_us / USEC_PER_SEC / 2, 1);
+}
+
 static void reload(struct daemon *d)
 {
 	struct config fresh;
@@ -319,6 +325,7 @@ static void reload(struct daemon *d)
 	d->config = fresh;
 	if (d->journal)
 		journal_host(d->journal, &d->config.defaults, &d->tick.host_history);
+	(void)vmm_set_poll(d->vmm, poll_s(d), now_us());
 	for (i = 0; i < d->fleet.n; i++)
 		roster_settings(&d->roster, d->fleet.vm[i]);
 	d->roster_us = 0;
@@ -610,7 +617,6 @@ static void allow_descriptors(void)
 
 static int start(struct daemon *d)
 {
-	uint64_t poll_s;
 	int r;
 
 	allow_descriptors();
@@ -630,8 +636,7 @@ static int start(struct daemon *d)
 		r = hostgroup_new(d->roots.cgroup, d->config.host_cgroup, &d->roots.host);
 	if (r < 0)
 		return r;
-	poll_s = u64_max(d->config.defaults.interval_us / USEC_PER_SEC / 2, 1);
-	r = vmm_new(poll_s, on_vm, d, &d->vmm);
+	r = vmm_new(poll_s(d), on_vm, d, &d->vmm);
 	if (r < 0)
 		return r;
 	d->roster = (struct roster){

@@ -152,6 +152,8 @@ int guardian_hold(struct guardian *g, const struct guardian_vm *vm)
 	msg.ram_b = vm->ram_b;
 	msg.pid = vm->pid;
 	msg.start_ticks = vm->start_ticks;
+	if (vm->undo && strlen(vm->undo) < sizeof(msg.undo))
+		memcpy(msg.undo, vm->undo, strlen(vm->undo));
 	return send_msg(g, &msg);
 }
 

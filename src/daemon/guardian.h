@@ -16,6 +16,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Room for vmm_conn_undo(): a device's path and a number; with an id of 50 letters 160 bytes. */
+#define GUARDIAN_UNDO_MAX 512
+
 struct guardian;
 
 /* A VM whose balloon may be inflated, and what it takes to bring that to 0. */
@@ -25,6 +28,7 @@ struct guardian_vm {
 	uint64_t ram_b;	      /* its memory; used only where QEMU does not say it (before 2.11) */
 	pid_t pid;	      /* who listens at qmp_path (SO_PEERCRED); 0: not known */
 	uint64_t start_ticks; /* when that process began, as host/process.h; 0: not known */
+	const char *undo; /* vmm_conn_undo(): sent when its balloon is at 0; NULL or "": nothing */
 };
 
 /*

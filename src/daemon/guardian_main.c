@@ -114,7 +114,8 @@ static int take_message(struct ledger *l)
 	if (n <= 0)
 		return -ENOTCONN;
 	if (n != (ssize_t)sizeof(msg) || msg.magic != GUARDIAN_MAGIC ||
-	    msg.version != GUARDIAN_VERSION || memchr(msg.path, '\0', sizeof(msg.path)) == NULL)
+	    msg.version != GUARDIAN_VERSION || memchr(msg.path, '\0', sizeof(msg.path)) == NULL ||
+	    memchr(msg.undo, '\0', sizeof(msg.undo)) == NULL)
 		return -EPROTO;
 	switch (msg.kind) {
 	case GUARDIAN_ALIVE:

@@ -12,6 +12,8 @@
 #ifndef BALLONET_DAEMON_GUARDIAN_MSG_H
 #define BALLONET_DAEMON_GUARDIAN_MSG_H
 
+#include "daemon/guardian.h"
+
 #include <stdint.h>
 #include <sys/un.h>
 
@@ -19,7 +21,7 @@
 #define GUARDIAN_PIDFD_FD 4  /* the daemon, so that no other process is ever killed for it */
 
 #define GUARDIAN_MAGIC UINT32_C(0x6e6c6c62) /* "blln" */
-#define GUARDIAN_VERSION 2
+#define GUARDIAN_VERSION 3
 
 #define GUARDIAN_WATCHDOG_MIN_US UINT64_C(100000)
 
@@ -38,6 +40,7 @@ struct guardian_msg {
 	uint64_t start_ticks; /* when the process pid began, as proc(5) says; 0: not known */
 	int64_t pid;	      /* who listens at path; 0: not known */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* NUL-terminated */
+	char undo[GUARDIAN_UNDO_MAX]; /* as vmm_conn_undo(); NUL-terminated */
 };
 
 #endif

@@ -9,6 +9,10 @@
  * QEMU talks to one client at a time and leaves others waiting in the listen
  * queue. So a connection that is not greeted is kept: it is next in turn, and
  * giving it up to connect again would only put us behind ourselves.
+ *
+ * A guest that was reset begins with its balloon at 0, while QEMU shows the old
+ * size and is told of no change. So a balloon that does not move is nudged: all
+ * memory but 4 MiB, and all again, makes the guest's driver tell.
  */
 #include "daemon/guardian_release.h"
 
@@ -33,14 +37,18 @@
 #define ANSWER_MAX_US (5 * USEC_PER_SEC)
 #define REFUSED_MAX 10 /* with the pauses between, two seconds of nobody there */
 #define DEPTH_MAX 16
+#define NUDGE_B (4 * MIB)
+#define NUDGE_AFTER_US (5 * USEC_PER_SEC) /* a guest that deflates moves every second */
 /* QEMU cuts a target down to the memory there is, however much that has become by then. */
 #define TARGET_ALL ((uint64_t)INT64_MAX)
 
 enum command {
 	COMMAND_CAPABILITIES,
 	COMMAND_BALLOON,
+	COMMAND_NUDGE,
 	COMMAND_QUERY,
 	COMMAND_MEMORY, /* right after the size: what is plugged between the two is waited for */
+	COMMAND_UNDO,	/* the last one: its answer changes nothing */
 };
 
 void release_init(struct release *r, const struct guardian_msg *hold, uint64_t now_us)
@@ -152,33 +160,42 @@ static void connect_now(struct release *r, uint64_t now_us)
 	r->wake_us = u64_add_sat(now_us, GREETING_MAX_US);
 }
 
-static void send_command(struct release *r, enum command command, uint64_t now_us)
+/* The command's text in @text. Its length. */
+static int write_command(const struct release *r, enum command command, char *text, size_t size)
 {
-	char text[128];
-	int n;
-
 	switch (command) {
 	case COMMAND_CAPABILITIES:
-		n = snprintf(text, sizeof(text), "{\"execute\":\"qmp_capabilities\",\"id\":%d}\n",
-			     COMMAND_CAPABILITIES);
-		break;
+		return snprintf(text, size, "{\"execute\":\"qmp_capabilities\",\"id\":%d}\n",
+				command);
 	case COMMAND_BALLOON:
-		n = snprintf(text, sizeof(text),
-			     "{\"execute\":\"balloon\",\"arguments\":{\"value\":%llu},\"id\":%d}\n",
-			     (unsigned long long)TARGET_ALL, COMMAND_BALLOON);
-		break;
+	case COMMAND_NUDGE:
+		return snprintf(
+			text, size,
+			"{\"execute\":\"balloon\",\"arguments\":{\"value\":%llu},\"id\":%d}\n",
+			(unsigned long long)(command == COMMAND_NUDGE
+						     ? u64_sub_sat(r->ram_b, NUDGE_B)
+						     : TARGET_ALL),
+			command);
 	case COMMAND_MEMORY:
-		n = snprintf(text, sizeof(text),
-			     "{\"execute\":\"query-memory-size-summary\",\"id\":%d}\n",
-			     COMMAND_MEMORY);
-		break;
+		return snprintf(text, size,
+				"{\"execute\":\"query-memory-size-summary\",\"id\":%d}\n", command);
+	case COMMAND_UNDO:
+		return snprintf(text, size,
+				"{\"execute\":\"qom-set\",\"arguments\":%s,\"id\":%d}\n",
+				r->vm.undo, command);
 	case COMMAND_QUERY:
 	default:
-		n = snprintf(text, sizeof(text), "{\"execute\":\"query-balloon\",\"id\":%d}\n",
-			     COMMAND_QUERY);
-		break;
+		return snprintf(text, size, "{\"execute\":\"query-balloon\",\"id\":%d}\n",
+				COMMAND_QUERY);
 	}
-	/* an empty socket takes 100 bytes; where it does not, the peer is no QEMU */
+}
+
+static void send_command(struct release *r, enum command command, uint64_t now_us)
+{
+	char text[GUARDIAN_UNDO_MAX + 128];
+	int n = write_command(r, command, text, sizeof(text));
+
+	/* an empty socket takes so much; where it does not, the peer is no QEMU */
 	if (send(r->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n) {
 		again(r, "the socket takes nothing", now_us);
 		return;
@@ -218,15 +235,41 @@ static void handle_memory(struct release *r, json_object *answer)
 	r->ram_b = u64_add_sat(base_b, plugged_b);
 }
 
+/* The balloon is at 0: what else was changed for its sake is put back. */
+static void reached(struct release *r, uint64_t now_us)
+{
+	r->outcome = RELEASED;
+	if (r->vm.undo[0])
+		send_command(r, COMMAND_UNDO, now_us);
+	else
+		end(r, RELEASED);
+}
+
+/* Is it time for a nudge, or for its end? A nudge must not be the last word. */
+static bool turns(const struct release *r, uint64_t balloon_b, uint64_t now_us)
+{
+	bool still = now_us >= u64_add_sat(r->still_us, NUDGE_AFTER_US);
+	bool late = now_us >= u64_add_sat(r->start_us, RELEASE_MAX_US - 2 * NUDGE_AFTER_US);
+
+	return r->nudged ? still || balloon_b <= NUDGE_B : still && balloon_b > NUDGE_B && !late;
+}
+
 /* The sizes are known: done, or asked for again in a moment. */
 static void judge(struct release *r, uint64_t now_us)
 {
-	if (r->actual_b >= r->ram_b) {
-		end(r, RELEASED);
-		return;
+	uint64_t balloon_b = u64_sub_sat(r->ram_b, r->actual_b);
+
+	if (r->actual_b != r->seen_b)
+		r->still_us = now_us;
+	r->seen_b = r->actual_b;
+	if (balloon_b == 0 && !r->nudged) {
+		reached(r, now_us);
+	} else if (turns(r, balloon_b, now_us)) {
+		send_command(r, r->nudged ? COMMAND_BALLOON : COMMAND_NUDGE, now_us);
+	} else {
+		r->state = RELEASE_PAUSE;
+		r->wake_us = u64_add_sat(now_us, SIZE_EVERY_US);
 	}
-	r->state = RELEASE_PAUSE;
-	r->wake_us = u64_add_sat(now_us, SIZE_EVERY_US);
 }
 
 static void handle_answer(struct release *r, json_object *answer, uint64_t now_us)
@@ -236,7 +279,10 @@ static void handle_answer(struct release *r, json_object *answer, uint64_t now_u
 		send_command(r, COMMAND_BALLOON, now_us);
 		break;
 	case COMMAND_BALLOON:
+	case COMMAND_NUDGE:
 		r->accepted = true;
+		r->nudged = r->command == COMMAND_NUDGE;
+		r->still_us = now_us;
 		r->pause_us = PAUSE_MIN_US;
 		send_command(r, COMMAND_QUERY, now_us);
 		break;
@@ -247,6 +293,9 @@ static void handle_answer(struct release *r, json_object *answer, uint64_t now_u
 		handle_memory(r, answer);
 		judge(r, now_us);
 		break;
+	case COMMAND_UNDO:
+		end(r, RELEASED);
+		break;
 	}
 }
 
@@ -256,6 +305,10 @@ static void handle_error(struct release *r, json_object *error, uint64_t now_us)
 
 	if (r->command == COMMAND_MEMORY) { /* before QEMU 2.11 there is none */
 		judge(r, now_us);
+		return;
+	}
+	if (r->command == COMMAND_UNDO) { /* the device went away, and its property with it */
+		end(r, RELEASED);
 		return;
 	}
 	(void)json_object_object_get_ex(error, "class", &class);
@@ -382,6 +435,6 @@ bool release_step(struct release *r, uint64_t now_us)
 	if (r->state != RELEASE_ENDED && now_us >= r->wake_us)
 		due(r, now_us);
 	if (r->state != RELEASE_ENDED && now_us >= u64_add_sat(r->start_us, RELEASE_MAX_US))
-		end(r, RELEASE_NOT_REACHED);
+		end(r, r->outcome);
 	return r->state == RELEASE_ENDED;
 }

@@ -57,7 +57,10 @@ struct release {
 	bool accepted;	      /* QEMU took the target */
 	uint64_t actual_b;    /* as QEMU said last; 0: never */
 	uint64_t ram_b;	      /* the same, of the memory there is; until then vm.ram_b */
-	char trouble[96];     /* the last one */
+	uint64_t seen_b;      /* actual_b when it moved last, and since when it has not */
+	uint64_t still_us;
+	bool nudged;	  /* the last target was a nudge */
+	char trouble[96]; /* the last one */
 	struct buf in;
 };
 

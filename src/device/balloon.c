@@ -12,6 +12,11 @@
  * the host's, and the next one, which begins at the used index, finds their
  * chains again and unbacks them a second time, which changes nothing.
  *
+ * A guest that must tell us uses a page again only after we gave back the chain
+ * of its deflate. Then an inflate is given back at once, and its pages are in a
+ * set that outlives the worker, until they are unbacked or the guest deflates,
+ * whichever comes first.
+ *
  * Deflating comes first: a guest that wants memory waits for nothing else.
  */
 #include "device/balloon.h"
@@ -22,8 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* PFNs of one chain that are taken, see take_pfns(). */
-#define PFNS_MAX BALLOON_BIG_BUFFER_PFNS
+#define NEVER UINT64_MAX
 
 /* Entries of a statistics buffer; Linux sends 16 at most. */
 #define STATS_MAX 64
@@ -63,53 +67,92 @@ static void break_off(struct balloon *b, enum balloon_queue q, const char *why)
 		       "the guest put %s into the %s queue", why, queue_names[q]);
 }
 
-/* A page of the guest: with @give into the batch, else out of the balloon. */
-static void take_page(struct balloon *b, struct pageset_run *run, uint32_t pfn, bool give)
+/* Unbacks what is pending. */
+static void unback_pending(struct balloon *b)
 {
-	uint64_t page;
-
-	if (!guestmem_pages(b->gm, (uint64_t)pfn << BALLOON_PFN_SHIFT, 1, &page)) {
-		b->shared->ignored++;
+	if (b->due_us == NEVER)
 		return;
-	}
+	if (b->inside)
+		unback_batch(b->gm, b->pending, b->inside, &b->shared->unback);
+	b->pending_pages = 0;
+	b->due_us = NEVER;
+}
+
+/* Pages of the guest's memory: with @give where inflated pages go, else out of the balloon. */
+static void take_pages(struct balloon *b, uint64_t page, uint64_t n, bool give)
+{
 	if (give) {
-		pageset_run_add(b->batch, run, page);
-		b->shared->inflated_pages++;
-		b->taken++;
+		pageset_add(b->inside ? b->pending : b->batch, page, n);
+		b->shared->inflated_pages += n;
+		b->taken += n;
 	} else {
 		if (b->inside)
-			pageset_remove(b->inside, page, 1);
-		b->shared->deflated_pages++;
+			pageset_remove(b->inside, page, n);
+		b->shared->deflated_pages += n;
+	}
+}
+
+/* PFNs that follow each other. */
+struct pfn_run {
+	uint64_t first, n; /* n is 0: none */
+};
+
+static void end_run(struct balloon *b, struct pfn_run *run, bool give)
+{
+	uint64_t page, n;
+
+	for (; run->n; run->first += n, run->n -= n) {
+		n = guestmem_pages(b->gm, run->first << BALLOON_PFN_SHIFT, run->n, &page);
+		if (n) {
+			take_pages(b, page, n, give);
+		} else {
+			b->shared->ignored++;
+			n = 1;
+		}
+	}
+}
+
+/* Guests send neighbours one after the other, most of them downwards. */
+static void take_pfn(struct balloon *b, struct pfn_run *run, uint64_t pfn, bool give)
+{
+	if (run->n && pfn == run->first - 1) {
+		run->first--;
+		run->n++;
+	} else if (run->n && pfn == run->first + run->n) {
+		run->n++;
+	} else {
+		end_run(b, run, give);
+		*run = (struct pfn_run){ .first = pfn, .n = 1 };
 	}
 }
 
 /*
- * The PFNs of one chain. A PFN that lies across two buffers, or behind
- * PFNS_MAX, is not taken: for an inflate that is a page that stays backed.
+ * The PFNs of one chain. A PFN that lies across two buffers, or behind those
+ * that a buffer may have, is not taken: for an inflate that is a page that stays backed.
  */
 static const char *take_pfns(struct balloon *b, bool give)
 {
-	struct pageset_run run = { 0 };
-	uint32_t left = PFNS_MAX;
+	struct pfn_run run = { 0 };
+	uint32_t left = BALLOON_BIG_BUFFER_PFNS;
 	size_t i, j;
 
 	for (i = 0; i < b->chain.n; i++) {
 		const struct virtq_seg *s = &b->chain.seg[i];
-		uint32_t n = s->len / (uint32_t)sizeof(uint32_t);
-		const volatile uint8_t *p;
+		size_t n = u64_min(s->len / sizeof(b->pfns[0]), left);
+		const void *p;
 
 		if (s->writable)
 			return "a buffer of the wrong direction";
 		p = guestmem_range(b->gm, s->gpa, s->len);
 		if (!p)
 			return "a buffer outside of its memory";
-		for (j = 0; j < n && left; j++, left--, p += sizeof(uint32_t)) {
-			uint32_t pfn = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-				       (uint32_t)p[3] << 24;
-
-			take_page(b, &run, pfn, give);
-		}
-		pageset_run_end(b->batch, &run);
+		memcpy(b->pfns, p, n * sizeof(b->pfns[0]));
+		__atomic_signal_fence(
+			__ATOMIC_SEQ_CST); /* the guest may write on: it is read once */
+		for (j = 0; j < n; j++)
+			take_pfn(b, &run, le32toh(b->pfns[j]), give);
+		end_run(b, &run, give);
+		left -= (uint32_t)n;
 	}
 	return NULL;
 }
@@ -143,11 +186,34 @@ static const char *take_ranges(struct balloon *b, bool give)
 
 typedef const char *(*take_fn)(struct balloon *b, bool give);
 
+/* Pages that may wait: huge ones are freed fifty times as fast. */
+static uint64_t most_pending(const struct balloon *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->gm->n; i++)
+		if (b->gm->region[i].unit == 1)
+			return BALLOON_PENDING_PAGES;
+	return BALLOON_PENDING_HUGE;
+}
+
+/* The pages of a batch wait: how many do, and until when. */
+static void let_wait(struct balloon *b, uint64_t now_us)
+{
+	if (b->taken == 0)
+		return;
+	b->pending_pages += b->taken;
+	if (b->due_us == NEVER)
+		b->due_us = now_us + BALLOON_PENDING_US;
+	if (b->pending_pages >= most_pending(b))
+		b->due_us = now_us; /* the guest goes on with its chains meanwhile */
+}
+
 /* Takes up to BALLOON_BATCH chains, with @give unbacks their pages, and gives them back. */
 static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, take_fn take,
-				     bool give)
+				     bool give, uint64_t now_us)
 {
-	struct pageset *inside = q == BALLOON_INFLATE ? b->inside : NULL;
+	bool wait = q == BALLOON_INFLATE && b->inside;
 	struct virtq *vq = &b->vq[q];
 	uint16_t heads[BALLOON_BATCH];
 	const char *why = NULL;
@@ -157,6 +223,8 @@ static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, ta
 	b->taken = 0;
 	while (n < BALLOON_BATCH && b->taken < BALLOON_BATCH_PAGES) {
 		r = virtq_pop(vq, &b->chain, &why);
+		if (r > 0 && n == 0 && q == BALLOON_DEFLATE)
+			unback_pending(b); /* while all of it is ours */
 		if (r > 0)
 			why = take(b, give);
 		if (why)
@@ -165,8 +233,10 @@ static enum balloon_result run_pages(struct balloon *b, enum balloon_queue q, ta
 			break;
 		heads[n++] = b->chain.head;
 	}
-	if (give && n)
-		unback_batch(b->gm, b->batch, inside, &b->shared->unback);
+	if (wait)
+		let_wait(b, now_us);
+	else if (give && n)
+		unback_batch(b->gm, b->batch, NULL, &b->shared->unback);
 	for (i = 0; i < n; i++)
 		virtq_push(vq, heads[i]);
 	if (n || vq->tell)
@@ -260,13 +330,13 @@ static enum balloon_result run_queue(struct balloon *b, enum balloon_queue q, ui
 {
 	switch (q) {
 	case BALLOON_INFLATE:
-		return run_pages(b, q, take_pfns, true);
+		return run_pages(b, q, take_pfns, true, now_us);
 	case BALLOON_DEFLATE:
-		return run_pages(b, q, take_pfns, false);
+		return run_pages(b, q, take_pfns, false, now_us);
 	case BALLOON_STATS:
 		return run_stats(b, now_us);
 	case BALLOON_REPORTING:
-		return run_pages(b, q, take_ranges, may_unback_reported(b));
+		return run_pages(b, q, take_ranges, may_unback_reported(b), now_us);
 	case BALLOON_QUEUES:
 		break;
 	}
@@ -280,6 +350,8 @@ enum balloon_result balloon_run(struct balloon *b, uint64_t now_us)
 	enum balloon_result all = BALLOON_IDLE;
 	size_t i;
 
+	if (now_us >= b->due_us)
+		unback_pending(b);
 	for (i = 0; i < ARRAY_SIZE(order); i++) {
 		enum balloon_result r;
 
@@ -291,5 +363,5 @@ enum balloon_result balloon_run(struct balloon *b, uint64_t now_us)
 		if (r == BALLOON_MORE)
 			all = r;
 	}
-	return all;
+	return now_us >= b->due_us ? BALLOON_MORE : all;
 }

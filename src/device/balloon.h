@@ -12,6 +12,7 @@
 #ifndef BALLONET_DEVICE_BALLOON_H
 #define BALLONET_DEVICE_BALLOON_H
 
+#include "base/num.h"
 #include "device/guestmem.h"
 #include "device/pageset.h"
 #include "device/shared.h"
@@ -45,10 +46,20 @@ enum balloon_queue {
  */
 enum balloon_queue balloon_queue_of(unsigned int ring, uint64_t features);
 
+/*
+ * A guest that asks before it takes a page back (MUST_TELL_HOST) need not wait
+ * for the unbacking, so its pages are gathered for larger pieces: until there
+ * are so many, for so long, or until it deflates.
+ */
+#define BALLOON_PENDING_PAGES 8192  /* 32 MiB */
+#define BALLOON_PENDING_HUGE 131072 /* 512 MiB, where huge pages back all of the memory */
+#define BALLOON_PENDING_US (20 * USEC_PER_MSEC)
+
 struct balloon {
 	struct guestmem *gm;
-	struct pageset *batch;	/* empty between calls */
-	struct pageset *inside; /* see unback.h; NULL: no page may wait */
+	struct pageset *batch;	 /* empty between calls */
+	struct pageset *pending; /* given back already, and still to be unbacked */
+	struct pageset *inside;	 /* see unback.h; NULL: no page may wait, and none is pending */
 	struct shared *shared;
 	uint64_t features;
 	uint32_t poison; /* what the guest says freed pages hold */
@@ -56,7 +67,10 @@ struct balloon {
 	struct virtq vq[BALLOON_QUEUES];
 	bool tell[BALLOON_QUEUES]; /* the guest is to be told; the caller does and clears it */
 	uint64_t taken;		   /* pages in the batch */
+	uint64_t pending_pages;
+	uint64_t due_us; /* when those are to be unbacked; 0: at once, as a new worker must */
 	struct virtq_chain chain;
+	uint32_t pfns[BALLOON_BIG_BUFFER_PFNS]; /* of the chain, as the guest wrote them */
 };
 
 /* What a call came to. */
@@ -68,7 +82,8 @@ enum balloon_result {
 
 /*
  * A bounded amount of work on all queues, and asks the guest to be told of
- * more. @now_us (CLOCK_MONOTONIC) is what statistics are stamped with.
+ * more. @now_us (CLOCK_MONOTONIC) is what statistics are stamped with, and
+ * @b->due_us is compared to: call again then.
  */
 enum balloon_result balloon_run(struct balloon *b, uint64_t now_us);
 

@@ -138,13 +138,16 @@ static int reply_u64(struct front *f, const struct vu_msg *msg, uint64_t v)
 	return reply(f, msg, &v, sizeof(v));
 }
 
+static struct guestmem_region region_of(const struct vu_region *v, int fd)
+{
+	return (struct guestmem_region){
+		.gpa = v->gpa, .size = v->size, .user = v->user, .offset = v->offset, .fd = fd
+	};
+}
+
 static int region_add(struct front *f, struct vu_msg *msg, const struct vu_region *v, size_t i)
 {
-	struct guestmem_region r = { .gpa = v->gpa,
-				     .size = v->size,
-				     .user = v->user,
-				     .offset = v->offset,
-				     .fd = vu_take_fd(msg, i) };
+	struct guestmem_region r = region_of(v, vu_take_fd(msg, i));
 	int err = guestmem_add(&f->mem, &r, f->huge);
 
 	if (err < 0 && r.fd >= 0)
@@ -152,11 +155,27 @@ static int region_add(struct front *f, struct vu_msg *msg, const struct vu_regio
 	return err;
 }
 
+/* Does the table say what is known? Front ends send it with every start. */
+static bool same_table(const struct front *f, const struct vu_msg *msg)
+{
+	size_t i;
+
+	for (i = 0; i < msg->p.table.n; i++) {
+		struct guestmem_region r = region_of(&msg->p.table.region[i], msg->fd[i]);
+
+		if (!guestmem_is(&f->mem, i, &r))
+			return false;
+	}
+	return i == f->mem.n;
+}
+
 static int on_mem_table(struct front *f, struct vu_msg *msg, const char **ret_why)
 {
 	size_t i;
 
 	f->ops->quiesce(f->userdata);
+	if (same_table(f, msg))
+		return 0; /* pages that wait keep their numbers */
 	f->ops->forget_pages(f->userdata, 0, GUESTMEM_PAGES_MAX);
 	guestmem_fini(&f->mem);
 	for (i = 0; i < msg->p.table.n; i++)

@@ -173,6 +173,14 @@ int guestmem_remove(struct guestmem *gm, const struct guestmem_region *want, uin
 	return -ENOENT;
 }
 
+bool guestmem_is(const struct guestmem *gm, size_t i, const struct guestmem_region *want)
+{
+	const struct guestmem_region *r = &gm->region[i];
+
+	return i < gm->n && r->gpa == want->gpa && r->size == want->size && r->user == want->user &&
+	       r->offset == want->offset && same_file(r->fd, want->fd);
+}
+
 int guestmem_map(struct guestmem *gm)
 {
 	size_t i;

@@ -65,6 +65,9 @@ int guestmem_add(struct guestmem *gm, const struct guestmem_region *want, bool h
 int guestmem_remove(struct guestmem *gm, const struct guestmem_region *want, uint64_t *ret_first,
 		    uint64_t *ret_pages);
 
+/* Is region @i that one, of the same file? */
+bool guestmem_is(const struct guestmem *gm, size_t i, const struct guestmem_region *want);
+
 /* Maps all regions. 0 or -errno. */
 int guestmem_map(struct guestmem *gm);
 

@@ -63,7 +63,7 @@ struct keeper {
 	pid_t front_pid; /* the hypervisor; 0: none is connected */
 	struct control control;
 	struct shared *shared;
-	struct pageset batch, inside;
+	struct pageset batch, pending, inside;
 	int doorbell, news;
 
 	/* the worker */
@@ -153,7 +153,11 @@ static void worker_died(struct keeper *k)
 	k->shared->trouble[SHARED_TROUBLE_MAX - 1] = '\0';
 	/* killed from outside says nothing of what it met */
 	k->quick_deaths = !killed && now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
+	if (si.si_code != CLD_EXITED && si.si_status == SIGBUS)
+		(void)snprintf(k->shared->trouble, SHARED_TROUBLE_MAX,
+			       "the guest's memory is shorter than the front end said");
 	k->broken = (si.si_code == CLD_EXITED && si.si_status == WORKER_BROKEN) ||
+		    (si.si_code != CLD_EXITED && si.si_status == SIGBUS) ||
 		    k->quick_deaths >= QUICK_DEATHS_MAX;
 	log_warning("worker-died %s=%d trouble=\"%s\" next=%s",
 		    si.si_code == CLD_EXITED ? "status" : "signal", si.si_status,
@@ -193,6 +197,7 @@ static void set_press(struct keeper *k, uint32_t pages, uint32_t id)
 static void begin_guest(struct keeper *k)
 {
 	k->boots++;
+	pageset_clear(&k->pending);
 	pageset_clear(&k->inside);
 	k->shared->stats_seq = k->told_seq = 0;
 	k->shared->stats_asked = k->shared->stats_wanted;
@@ -209,6 +214,7 @@ static void start_worker(struct keeper *k)
 	struct worker w = { .front = &k->front,
 			    .shared = k->shared,
 			    .batch = &k->batch,
+			    .pending = &k->pending,
 			    .inside = has(k, BALLOON_F_MUST_TELL_HOST) ? &k->inside : NULL,
 			    .doorbell = k->doorbell,
 			    .news = k->news };
@@ -336,7 +342,8 @@ static const char *on_command(void *userdata, const struct control_command *cmd)
 	case CONTROL_PRESS:
 		return do_press(k, cmd);
 	case CONTROL_STATS:
-		if (!k->pid || !has(k, BALLOON_F_STATS_VQ))
+		/* a worker that is about to start serves it as well */
+		if (k->broken || !rings_ready(k) || !has(k, BALLOON_F_STATS_VQ))
 			return "no driver sends statistics";
 		__atomic_add_fetch(&k->shared->stats_wanted, 1, __ATOMIC_RELEASE);
 		ring_bell(k->doorbell);
@@ -354,10 +361,13 @@ static void on_forget_pages(void *userdata, uint64_t first, uint64_t n)
 {
 	struct keeper *k = userdata;
 
-	if (n == GUESTMEM_PAGES_MAX)
+	if (n == GUESTMEM_PAGES_MAX) {
+		pageset_clear(&k->pending);
 		pageset_clear(&k->inside);
-	else
+	} else {
+		pageset_remove(&k->pending, first, n);
 		pageset_remove(&k->inside, first, n);
+	}
 }
 
 static void on_config_written(void *userdata)
@@ -494,6 +504,8 @@ static int open_all(struct keeper *k, const struct keeper_config *config)
 	}
 	r = pageset_init(&k->batch, GUESTMEM_PAGES_MAX);
 	if (r == 0)
+		r = pageset_init(&k->pending, GUESTMEM_PAGES_MAX);
+	if (r == 0)
 		r = pageset_init(&k->inside, GUESTMEM_PAGES_MAX);
 	if (r < 0)
 		return r;
@@ -523,6 +535,7 @@ static void close_all(struct keeper *k, const struct keeper_config *config)
 	if (k->doorbell >= 0)
 		(void)close(k->doorbell);
 	pageset_fini(&k->batch);
+	pageset_fini(&k->pending);
 	pageset_fini(&k->inside);
 	if (k->shared)
 		(void)munmap(k->shared, sizeof(*k->shared));

@@ -40,33 +40,6 @@ void pageset_clear(struct pageset *ps);
 void pageset_add(struct pageset *ps, uint64_t first, uint64_t n);
 void pageset_remove(struct pageset *ps, uint64_t first, uint64_t n);
 
-/*
- * A run on its way into a set. Guests send neighbours one after the other, most
- * of them downwards, so that a run is added where a number would be.
- */
-struct pageset_run {
-	uint64_t first, n; /* n is 0: none */
-};
-
-static inline void pageset_run_end(struct pageset *ps, struct pageset_run *run)
-{
-	pageset_add(ps, run->first, run->n);
-	run->n = 0;
-}
-
-static inline void pageset_run_add(struct pageset *ps, struct pageset_run *run, uint64_t page)
-{
-	if (run->n && page + 1 == run->first) {
-		run->first--;
-		run->n++;
-	} else if (run->n && page == run->first + run->n) {
-		run->n++;
-	} else {
-		pageset_run_end(ps, run);
-		*run = (struct pageset_run){ .first = page, .n = 1 };
-	}
-}
-
 /* Are all of [@first, @first + @n) in the set? */
 bool pageset_has(const struct pageset *ps, uint64_t first, uint64_t n);
 

@@ -91,6 +91,18 @@ static void give_when_whole(const struct guestmem_region *r, uint64_t page, uint
 	}
 }
 
+static void give(const struct guestmem_region *r, uint64_t page, uint64_t n, struct pageset *inside,
+		 struct unback_counts *counts)
+{
+	counts->given_b += n * GUESTMEM_PAGE;
+	if (r->unit == 1)
+		punch(r, page, n, counts);
+	else if (inside)
+		give_when_whole(r, page, n, inside, counts);
+	else
+		give_now(r, page, n, counts);
+}
+
 void unback_batch(const struct guestmem *gm, struct pageset *batch, struct pageset *inside,
 		  struct unback_counts *counts)
 {
@@ -99,16 +111,9 @@ void unback_batch(const struct guestmem *gm, struct pageset *batch, struct pages
 	for (; pageset_next(batch, from, &first, &n); from = first + n) {
 		const struct guestmem_region *r = guestmem_of_page(gm, first);
 
+		if (r) /* always: numbers come from guestmem_pages() */
+			give(r, first, n, inside, counts);
 		pageset_remove(batch, first, n);
-		if (!r)
-			continue; /* cannot be: numbers come from guestmem_pages() */
-		counts->given_b += n * GUESTMEM_PAGE;
-		if (r->unit == 1)
-			punch(r, first, n, counts);
-		else if (inside)
-			give_when_whole(r, first, n, inside, counts);
-		else
-			give_now(r, first, n, counts);
 	}
 	counts->freed_b += u64_sub_sat(before, guestmem_resident_b(gm));
 }

@@ -166,6 +166,14 @@ static void work(struct state *st)
 		_exit(WORKER_BROKEN);
 }
 
+/* Milliseconds until pages have waited long enough, rounded up; -1: none wait. */
+static int wait_ms(const struct balloon *b)
+{
+	if (b->due_us == UINT64_MAX)
+		return -1;
+	return (int)((u64_sub_sat(b->due_us, now_us()) + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+}
+
 _Noreturn void worker_main(const struct worker *w)
 {
 	static struct state st; /* too large for a stack; this process has one */
@@ -174,9 +182,11 @@ _Noreturn void worker_main(const struct worker *w)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "balloon-worker");
+	(void)signal(SIGBUS, SIG_DFL); /* the memory's file was cut: no handler could go on */
 	st.w = w;
 	st.b = (struct balloon){ .gm = &w->front->mem,
 				 .batch = w->batch,
+				 .pending = w->pending,
 				 .inside = w->inside,
 				 .shared = w->shared,
 				 .features = w->front->features,
@@ -186,7 +196,7 @@ _Noreturn void worker_main(const struct worker *w)
 	begin(&st);
 	for (;;) {
 		work(&st);
-		n = epoll_wait(st.epoll, ev, EVENTS_MAX, -1);
+		n = epoll_wait(st.epoll, ev, EVENTS_MAX, wait_ms(&st.b));
 		for (i = 0; i < n; i++)
 			hush_bell(ev[i].data.fd);
 	}

@@ -20,10 +20,11 @@
 struct worker {
 	struct front *front;
 	struct shared *shared;
-	struct pageset *batch;	/* empty */
-	struct pageset *inside; /* or NULL, see unback.h */
-	int doorbell;		/* eventfd: the keeper wants something */
-	int news;		/* eventfd: there is something for the keeper */
+	struct pageset *batch;	 /* empty */
+	struct pageset *pending; /* see balloon.h, as the last worker left it */
+	struct pageset *inside;	 /* or NULL, see unback.h */
+	int doorbell;		 /* eventfd: the keeper wants something */
+	int news;		 /* eventfd: there is something for the keeper */
 };
 
 /* Serves the rings until it is killed. To be called in a child of its own. */

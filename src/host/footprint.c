@@ -228,6 +228,10 @@ static int measure(struct footprint *fp, uint64_t now_us, bool force, struct fac
 	case FOOTPRINT_MEMFD:
 		r = measure_memfd(fp, &bytes);
 		break;
+	case FOOTPRINT_RSS:
+		bytes = fp->usage.rss_b;
+		r = 0;
+		break;
 	default:
 		return measure_smaps(fp, now_us, force, ret_b);
 	}
@@ -249,8 +253,13 @@ static void choose(struct footprint *fp, uint64_t now_us)
 	    cgroup_open_own(fp->roots.cgroup, &fp->process, &fp->cgroup) == 0 &&
 	    cgroup_usage(&fp->cgroup, &bytes) == 0)
 		fp->source = FOOTPRINT_CGROUP;
+	else if (memfd)
+		fp->source = FOOTPRINT_MEMFD;
 	else
-		fp->source = memfd ? FOOTPRINT_MEMFD : FOOTPRINT_SMAPS;
+		fp->source =
+			fp->usage.rss_b < FOOTPRINT_WALK_MAX_B ? FOOTPRINT_SMAPS : FOOTPRINT_RSS;
+	if (fp->source != FOOTPRINT_SMAPS)
+		set_waiting(fp, false);
 }
 
 int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b,
@@ -264,7 +273,7 @@ int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fac
 	if (fp->source == FOOTPRINT_NONE || now_us >= fp->choose_us)
 		choose(fp, now_us);
 	r = measure(fp, now_us, force, ret_b);
-	if (r < 0 && fp->source != FOOTPRINT_SMAPS) {
+	if (r < 0 && fp->source < FOOTPRINT_SMAPS) {
 		choose(fp, now_us); /* moved to another cgroup, or the memory file was closed */
 		r = measure(fp, now_us, force, ret_b);
 	}

@@ -54,6 +54,7 @@ enum footprint_source {
 	FOOTPRINT_CGROUP, /* usage of the VM's own memory cgroup, without file cache */
 	FOOTPRINT_MEMFD,  /* st_blocks of its shared memory */
 	FOOTPRINT_SMAPS,  /* smaps_rollup */
+	FOOTPRINT_RSS,	  /* the process's own count, where smaps would take too long */
 	FOOTPRINT_COUNT,
 };
 

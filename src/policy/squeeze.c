@@ -23,6 +23,11 @@
 #define VERIFY_LOOK_US (50 * USEC_PER_MSEC)
 /* and one that is this late is not waited for. */
 #define VERIFY_LATE_US (2 * USEC_PER_SEC)
+/*
+ * A held balloon is looked at this often: the guest lives on its reserve, and one
+ * that asks for all there is uses that up in a quarter of a second.
+ */
+#define HELD_LOOK_US (100 * USEC_PER_MSEC)
 /* A guest whose balloon shrinks by more than this while it should grow takes pages back. */
 #define GIVE_BACK_B (16 * MIB)
 /* Of a probe, at least this share must have stayed away for the rest to be pressed. */
@@ -278,7 +283,7 @@ static void inflated(struct step *st, enum reason why)
 	st->h->now.inflated_us = st->now_us;
 	step_enter(st, PHASE_HOLDING);
 	step_target(st, st->vm->actual_b.value);
-	step_refresh(st, HOLD_LOOK_US);
+	step_refresh(st, HELD_LOOK_US);
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }
 
@@ -328,7 +333,7 @@ void squeeze_holding(struct step *st)
 		step_deflate(st, why);
 		return;
 	}
-	step_refresh(st, HOLD_LOOK_US);
+	step_refresh(st, HELD_LOOK_US);
 	st->d->fig.until_us = st->h->phase_since_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }

@@ -26,6 +26,8 @@
 #define DEFLATE_STUCK_LOOK_US USEC_PER_SEC
 /* Less than this is no more than a nudge for a driver whose target is where it thinks it is. */
 #define NUDGE_B (4 * MIB)
+/* VMs that are not calm are looked at this many times as often, but not more than once a second. */
+#define RESTLESS_DIVISOR 4
 /* Calm VMs share wakeups this far apart; the shortest interval is ten of them. */
 #define CALM_SLOT_US (100 * USEC_PER_MSEC)
 
@@ -33,11 +35,15 @@
  * Calm VMs are looked at once per interval, each at its own point of it, so
  * that 1000 do not tick at once; and points are apart by a slot, so that those
  * of one slot share a wakeup. The point comes from the id by Fibonacci hashing
- * (Knuth, TAOCP 3, 6.4).
+ * (Knuth, TAOCP 3, 6.4). One that grows, is in need or is not judged yet is
+ * looked at more often: much may be free the next moment.
  */
 uint64_t step_next_calm(const struct step *st)
 {
-	uint64_t interval_us = st->s->interval_us;
+	uint64_t interval_us =
+		st->h->calm == TRI_YES
+			? st->s->interval_us
+			: u64_max(st->s->interval_us / RESTLESS_DIVISOR, USEC_PER_SEC);
 	uint64_t slots = interval_us / CALM_SLOT_US;
 	uint64_t slot = (st->vm->id * UINT64_C(11400714819323198485) >> 32) % slots;
 	uint64_t earliest_us = st->now_us + interval_us / 2;

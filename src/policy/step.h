@@ -33,7 +33,7 @@ struct step {
 	struct decision *d;
 };
 
-/* A held balloon is looked at this often: distress outranks the host. */
+/* A balloon that is left inflated is looked at this often: distress outranks the host. */
 #define HOLD_LOOK_US USEC_PER_SEC
 /* A balloon this close to its size is there, and less room than this is none. */
 #define CLOSE_B MIB

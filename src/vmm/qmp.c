@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qmp.c - the connection to one QEMU: states, commands in flight, lines
+ * qmp.c - the connection to one QEMU: states and lines
  *
  * Layer: vmm.
  * In:    bytes from the socket; wishes of vmm.c.
@@ -17,7 +17,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +24,6 @@
 static struct qmp *qmp_of(struct vmm_conn *conn)
 {
 	return (struct qmp *)conn; /* its first member */
-}
-
-void qmp_fail(struct qmp *q, const char *fmt, ...)
-{
-	char text[2 * CONN_TROUBLE_MAX];
-	va_list ap;
-
-	if (q->failed)
-		return; /* the first cause is the one to tell */
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	conn_trouble(&q->conn, "%s", text);
-	q->failed = true;
 }
 
 /* Every trouble is one line in the log, and one that lasts is not repeated. */
@@ -166,46 +151,6 @@ static void settle_later(struct qmp *q, uint64_t now_us)
 	conn_due(&q->conn, q->failed ? now_us : due_us(q));
 }
 
-unsigned int qmp_in_flight(const struct qmp *q, enum qmp_cmd cmd)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < q->nasked; i++)
-		n += q->asked[(q->first + i) % QMP_ASKED_MAX].cmd == cmd;
-	return n;
-}
-
-/* Notes that @cmd, whose text was just appended with result @r, is in flight. */
-static void asked(struct qmp *q, enum qmp_cmd cmd, int r, uint64_t now_us)
-{
-	if (r < 0 || q->nasked == QMP_ASKED_MAX) {
-		qmp_fail(q, "QEMU answers too slowly: %u commands wait", q->nasked);
-		return;
-	}
-	q->asked[(q->first + q->nasked++) % QMP_ASKED_MAX] =
-		(struct qmp_asked){ .cmd = cmd, .at_us = now_us };
-}
-
-void qmp_ask_text(struct qmp *q, enum qmp_cmd cmd, const char *text, uint64_t now_us)
-{
-	asked(q, cmd, buf_add(&q->out, text, strlen(text)), now_us);
-}
-
-void qmp_ask(struct qmp *q, enum qmp_cmd cmd, uint64_t now_us, const char *fmt, ...)
-{
-	char text[2048]; /* a path of QMP_DEVICE_NAME_MAX bytes, each escaped as \u0000 */
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(text))
-		asked(q, cmd, -EMSGSIZE, now_us);
-	else
-		qmp_ask_text(q, cmd, text, now_us);
-}
-
 /* An answer belongs to the oldest command in flight. */
 static void take_answer(struct qmp *q, const struct qmp_msg *msg, uint64_t now_us)
 {
@@ -216,9 +161,7 @@ static void take_answer(struct qmp *q, const struct qmp_msg *msg, uint64_t now_u
 		qmp_fail(q, "QEMU answered what was not asked");
 		return;
 	}
-	to = q->asked[q->first];
-	q->first = (q->first + 1) % QMP_ASKED_MAX;
-	q->nasked--;
+	to = qmp_answered(q);
 	if (msg->type == QMP_MSG_ERROR) {
 		qmp_cmd_error(q, &to, msg, now_us);
 		return;
@@ -395,6 +338,11 @@ static int qmp_do_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_
 	return 0;
 }
 
+static void qmp_do_undo(const struct vmm_conn *conn, char *text, size_t size)
+{
+	qmp_undo((const struct qmp *)conn, text, size);
+}
+
 static void qmp_leave(struct vmm_conn *conn, uint64_t now_us)
 {
 	struct qmp *q = qmp_of(conn);
@@ -451,6 +399,7 @@ const struct vmm_ops qmp_ops = {
 	.refresh = qmp_do_refresh,
 	.calm = qmp_do_calm,
 	.set_target = qmp_do_target,
+	.undo = qmp_do_undo,
 	.leave = qmp_leave,
 	.unanswered = qmp_unanswered,
 };

@@ -6,8 +6,9 @@
  * In:    -
  * Out:   -
  *
- * qmp.c is the connection (states, commands in flight, lines), qmp_cmd.c says
- * what each command and event means, qmp_fresh.c gets statistics of now.
+ * qmp_ask.c queues commands; qmp_fresh.c gets statistics of now; qmp_cmd.c says
+ * what each command and event means; qmp.c is the connection (states, lines).
+ * Each calls those before it and none after it.
  * Commands are answered in the order in which they were sent (QMP without
  * out-of-band), so a queue says what a reply belongs to, and no id is needed.
  */
@@ -104,7 +105,6 @@ struct qmp {
 	/* guest-stats-polling-interval */
 	bool interval_known;
 	uint64_t found_s; /* as it was before us */
-	uint64_t calm_s;  /* while a VM is calm: found_s, or ours where that was 0 */
 	uint64_t set_s;	  /* as QEMU was last told */
 
 	/* statistics (qmp_fresh.c) */
@@ -124,7 +124,7 @@ struct qmp {
 	uint64_t target_next_b; /* wanted while another one is in flight; 0: none */
 };
 
-/* qmp.c */
+/* qmp_ask.c */
 
 /*
  * Queues a command whose whole text is @text or printed from a format. Nothing
@@ -139,6 +139,32 @@ void qmp_fail(struct qmp *q, const char *fmt, ...) __attribute__((format(printf,
 
 /* How many commands @cmd are in flight. */
 unsigned int qmp_in_flight(const struct qmp *q, enum qmp_cmd cmd);
+
+/* An answer is there, so the oldest command is in flight no more: that one. There must be one. */
+struct qmp_asked qmp_answered(struct qmp *q);
+
+/* qmp_fresh.c */
+
+/* Sets guest-stats-polling-interval, if it was readable and is not that already. */
+void qmp_set_interval(struct qmp *q, uint64_t interval_s, uint64_t now_us);
+
+/* See vmm_conn_undo(). */
+void qmp_undo(const struct qmp *q, char *text, size_t size);
+
+/* The interval that stands in QEMU is @found_s: remembers it, and sets the one for calm VMs. */
+void qmp_interval_found(struct qmp *q, uint64_t found_s, uint64_t now_us);
+
+/* Takes statistics that were asked for at @asked_us; NULL: an error came instead. */
+void qmp_stats_read(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us,
+		    uint64_t now_us);
+
+void qmp_poll(struct qmp *q, uint64_t now_us);
+void qmp_refresh(struct qmp *q, uint64_t now_us);
+void qmp_calm(struct qmp *q, uint64_t now_us);
+
+/* When the refresh wants to go on; DUE_NEVER where none is under way. */
+uint64_t qmp_refresh_due(const struct qmp *q);
+void qmp_refresh_go_on(struct qmp *q, uint64_t now_us);
 
 /* qmp_cmd.c */
 
@@ -156,27 +182,7 @@ bool qmp_setup_step(struct qmp *q, uint64_t now_us);
 
 void qmp_ask_target(struct qmp *q, uint64_t target_b, uint64_t now_us);
 
-/* Forgets the device; its facts too where it is another @machine. */
+/* Forgets the device. */
 void qmp_forget_device(struct qmp *q);
-
-/* qmp_fresh.c */
-
-/* Sets guest-stats-polling-interval, if it was readable and is not that already. */
-void qmp_set_interval(struct qmp *q, uint64_t interval_s, uint64_t now_us);
-
-/* The interval that stands in QEMU is @found_s: remembers it, and sets the one for calm VMs. */
-void qmp_interval_found(struct qmp *q, uint64_t found_s, uint64_t now_us);
-
-/* Takes statistics that were asked for at @asked_us; NULL: an error came instead. */
-void qmp_stats_read(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us,
-		    uint64_t now_us);
-
-void qmp_poll(struct qmp *q, uint64_t now_us);
-void qmp_refresh(struct qmp *q, uint64_t now_us);
-void qmp_calm(struct qmp *q, uint64_t now_us);
-
-/* When the refresh wants to go on; DUE_NEVER where none is under way. */
-uint64_t qmp_refresh_due(const struct qmp *q);
-void qmp_refresh_go_on(struct qmp *q, uint64_t now_us);
 
 #endif

@@ -81,6 +81,19 @@ int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret)
 	return 0;
 }
 
+int vmm_set_poll(struct vmm *vmm, uint64_t poll_s, uint64_t now_us)
+{
+	struct vmm_conn *conn;
+
+	if (poll_s == 0)
+		return -EINVAL;
+	vmm->poll_s = poll_s;
+	for (conn = vmm->first; conn; conn = conn->next)
+		if (!conn->removed)
+			conn->ops->calm(conn, now_us); /* one that is squeezed sets its own again */
+	return 0;
+}
+
 static void conn_free(struct vmm_conn *conn)
 {
 	struct vmm *vmm = conn->vmm;
@@ -261,6 +274,13 @@ const char *vmm_conn_name(const struct vmm_conn *conn)
 pid_t vmm_conn_pid(const struct vmm_conn *conn)
 {
 	return conn->fd >= 0 ? conn->pid : 0;
+}
+
+void vmm_conn_undo(const struct vmm_conn *conn, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (conn->ops->undo)
+		conn->ops->undo(conn, text, size);
 }
 
 const char *vmm_conn_trouble(const struct vmm_conn *conn)

@@ -46,6 +46,9 @@ typedef void (*vmm_event_fn)(void *userdata, struct vmm_conn *conn, enum vmm_eve
  */
 int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret);
 
+/* Sets another @poll_s, on those that are up as well. 0, or -EINVAL for 0. */
+int vmm_set_poll(struct vmm *vmm, uint64_t poll_s, uint64_t now_us);
+
 /*
  * Removes every connection as vmm_remove() does, waits at most 0.5 s for their
  * last answers (the only wait in this layer), and closes. Takes NULL.
@@ -101,6 +104,13 @@ const char *vmm_conn_name(const struct vmm_conn *conn);
  * began to listen (SO_PEERCRED): not QEMU where QEMU was handed the socket.
  */
 pid_t vmm_conn_pid(const struct vmm_conn *conn);
+
+/*
+ * What is to be put back when this process cannot do it: the arguments, in
+ * JSON, of QMP's "qom-set" for the polling interval that was found when it was
+ * connected to. "": nothing is, or it has no room in @size bytes.
+ */
+void vmm_conn_undo(const struct vmm_conn *conn, char *text, size_t size);
 
 /* One sentence on the last trouble of the connection; "" where there is none. */
 const char *vmm_conn_trouble(const struct vmm_conn *conn);

@@ -25,7 +25,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t *memory;
-static struct pageset batch, inside;
+static struct pageset batch, pending, inside;
 static struct balloon balloon;
 static struct shared shared;
 static struct guestmem gm;
@@ -40,7 +40,7 @@ static void set_up(void)
 	memory += GUARD;
 	r.map = memory;
 	if (guestmem_add(&gm, &r, false) < 0 || pageset_init(&batch, 1 << 16) < 0 ||
-	    pageset_init(&inside, 1 << 16) < 0)
+	    pageset_init(&pending, 1 << 16) < 0 || pageset_init(&inside, 1 << 16) < 0)
 		abort();
 }
 
@@ -54,6 +54,7 @@ static void start(uint8_t choice)
 	gm.region[0].must = choice & 2;
 	balloon.gm = &gm;
 	balloon.batch = &batch;
+	balloon.pending = &pending;
 	balloon.inside = choice & 4 ? &inside : NULL;
 	balloon.shared = &shared;
 	balloon.features = UINT64_C(1) << BALLOON_F_PAGE_POISON;
@@ -86,9 +87,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < RUNS_MAX; i++)
 		if (balloon_run(&balloon, i) != BALLOON_MORE)
 			break;
+	(void)balloon_run(&balloon, i + BALLOON_PENDING_US); /* what waited is due */
 	if (shared.unback.errors || shared.unback.punched_b > shared.unback.given_b + 512 * MEMORY)
 		abort();
 	pageset_clear(&batch);
+	pageset_clear(&pending);
 	pageset_clear(&inside);
 	return 0;
 }

@@ -12,11 +12,11 @@ from functools import partial
 
 import pytest
 
-from lab.daemon import GUARDIAN_AFTER_S, Daemon, Watch
-from lab.guest import Spec
+from lab.daemon import GUARDIAN_AFTER_S, Daemon, HostMemory, UnconfiguredDaemon, Watch
+from lab.guest import AloneGuest, Spec
 from lab.process import wait_for
-from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflate, daemon_lost,
-                           wait_balloon_empty, wait_mid_inflate)
+from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflate, burst_while_held,
+                           daemon_lost, wait_balloon_empty, wait_mid_inflate)
 from lab.workloads import MIB, archive, busy, harm, spike
 
 pytestmark = pytest.mark.skipif(not Daemon.binary().exists(), reason="ballonetd is not built")
@@ -111,8 +111,53 @@ def test_burst_during_an_inflate_is_served(deflate_on_oom, series):
     assert run.state == "done" and run.harm.oom_kills == 0 and run.harm.bad_pages == 0
 
 
+@pytest.mark.parametrize("deflate_on_oom", [False, True])
+def test_burst_while_the_balloon_is_held_is_served(deflate_on_oom):
+    run = burst_while_held(Spec(name="held", deflate_on_oom=deflate_on_oom), 780)
+    assert run.balloon_at_start_b >= 128 * MIB
+    assert run.state == "done" and run.harm.oom_kills == 0 and run.harm.bad_pages == 0
+
+
+def test_held_balloon_goes_when_the_host_is_well_again(boot):
+    guest = boot()
+    host = HostMemory(guest.folder)
+    host.available(0.02)
+    spike(guest)
+    with Daemon([guest], BRISK, prefix=host.prefix()) as daemon:
+        daemon.wait_vm(guest.name, "hold", lambda vm: vm["phase"] == "holding", DECISION_DEADLINE_S)
+        assert guest.balloon_actual_b() < 900 * MIB
+        host.available(0.5)
+        vm = wait_squeezed(daemon, guest)
+    assert vm["last_squeeze"]["stop"] == "stop-host-well"
+    assert guest.balloon_actual_b() == 1024 * MIB
+
+
 def test_killed_daemon_leaves_no_balloon():
     assert daemon_lost(Spec(), signal.SIGKILL, 10) <= 3
+
+
+def test_killed_daemon_leaves_the_statistics_as_they_were(boot, manage):
+    guest = boot()
+    spike(guest)
+    polling = {"path": "/machine/peripheral/balloon0", "property": "guest-stats-polling-interval"}
+    guest.monitor("qom-set", **polling, value=33)
+    daemon = manage(guest, defaults=SLOW)
+    wait_mid_inflate(guest)
+    assert guest.monitor("qom-get", **polling) not in (0, 33)
+    daemon.process.send(signal.SIGKILL)
+    wait_balloon_empty(guest, 10)
+    wait_for("old interval", lambda: guest.monitor("qom-get", **polling) == 33, 10)
+
+
+def test_guest_that_is_reset_when_the_daemon_was_killed_gets_its_memory_back(boot, manage):
+    guest = boot(reboots=True)
+    spike(guest)
+    daemon = manage(guest, defaults=SLOW)
+    wait_mid_inflate(guest)
+    daemon.process.send(signal.SIGSTOP)
+    guest.monitor("system_reset")
+    daemon.process.send(signal.SIGKILL)
+    wait_balloon_empty(guest, 90)  # its driver has to be there again first
 
 
 def test_stopped_daemon_leaves_no_balloon():
@@ -267,6 +312,17 @@ def test_why_tells_the_squeeze_step_by_step(boot, manage):
     assert "begin" in reasons and all(entry["sentence"] for entry in why["recent"])
     times = [entry["time_us"] for entry in why["recent"]]
     assert times == sorted(times) or times == sorted(times, reverse=True)
+
+
+def test_guest_is_found_and_squeezed_without_any_configuration():
+    with AloneGuest(Spec(name="found")) as guest:
+        spike(guest)
+        before = guest.footprint().resident_b
+        with UnconfiguredDaemon(guest) as daemon:
+            wait_squeezed(daemon, guest)
+            assert len(daemon.vms()) == 1
+            assert guest.balloon_actual_b() == 1024 * MIB
+            assert before - guest.footprint().resident_b > 500 * MIB
 
 
 def test_metrics_tell_each_vm(boot, manage):

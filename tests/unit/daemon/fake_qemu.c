@@ -51,23 +51,37 @@ static bool wait_readable(const struct fake_qemu *q, int fd)
 	return !p[1].revents;
 }
 
-static void move_balloon(struct fake_qemu *q)
+static void move_balloon(struct fake_qemu *q, enum fake_mode mode)
 {
 	uint64_t actual_b = atomic_load(&q->actual_b), target_b = atomic_load(&q->target_b);
 
+	if (mode == FAKE_STUCK)
+		return;
+	if (mode == FAKE_RESET) { /* the driver has an empty balloon, and tells a change only */
+		q->tells |= target_b < atomic_load(&q->ram_b);
+		if (q->tells)
+			atomic_store(&q->actual_b, target_b);
+		return;
+	}
 	atomic_store(&q->actual_b, u64_min(target_b, actual_b + MOVE_B));
 }
 
 /* It inflates at once and deflates slowly: what the tests wait for is the deflating. */
-static void set_target(struct fake_qemu *q, const char *line)
+static void set_target(struct fake_qemu *q, const char *line, enum fake_mode mode)
 {
 	uint64_t value_b = strtoull(strstr(line, "\"value\":") + 8, NULL, 10);
 	uint64_t target_b = u64_min(value_b, atomic_load(&q->ram_b));
 
 	atomic_store(&q->target_b, target_b);
-	if (target_b < atomic_load(&q->actual_b))
+	if (target_b < atomic_load(&q->actual_b) && mode != FAKE_RESET)
 		atomic_store(&q->actual_b, target_b);
 	atomic_fetch_add(&q->targets, 1);
+}
+
+static void set_property(struct fake_qemu *q, const char *line)
+{
+	atomic_store(&q->set_at_b, atomic_load(&q->actual_b));
+	atomic_store(&q->set_value, strtoull(strstr(line, "\"value\":") + 8, NULL, 10));
 }
 
 static void answer(struct fake_qemu *q, int fd, const char *line, enum fake_mode mode)
@@ -78,14 +92,14 @@ static void answer(struct fake_qemu *q, int fd, const char *line, enum fake_mode
 
 	if (mode == FAKE_UNASKED)
 		n += 7;
-	if (mode == FAKE_ERROR || (mode == FAKE_NO_DEVICE && strstr(line, "balloon"))) {
+	if (mode == FAKE_ERROR || (mode == FAKE_NO_SET && strstr(line, "\"qom-set\"")) ||
+	    (mode == FAKE_NO_DEVICE && strstr(line, "balloon"))) {
 		(void)snprintf(
 			text, sizeof(text),
 			"{\"id\": %ld, \"error\": {\"class\": \"%s\", \"desc\": \"no\"}}\r\n", n,
-			mode == FAKE_ERROR ? "GenericError" : "DeviceNotActive");
+			mode == FAKE_NO_DEVICE ? "DeviceNotActive" : "GenericError");
 	} else if (strstr(line, "\"query-balloon\"")) {
-		if (mode != FAKE_STUCK)
-			move_balloon(q);
+		move_balloon(q, mode);
 		(void)snprintf(text, sizeof(text),
 			       mode == FAKE_BAD_SIZE
 				       ? "{\"id\": %ld, \"return\": {\"actual\": \"%llu\"}}\r\n"
@@ -99,7 +113,9 @@ static void answer(struct fake_qemu *q, int fd, const char *line, enum fake_mode
 			       (unsigned long long)(atomic_load(&q->ram_b) - 64 * MIB));
 	} else {
 		if (strstr(line, "\"balloon\""))
-			set_target(q, line);
+			set_target(q, line, mode);
+		else if (strstr(line, "\"qom-set\""))
+			set_property(q, line);
 		(void)snprintf(text, sizeof(text), "{\"id\": %ld, \"return\": {}}\r\n", n);
 	}
 	if (mode == FAKE_IN_PIECES)

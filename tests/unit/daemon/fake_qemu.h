@@ -24,6 +24,8 @@ enum fake_mode {
 	FAKE_UNASKED,	/* answers with the id of another command */
 	FAKE_NO_DEVICE, /* has no balloon device */
 	FAKE_STUCK,	/* takes the target, and the balloon never moves */
+	FAKE_RESET,  /* its guest was: tells a size only once there is something in the balloon */
+	FAKE_NO_SET, /* no property can be set */
 	FAKE_IN_PIECES, /* good, byte by byte, with events between */
 };
 
@@ -32,10 +34,13 @@ struct fake_qemu {
 	_Atomic uint64_t ram_b; /* more of it may be plugged in */
 	_Atomic uint64_t actual_b;
 	_Atomic uint64_t target_b;
+	_Atomic uint64_t set_value; /* of the last qom-set, and what the balloon was then */
+	_Atomic uint64_t set_at_b;
 	_Atomic int mode;	      /* enum fake_mode, of the next clients */
 	_Atomic int misbehaves;	      /* so many clients are treated so, later ones well; -1: all */
 	_Atomic unsigned int clients; /* ever greeted or refused */
 	_Atomic unsigned int targets; /* ever set */
+	bool tells;		      /* FAKE_RESET: it has told a size */
 	int listen_fd;
 	int stop_fd;
 	pthread_t thread;

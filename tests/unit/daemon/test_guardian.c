@@ -476,7 +476,7 @@ static void a_message_that_is_not_understood_ends_the_guardian(void **state)
 	struct guardian_msg good = { .magic = GUARDIAN_MAGIC,
 				     .version = GUARDIAN_VERSION,
 				     .kind = GUARDIAN_ALIVE };
-	struct guardian_msg bad[4] = { good, good, good, good };
+	struct guardian_msg bad[5] = { good, good, good, good, good };
 	unsigned int i;
 
 	(void)state;
@@ -484,6 +484,7 @@ static void a_message_that_is_not_understood_ends_the_guardian(void **state)
 	bad[1].version++;
 	bad[2].kind = 77;
 	memset(bad[3].path, 'x', sizeof(bad[3].path));
+	memset(bad[4].undo, 'x', sizeof(bad[4].undo));
 	for (i = 0; i <= ARRAY_SIZE(bad); i++) {
 		cleanup_close int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		int pair[2];
@@ -628,6 +629,79 @@ static void a_balloon_that_never_moves_is_given_up_in_the_end(void **state)
 	release_fini(&r);
 }
 
+/* Runs @r by a clock of its own until it has ended. When that was. */
+static uint64_t run_release(struct release *r)
+{
+	struct pollfd p;
+	uint64_t t = 0, n = 0;
+
+	while (!release_step(r, t)) {
+		p = (struct pollfd){ .fd = release_fd(r), .events = POLLIN };
+		if (r->state == RELEASE_PAUSE || r->state == RELEASE_WAITING)
+			t = release_wake_us(r); /* nothing comes before that */
+		else
+			assert_int_equal(poll(&p, 1, (int)(DEADLINE_US / USEC_PER_MSEC)), 1);
+		assert_true(t <= RELEASE_MAX_US && n++ < 100000);
+	}
+	return t;
+}
+
+static void a_guest_that_was_reset_is_nudged(void **state)
+{
+	struct world *w = *state;
+	struct release r;
+
+	fake_qemu_misbehave(&w->qemu[0], FAKE_RESET, -1);
+	w->qemu[0].actual_b = LOW_B; /* of the boot before */
+	begin_release(&r, &w->qemu[0], 0);
+	assert_true(run_release(&r) < RELEASE_MAX_US / 2);
+	assert_int_equal(r.outcome, RELEASED);
+	assert_int_equal(w->qemu[0].target_b, RAM_B);
+	assert_int_equal(w->qemu[0].targets, 3); /* all, all but a little, all */
+	release_fini(&r);
+}
+
+static void a_nudge_is_never_the_last_word(void **state)
+{
+	struct world *w = *state;
+	struct release r;
+
+	fake_qemu_misbehave(&w->qemu[0], FAKE_STUCK, -1);
+	w->qemu[0].actual_b = LOW_B;
+	begin_release(&r, &w->qemu[0], 0);
+	assert_int_equal(run_release(&r), RELEASE_MAX_US);
+	assert_int_equal(r.outcome, RELEASE_NOT_REACHED);
+	assert_true(w->qemu[0].targets > 3);
+	assert_int_equal(w->qemu[0].target_b, RAM_B);
+	release_fini(&r);
+}
+
+static void what_else_was_changed_is_put_back_at_the_end(void **state)
+{
+	struct world *w = *state;
+	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
+	char longest[GUARDIAN_UNDO_MAX + 1];
+
+	vm.undo = "{\"path\":\"/machine/peripheral/b\",\"property\":\"p\",\"value\":17}";
+	w->qemu[0].actual_b = LOW_B;
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].set_value, 17);
+	assert_int_equal(w->qemu[0].set_at_b, RAM_B); /* not before: it marks a leftover */
+
+	fake_qemu_misbehave(&w->qemu[0], FAKE_NO_SET, 1);
+	w->qemu[0].actual_b = LOW_B;
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].actual_b, RAM_B);
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	vm.undo = longest; /* has no room: the balloon goes to 0 all the same */
+	w->qemu[0].actual_b = LOW_B;
+	release_one(&vm);
+	assert_int_equal(w->qemu[0].actual_b, RAM_B);
+	assert_int_equal(w->qemu[0].set_value, 17);
+}
+
 static void a_qemu_that_never_greets_is_given_up_in_the_end(void **state)
 {
 	struct world *w = *state;
@@ -667,6 +741,9 @@ int main(int argc, char **argv)
 		TEST(the_vm_of_another_process_is_left_alone),
 		TEST(memory_plugged_in_meanwhile_is_waited_for),
 		TEST(a_balloon_that_never_moves_is_given_up_in_the_end),
+		TEST(a_guest_that_was_reset_is_nudged),
+		TEST(a_nudge_is_never_the_last_word),
+		TEST(what_else_was_changed_is_put_back_at_the_end),
 		TEST(a_qemu_that_never_greets_is_given_up_in_the_end),
 	};
 

@@ -3,12 +3,13 @@
  * test_live.c - what a running ballonetd takes over: reloads, settings, reservations
  *
  * In:    argv[1]: the program. Its one VM is configured and not there, which is all
- *        that its settings need; the host is this one.
+ *        that its settings need, or a process that speaks QMP; the host is this one.
  * Out:   what its control API and its journal say.
  */
 #include "base/buf.h"
 #include "base/num.h"
 #include "client/client.h"
+#include "fake_vm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,7 +36,7 @@
 
 static const char *program;
 static char folder[64], control[90], config[90], journal[90];
-static pid_t ballonetd;
+static pid_t ballonetd, qemu;
 
 static uint64_t now_ms(void)
 {
@@ -74,7 +78,7 @@ static void start(const char *more)
 static int set_up(void **state)
 {
 	(void)state;
-	ballonetd = 0;
+	ballonetd = qemu = 0;
 	(void)snprintf(folder, sizeof(folder), "/tmp/ballonet-live-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	(void)snprintf(control, sizeof(control), "%s/control.sock", folder);
@@ -83,9 +87,80 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* ------------------------------------------------------------------- the QEMU */
+
+/* What it has resident. */
+#define QEMU_B (100 * MIB)
+
+static void serve(int listener)
+{
+	int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	char chunk[4096], *line, *end;
+	struct buf in, out;
+	struct fake_vm vm;
+	ssize_t n;
+
+	fake_vm_init(&vm, "db", GIB);
+	buf_init(&in, 64 * KIB);
+	buf_init(&out, 64 * KIB);
+	fake_vm_greet(&vm, &out);
+	do {
+		if (out.len)
+			(void)send(client, out.data, out.len, MSG_NOSIGNAL);
+		buf_clear(&out);
+		n = recv(client, chunk, sizeof(chunk), 0);
+		if (n > 0)
+			(void)buf_add(&in, chunk, (size_t)n);
+		for (line = in.data; n > 0 && (end = strchr(line, '\n')); line = end + 1) {
+			*end = '\0';
+			fake_vm_answer(&vm, line, (uint64_t)time(NULL), &out);
+		}
+		if (n > 0)
+			buf_consume(&in, (size_t)(line - in.data));
+	} while (n > 0);
+	_exit(0);
+}
+
+/* Starts a process that has QEMU_B of memory and speaks QMP for one client. */
+static void start_qemu(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener;
+	char *p;
+
+	qemu = fork();
+	assert_true(qemu >= 0);
+	if (qemu)
+		return;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	p = mmap(NULL, QEMU_B, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		_exit(1);
+	memset(p, 1, QEMU_B);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/none.qmp", folder);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(listener, 1) < 0)
+		_exit(1);
+	serve(listener);
+}
+
+static void stop_qemu(void)
+{
+	char path[90];
+
+	if (qemu <= 0)
+		return;
+	(void)kill(qemu, SIGKILL);
+	(void)waitpid(qemu, NULL, 0);
+	(void)snprintf(path, sizeof(path), "%s/none.qmp", folder);
+	(void)unlink(path);
+	qemu = 0;
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
+	stop_qemu();
 	if (ballonetd > 0) {
 		(void)kill(ballonetd, SIGTERM);
 		(void)waitpid(ballonetd, NULL, 0);
@@ -281,6 +356,36 @@ static void room_is_held_until_it_is_cancelled_or_expires(void **state)
 	json_object_put(o);
 }
 
+static void a_vm_that_starts_uses_the_room_that_was_held(void **state)
+{
+	struct json_object *o;
+	uint64_t left_b;
+
+	(void)state;
+	start("defaults: {interval: 1s, mode: observe}");
+	wait_for("/v1/vms/db", "state", "down");
+	/* room for half of it, and more than it needs */
+	json_object_put(
+		must("POST", "/v1/reservations", "{\"size_b\":52428800,\"for\":\"db\"}", 201));
+	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":157286400}", 201));
+	start_qemu();
+	wait_for("/v1/vms/db", "state", "running");
+	wait_for("/v1/host", "reservations", "1"); /* the first is used up */
+	o = must("GET", "/v1/reservations/2", NULL, 200);
+	left_b = times(text_of(o, "left_b"), 1);
+	json_object_put(o);
+	/* what it has besides is taken from the second; its code and libraries take a few MiB */
+	assert_in_range(left_b, 60 * MIB, 100 * MIB); /* more under a sanitizer */
+	/* it vanishes: what it used stays used, and the rest is held on */
+	stop_qemu();
+	wait_for("/v1/vms/db", "state", "down");
+	o = must("GET", "/v1/reservations/2", NULL, 200);
+	assert_int_equal(times(text_of(o, "left_b"), 1), left_b);
+	json_object_put(o);
+	start_qemu(); /* another process, that uses up the rest */
+	wait_for("/v1/host", "reservations", "0");
+}
+
 static void a_cgroup_of_the_host_that_is_not_there_is_told(void **state)
 {
 	struct json_object *o;
@@ -303,6 +408,7 @@ int main(int argc, char **argv)
 		TEST(a_reload_takes_over_mode_shares_floor_and_ceiling),
 		TEST(what_is_set_outlives_a_reload_and_is_journalled),
 		TEST(room_is_held_until_it_is_cancelled_or_expires),
+		TEST(a_vm_that_starts_uses_the_room_that_was_held),
 		TEST(a_cgroup_of_the_host_that_is_not_there_is_told),
 	};
 

@@ -47,6 +47,7 @@ void fake_guest_restart(struct fake_guest *g)
 	memset(&g->balloon, 0, sizeof(g->balloon));
 	g->balloon.gm = &g->gm;
 	g->balloon.batch = &g->batch;
+	g->balloon.pending = &g->pending;
 	g->balloon.inside = inside;
 	g->balloon.shared = &g->shared;
 	g->balloon.features = features;
@@ -73,6 +74,7 @@ void fake_guest_init(struct fake_guest *g, uint64_t features, bool huge)
 	r.fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
 	must(guestmem_add(&g->gm, &r, huge) == 0 && guestmem_map(&g->gm) == 0);
 	must(pageset_init(&g->batch, UINT64_C(1) << 20) == 0);
+	must(pageset_init(&g->pending, UINT64_C(1) << 20) == 0);
 	must(pageset_init(&g->inside, UINT64_C(1) << 20) == 0);
 	for (q = 0; q < BALLOON_QUEUES; q++)
 		g->ring[q] = (struct fake_ring){ .desc = q * RING_SPAN,
@@ -87,6 +89,7 @@ void fake_guest_fini(struct fake_guest *g)
 {
 	guestmem_fini(&g->gm);
 	pageset_fini(&g->batch);
+	pageset_fini(&g->pending);
 	pageset_fini(&g->inside);
 	(void)munmap(g->mem, GUEST_RAM);
 	(void)close(g->fd);

@@ -35,7 +35,7 @@ struct fake_guest {
 
 	/* the device */
 	struct guestmem gm;
-	struct pageset batch, inside;
+	struct pageset batch, pending, inside;
 	struct shared shared;
 	struct balloon balloon;
 };

@@ -42,15 +42,34 @@ static int end(void **state)
 	return 0;
 }
 
+static int begin_must_tell(void **state)
+{
+	fake_guest_init(&guest, FEATURES, false);
+	guest.balloon.inside = &guest.inside;
+	*state = &guest;
+	return 0;
+}
+
 /* Until nothing is left to do, as a worker does. */
-static enum balloon_result run(struct fake_guest *g)
+static enum balloon_result run_at(struct fake_guest *g, uint64_t now_us)
 {
 	enum balloon_result r;
 
 	do
-		r = balloon_run(&g->balloon, 7);
+		r = balloon_run(&g->balloon, now_us);
 	while (r == BALLOON_MORE);
 	return r;
+}
+
+static enum balloon_result run(struct fake_guest *g)
+{
+	return run_at(g, 7);
+}
+
+/* When pages that wait since run() have waited long enough. */
+static enum balloon_result run_late(struct fake_guest *g)
+{
+	return run_at(g, 7 + BALLOON_PENDING_US);
 }
 
 static void offer_run(struct fake_guest *g, enum balloon_queue q, uint16_t head, uint32_t first,
@@ -248,7 +267,7 @@ static void test_a_huge_page_is_unbacked_when_all_of_it_is_in_the_balloon(void *
 
 	fake_guest_touch(g, pfn, 512);
 	offer_run(g, BALLOON_INFLATE, 0, pfn, 256);
-	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(run_late(g), BALLOON_IDLE);
 	assert_int_equal(g->shared.unback.punches, 0);
 	assert_int_equal(fake_guest_used(g, BALLOON_INFLATE), 1);
 	offer_run(g, BALLOON_DEFLATE, 0, pfn, 1); /* one is taken back, and given again */
@@ -256,12 +275,82 @@ static void test_a_huge_page_is_unbacked_when_all_of_it_is_in_the_balloon(void *
 	fake_guest_restart(g);
 	offer_run(g, BALLOON_INFLATE, 1, pfn + 256, 256);
 	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(run_late(g), BALLOON_IDLE);
 	assert_int_equal(g->shared.unback.punches, 0);
 	offer_run(g, BALLOON_INFLATE, 2, pfn, 1);
 	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(run_late(g), BALLOON_IDLE);
 	assert_int_equal(g->shared.unback.punches, 1);
 	assert_int_equal(g->shared.unback.punched_b, 512 * 4096);
 	assert_int_equal(g->shared.unback.splits, 0);
+}
+
+static void test_a_guest_that_must_tell_goes_on_while_its_pages_are_gathered(void **state)
+{
+	struct fake_guest *g = *state;
+	uint32_t pfn = GUEST_FREE_PFN;
+
+	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_true(g->balloon.due_us == UINT64_MAX); /* nobody is woken for nothing */
+	fake_guest_touch(g, pfn, 301);
+	offer_run(g, BALLOON_INFLATE, 0, pfn + 100, 200);
+	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(fake_guest_used(g, BALLOON_INFLATE), 1);
+	assert_false(fake_guest_page_is_zero(g, pfn + 100));
+	assert_int_equal(g->balloon.due_us, 7 + BALLOON_PENDING_US);
+	offer_run(g, BALLOON_INFLATE, 1, pfn, 100);
+	assert_int_equal(run_at(g, 1000), BALLOON_IDLE);
+	assert_int_equal(g->shared.unback.punches, 0);
+	assert_int_equal(run_late(g), BALLOON_IDLE);
+	assert_int_equal(g->shared.unback.punches, 1);
+	assert_int_equal(g->shared.unback.freed_b, 300 * 4096);
+	assert_true(fake_guest_page_is_zero(g, pfn));
+	assert_false(fake_guest_page_is_zero(g, pfn + 300));
+	assert_true(g->balloon.due_us == UINT64_MAX);
+}
+
+static void test_what_waits_is_unbacked_before_a_deflate_and_never_after(void **state)
+{
+	struct fake_guest *g = *state;
+
+	fake_guest_touch(g, GUEST_FREE_PFN, 8);
+	offer_run(g, BALLOON_INFLATE, 0, GUEST_FREE_PFN, 8);
+	assert_int_equal(run(g), BALLOON_IDLE);
+	offer_run(g, BALLOON_DEFLATE, 0, GUEST_FREE_PFN, 4);
+	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(fake_guest_used(g, BALLOON_DEFLATE), 1);
+	assert_true(fake_guest_page_is_zero(g, GUEST_FREE_PFN + 7));
+	fake_guest_touch(g, GUEST_FREE_PFN, 4); /* its own again */
+	assert_int_equal(run_late(g), BALLOON_IDLE);
+	fake_guest_restart(g);
+	assert_int_equal(run_late(g), BALLOON_IDLE);
+	assert_false(fake_guest_page_is_zero(g, GUEST_FREE_PFN));
+	assert_int_equal(g->shared.unback.punched_b, 8 * 4096);
+}
+
+static void test_what_waits_outlives_its_worker(void **state)
+{
+	struct fake_guest *g = *state;
+
+	assert_int_equal(run(g), BALLOON_IDLE);
+	fake_guest_touch(g, GUEST_FREE_PFN, 8);
+	offer_run(g, BALLOON_INFLATE, 0, GUEST_FREE_PFN, 8);
+	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(g->shared.unback.punches, 0);
+	fake_guest_restart(g);
+	assert_int_equal(run(g), BALLOON_IDLE); /* at once: nobody knows how long it has waited */
+	assert_int_equal(g->shared.unback.freed_b, 8 * 4096);
+}
+
+static void test_reported_pages_never_wait(void **state)
+{
+	struct fake_guest *g = *state;
+
+	fake_guest_touch(g, GUEST_FREE_PFN, 48);
+	report(g, GUEST_FREE_PFN, 16);
+	assert_int_equal(run(g), BALLOON_IDLE);
+	assert_int_equal(fake_guest_used(g, BALLOON_REPORTING), 1);
+	assert_int_equal(g->shared.unback.freed_b, 32 * 4096);
 }
 
 static void test_a_huge_page_given_in_part_is_split_where_pages_cannot_wait(void **state)
@@ -421,6 +510,7 @@ static void test_rings_of_impossible_shape_are_refused(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST_MUST_TELL(f) cmocka_unit_test_setup_teardown(f, begin_must_tell, end)
 #define TEST_HUGE(f) cmocka_unit_test_setup_teardown(f, begin_huge, end)
 
 int main(void)
@@ -438,6 +528,10 @@ int main(void)
 		TEST(test_reported_ranges_are_unbacked),
 		TEST(test_reported_ranges_of_a_guest_that_poisons_stay_as_they_are),
 		TEST_HUGE(test_a_huge_page_is_unbacked_when_all_of_it_is_in_the_balloon),
+		TEST_MUST_TELL(test_a_guest_that_must_tell_goes_on_while_its_pages_are_gathered),
+		TEST_MUST_TELL(test_what_waits_is_unbacked_before_a_deflate_and_never_after),
+		TEST_MUST_TELL(test_what_waits_outlives_its_worker),
+		TEST_MUST_TELL(test_reported_pages_never_wait),
 		TEST_HUGE(test_a_huge_page_given_in_part_is_split_where_pages_cannot_wait),
 		TEST_HUGE(test_half_a_page_of_hugetlb_is_left_alone),
 		TEST(test_chains_that_break_the_rules_are_told),

@@ -304,6 +304,32 @@ static void test_overlapping_memory_and_memory_never_added_are_refused(void **st
 	assert_true(w->forgotten > 0);
 }
 
+static void test_a_table_that_says_what_is_known_forgets_no_page(void **state)
+{
+	struct world *w = *state;
+	struct vu_mem_table t = { .n = 1, .region = { { .gpa = 0, .size = MIB_, .user = USER } } };
+	int other = memfd_create("other", MFD_CLOEXEC);
+	unsigned int before;
+
+	assert_int_equal(ftruncate(other, MIB_), 0);
+	assert_int_equal(say(w, VU_SET_MEM_TABLE, 0, &t, 8 + 32, &w->memory, 1), 0);
+	before = w->forgotten;
+	assert_int_equal(say(w, VU_SET_MEM_TABLE, 0, &t, 8 + 32, &w->memory, 1), 0);
+	assert_int_equal(w->forgotten, before);
+	assert_int_equal(say(w, VU_SET_MEM_TABLE, 0, &t, 8 + 32, &other, 1), 0);
+	assert_true(w->forgotten > before); /* another file is other memory */
+	before = w->forgotten;
+	t.region[0].offset = 4096;
+	t.region[0].size = 4096;
+	assert_int_equal(say(w, VU_SET_MEM_TABLE, 0, &t, 8 + 32, &other, 1), 0);
+	assert_true(w->forgotten > before);
+	before = w->forgotten;
+	t.n = 0;
+	assert_int_equal(say(w, VU_SET_MEM_TABLE, 0, &t, 8, NULL, 0), 0);
+	assert_true(w->forgotten > before);
+	(void)close(other);
+}
+
 static void test_messages_of_a_wrong_shape_are_refused(void **state)
 {
 	static const uint32_t size_of_none[] = { VU_GET_FEATURES, VU_SET_OWNER, VU_GET_QUEUE_NUM };
@@ -407,6 +433,7 @@ int main(void)
 		TEST(test_the_front_end_is_told_of_a_new_target_on_its_channel),
 		TEST(test_a_request_that_fails_is_answered_where_an_answer_was_asked_for),
 		TEST(test_overlapping_memory_and_memory_never_added_are_refused),
+		TEST(test_a_table_that_says_what_is_known_forgets_no_page),
 		TEST(test_messages_of_a_wrong_shape_are_refused),
 		TEST(test_more_descriptors_than_any_message_has_are_closed),
 		TEST(test_a_message_that_comes_byte_by_byte_is_waited_for_without_waiting),

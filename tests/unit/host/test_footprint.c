@@ -140,6 +140,29 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 	world_fini(&w);
 }
 
+static void a_very_large_process_is_not_walked(void **state)
+{
+	const uint64_t page_b = (uint64_t)sysconf(_SC_PAGESIZE);
+	enum footprint_source source;
+	struct world w;
+	struct fact f;
+
+	(void)state;
+	world_init(&w);
+	move_rss(&w, FOOTPRINT_WALK_MAX_B / page_b);
+	assert_int_equal(footprint_read(w.fp, 1000, true, &f, &source), 0);
+	assert_int_equal(source, FOOTPRINT_RSS);
+	assert_int_equal(f.value, FOOTPRINT_WALK_MAX_B);
+	move_rss(&w, 1000); /* it stays with its source for as long as any does */
+	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(source, FOOTPRINT_RSS);
+	assert_int_equal(f.value, 1000 * page_b);
+	assert_int_equal(f.taken_us, 1001);
+	assert_int_equal(footprint_read(w.fp, 1000 + FOOTPRINT_CHOOSE_US, false, &f, &source), 0);
+	assert_int_equal(source, FOOTPRINT_SMAPS);
+	world_fini(&w);
+}
+
 static void a_cgroup_of_its_own_comes_first_and_is_always_fresh(void **state)
 {
 	enum footprint_source source;
@@ -391,6 +414,7 @@ int main(void)
 		cmocka_unit_test(those_who_wait_for_smaps_share_one_budget),
 		cmocka_unit_test(smaps_of_a_process_that_does_not_move_are_not_read_again),
 		cmocka_unit_test(smaps_is_the_last_resort_and_is_read_at_a_bounded_rate),
+		cmocka_unit_test(a_very_large_process_is_not_walked),
 		cmocka_unit_test(a_cgroup_of_its_own_comes_first_and_is_always_fresh),
 		cmocka_unit_test(the_source_is_chosen_again_after_a_while),
 		cmocka_unit_test(a_source_that_fails_is_left_at_once),

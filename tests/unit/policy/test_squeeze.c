@@ -651,6 +651,8 @@ static void holding(struct world *w)
 	world_after(w, USEC_PER_SEC);
 	assert_int_equal(w->d.reason, REASON_HOLD_HOST_SHORT);
 	assert_false(w->d.actions & ACT_SET_TARGET);
+	/* a guest that asks for all it has left is seen before that is gone */
+	assert_true(w->d.refresh_us <= w->now_us + 100 * USEC_PER_MSEC);
 }
 
 static void a_balloon_is_held_only_while_the_host_is_short(void **state)

@@ -286,6 +286,48 @@ static void interval_of_somebody_else_is_kept(void **state)
 	world_free(w);
 }
 
+static void another_interval_of_ours_is_taken_over_and_that_of_somebody_else_kept(void **state)
+{
+	struct world *w = world_new();
+	struct peer *ours = world_add(w), *theirs = world_add(w), *squeezed = world_add(w);
+
+	(void)state;
+	theirs->vm.interval_s = 33;
+	world_run(w);
+	assert_int_equal(vmm_refresh(squeezed->conn, w->now_us), 0);
+	assert_int_equal(vmm_set_poll(w->vmm, 0, w->now_us), -EINVAL);
+	assert_int_equal(vmm_set_poll(w->vmm, 77, w->now_us), 0);
+	world_pass(w, 10 * MS);
+	assert_int_equal(ours->vm.interval_s, 77);
+	assert_int_equal(theirs->vm.interval_s, 33);
+	vmm_calm(squeezed->conn, w->now_us);
+	world_pass(w, 2 * USEC_PER_SEC);
+	assert_int_equal(squeezed->vm.interval_s, 77);
+	world_free(w);
+}
+
+static void what_is_to_be_put_back_is_told(void **state)
+{
+	static const char want[] = "{\"path\":\"/machine/peripheral/balloon0\","
+				   "\"property\":\"guest-stats-polling-interval\",\"value\":33}";
+	struct world *w = world_new();
+	struct peer *p = world_add(w);
+	char text[sizeof(want)];
+
+	(void)state;
+	p->vm.interval_s = 33;
+	vmm_conn_undo(p->conn, text, sizeof(text));
+	assert_string_equal(text, ""); /* nothing is known yet, and nothing was changed */
+	world_run(w);
+	assert_int_equal(vmm_refresh(p->conn, w->now_us), 0);
+	world_pass(w, 10 * MS);
+	vmm_conn_undo(p->conn, text, sizeof(text));
+	assert_string_equal(text, want);
+	vmm_conn_undo(p->conn, text, sizeof(text) - 1);
+	assert_string_equal(text, "");
+	world_free(w);
+}
+
 static void calm_waits_for_the_refresh_under_way(void **state)
 {
 	struct peer *p;
@@ -662,6 +704,9 @@ int main(void)
 		cmocka_unit_test(refused_statistics_end_a_refresh),
 		cmocka_unit_test(missing_interval_is_set_and_taken_away_again),
 		cmocka_unit_test(interval_of_somebody_else_is_kept),
+		cmocka_unit_test(
+			another_interval_of_ours_is_taken_over_and_that_of_somebody_else_kept),
+		cmocka_unit_test(what_is_to_be_put_back_is_told),
 		cmocka_unit_test(calm_waits_for_the_refresh_under_way),
 		cmocka_unit_test(refresh_after_calm_keeps_the_pace),
 		cmocka_unit_test(interval_is_put_back_after_a_reconnect_in_between),
