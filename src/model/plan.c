@@ -60,6 +60,7 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_STOP_STALL] = "stop-stall",
 	[REASON_STOP_GIVES_BACK] = "stop-gives-back",
 	[REASON_STOP_STATS] = "stop-stats",
+	[REASON_STOP_LIES] = "stop-lies",
 	[REASON_STOP_TIME] = "stop-time",
 	[REASON_STOP_PAUSED] = "stop-paused",
 	[REASON_STOP_DISCONNECTED] = "stop-disconnected",

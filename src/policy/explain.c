@@ -98,6 +98,11 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_STOP_GIVES_BACK] =
 		"The guest takes pages back while it inflates (a shrinker guest); from now on only "
 		"its free memory is pressed.",
+	[REASON_STOP_LIES] = "The guest's statistics do not follow its balloon: with {balloon} in "
+			     "it, it says to have "
+			     "as much available as before ({available}). They are not to be "
+			     "trusted, and the balloon "
+			     "goes to 0.",
 	[REASON_STOP_STATS] =
 		"The guest stopped sending statistics; the balloon goes to 0, {freed} freed.",
 	[REASON_STOP_TIME] = "It took too long; the balloon goes to 0, {freed} freed.",

@@ -340,7 +340,8 @@ void judge_learn(const struct settings *s, const struct vm_facts *vm, struct his
 			vm->obstacles & OBSTACLE_HUGETLB ? REASON_GAVE_UP_HUGETLB : REASON_GAVE_UP;
 		return;
 	}
-	if (kept(vm, sq) >= hoped_b) {
+	/* what was taken from a guest whose word is not good is no success, however much it was */
+	if (kept(vm, sq) >= hoped_b && sq->stop != REASON_STOP_LIES) {
 		h->ending = REASON_REST;
 		h->rest_us = s->rest_min_us;
 	}

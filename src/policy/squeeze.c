@@ -30,6 +30,8 @@
 #define HELD_LOOK_US (100 * USEC_PER_MSEC)
 /* A guest whose balloon shrinks by more than this while it should grow takes pages back. */
 #define GIVE_BACK_B (16 * MIB)
+/* A balloon of this much shows in what its guest has available. */
+#define SHOWS_B (64 * MIB)
 /* Of a probe, at least this share must have stayed away for the rest to be pressed. */
 #define COLD_LEAST_PPM (500 * UINT64_C(1000))
 /* The next squeeze may come this soon where there is much new to win, doubling so many times. */
@@ -165,6 +167,8 @@ static bool may_be_early(const struct step *st)
 {
 	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
 
+	if (st->h->now.stop == REASON_STOP_LIES) /* nobody counts on what it says to have */
+		return false;
 	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
 }
@@ -201,6 +205,14 @@ static enum reason stop_common(const struct step *st)
 	return why != REASON_NONE ? why : judge_distress(st->s, st->vm, st->h);
 }
 
+/* Says its guest to have as much available as before, whatever is in the balloon? */
+static bool lies(const struct step *st)
+{
+	const uint64_t *was = st->h->start.tag, *is = st->vm->stats.tag;
+
+	return st->balloon_b >= SHOWS_B && is[BALLOON_STAT_AVAIL] >= was[BALLOON_STAT_AVAIL];
+}
+
 static enum reason stop_inflate(const struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
@@ -213,6 +225,8 @@ static enum reason stop_inflate(const struct step *st)
 		return why;
 	if (st->now_us > u64_add_sat(st->vm->stats.taken_us, st->s->answer_max_us))
 		return REASON_STOP_STATS;
+	if (lies(st))
+		return REASON_STOP_LIES;
 	if (st->now_us - sq->start_us > st->s->inflate_max_us)
 		return REASON_STOP_TIME;
 	if (room_b > 0 && u64_add_sat(st->balloon_b, GIVE_BACK_B) < sq->balloon_b)

@@ -271,6 +271,40 @@ static void a_guest_that_gives_back_is_remembered(void **state)
 	assert_int_equal(w.history.gives_back, 0);
 }
 
+static void statistics_that_do_not_follow_the_balloon_are_not_trusted(void **state)
+{
+	struct guest_stats before;
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	before = w.history.start;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = before.tag[BALLOON_STAT_MEMFREE];
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = before.tag[BALLOON_STAT_AVAIL];
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_LIES);
+	/* whatever it freed, and though there is more to win, the next one is not soon */
+	w.vm.resident_b.value -= 300 * MIB;
+	world_balloon(&w, 0);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	world_verify(&w, 0);
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.squeezes, 1);
+}
+
+static void a_guest_that_frees_memory_meanwhile_is_believed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	inflating(&w);
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = w.history.start.tag[BALLOON_STAT_AVAIL] - MIB;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+}
+
 static void silence_ends_it(void **state)
 {
 	struct world w;
@@ -1123,6 +1157,8 @@ int main(void)
 		cmocka_unit_test(distress_means_all_memory_in_one_step),
 		cmocka_unit_test(a_stall_ends_it),
 		cmocka_unit_test(a_guest_that_gives_back_is_remembered),
+		cmocka_unit_test(statistics_that_do_not_follow_the_balloon_are_not_trusted),
+		cmocka_unit_test(a_guest_that_frees_memory_meanwhile_is_believed),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(taking_too_long_ends_it),
 		cmocka_unit_test(what_happens_to_the_vm_ends_it),
