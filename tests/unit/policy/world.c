@@ -21,7 +21,7 @@ void world_init(struct world *w)
 {
 	*w = (struct world){ .now_us = 1000 * USEC_PER_SEC };
 	settings_init(&w->settings);
-	w->settings.cache_age_us = 0; /* its page cache may be pressed whenever it was filled */
+	w->settings.cache_age_us = 0;  /* its page cache may be pressed whenever it was filled */
 	w->settings.size_watch_us = 0; /* and it may be right-sized as soon as it was looked at */
 	w->host.total_b = fact_of(16 * GIB, w->now_us);
 	w->host.available_b = fact_of(8 * GIB, w->now_us);
