@@ -20,6 +20,7 @@ static const struct out_row host_rows[] = {
 	{ "trouble with it", "host_cgroup_trouble", OUT_TEXT },
 	{ "reservations", "reservations", OUT_COUNT },
 	{ "held by them", "reserved_b", OUT_BYTES },
+	{ "pressure is of the", "pressure_source", OUT_TEXT },
 	{ "some task waits for memory", "psi_some_avg10_ppm", OUT_SHARE },
 	{ "all tasks wait for memory", "psi_full_avg10_ppm", OUT_SHARE },
 	{ "VMs", "vms", OUT_COUNT },

@@ -14,7 +14,7 @@
 #include "cli/output.h"
 #include "model/settings.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -100,15 +100,25 @@ static bool is_late(struct json_object *o)
 	return out_number(o, "now_us", 0) >= out_number(o, "by_us", UINT64_MAX);
 }
 
-static void nap(void)
+/* From here on who interrupts us is heard in nap() alone, so that the room can be let go first. */
+static void hear_interrupts(sigset_t *ret)
+{
+	(void)sigemptyset(ret);
+	(void)sigaddset(ret, SIGINT);
+	(void)sigaddset(ret, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, ret, NULL);
+}
+
+/* Waits a moment; true: somebody interrupted it. */
+static bool nap(const sigset_t *interrupts)
 {
 	const struct timespec time = { .tv_nsec = (long)(LOOK_US * 1000) };
 
-	(void)nanosleep(&time, NULL);
+	return sigtimedwait(interrupts, NULL, &time) > 0;
 }
 
 /* Looks until the room is there or it is too late. *o is the last look. */
-static int wait_for_room(const struct cli *cli, struct json_object **o)
+static int wait_for_room(const struct cli *cli, const sigset_t *interrupts, struct json_object **o)
 {
 	char last[OUT_CELL_MAX] = "", id[32];
 	struct json_object *next;
@@ -121,7 +131,10 @@ static int wait_for_room(const struct cli *cli, struct json_object **o)
 			out_text(stderr, out_string(*o, "sentence"));
 			(void)fputc('\n', stderr);
 		}
-		nap();
+		if (nap(interrupts)) {
+			let_go(cli, *o);
+			return cli_fail(EXIT_REFUSED, "interrupted; nothing is held.");
+		}
 		code = ask_one(cli, "GET", id, &next);
 		if (code != EXIT_OK)
 			return code;
@@ -156,8 +169,10 @@ static int tell(const struct cli *cli, struct json_object *o)
 static int make(const struct cli *cli)
 {
 	struct json_object *body = json_object_new_object(), *o;
+	sigset_t interrupts;
 	int code;
 
+	hear_interrupts(&interrupts); /* before there is anything to let go */
 	code = make_body(cli, body);
 	if (code == EXIT_OK)
 		code = cli_ask(cli, "POST", "/v1/reservations",
@@ -166,7 +181,7 @@ static int make(const struct cli *cli)
 	if (code != EXIT_OK)
 		return code;
 	if (!cli->no_wait)
-		code = wait_for_room(cli, &o);
+		code = wait_for_room(cli, &interrupts, &o);
 	if (code == EXIT_OK)
 		code = tell(cli, o);
 	json_object_put(o);

@@ -563,13 +563,15 @@ static void add_arbiter(struct json_object *o, const struct control_view *v)
 	add_figure(to, "deadline_us", d->deadline_us ? d->deadline_us : FIGURE_UNKNOWN);
 }
 
-/* Whose memory total_b and available_b are. */
+/* Whose memory total_b and available_b are, and whose pressure is told. */
 static void add_source(struct json_object *o, const struct control_view *v)
 {
 	const char *trouble = v->hostgroup ? hostgroup_trouble(v->hostgroup) : "";
 	bool group = v->hostgroup && !*trouble;
 
 	add_text(o, "memory_source", group ? "cgroup" : "host");
+	add_text(o, "pressure_source",
+		 v->hostgroup && hostgroup_pressure_dir(v->hostgroup) >= 0 ? "cgroup" : "host");
 	add(o, "host_cgroup", v->hostgroup ? text_json(hostgroup_path(v->hostgroup)) : NULL);
 	add(o, "host_cgroup_trouble", *trouble ? text_json(trouble) : NULL);
 }

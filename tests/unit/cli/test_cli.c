@@ -552,6 +552,37 @@ static void room_that_is_not_there_in_time_is_not_held(void **state)
 	expect(&r, 0, "reservation 3: ", "");
 }
 
+static void who_interrupts_the_wait_leaves_nothing_held(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	uint64_t end = uptime_us() + 30 * USEC_PER_SEC;
+	struct run r = { .out = "" };
+	int status;
+	pid_t pid;
+
+	(void)state;
+	start_sample();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)setenv("BALLONET_SOCKET", path, 1);
+		(void)execl(program, program, "reserve", "3300MiB", (char *)NULL);
+		_exit(99);
+	}
+	while (!strstr(r.out, "1: 3.2 GiB")) {
+		assert_true(uptime_us() < end);
+		(void)nanosleep(&moment, NULL);
+		CALL(&r, "reserve", "--list");
+	}
+	(void)kill(pid, SIGINT);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	CALL(&r, "reserve", "--list");
+	expect(&r, 0, "There are no reservations.\n", "");
+}
+
 static void room_that_cannot_be_had_is_refused_with_why(void **state)
 {
 	struct run r;
@@ -956,6 +987,7 @@ int main(int argc, char **argv)
 		TEST(room_that_is_there_is_reserved_listed_and_cancelled),
 		TEST(room_that_must_be_freed_is_waited_for),
 		TEST(room_that_is_not_there_in_time_is_not_held),
+		TEST(who_interrupts_the_wait_leaves_nothing_held),
 		TEST(room_that_cannot_be_had_is_refused_with_why),
 		TEST(headroom_is_told),
 		TEST(json_is_printed_where_it_is_asked_for),

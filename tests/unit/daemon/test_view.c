@@ -148,6 +148,7 @@ static void the_host_tells_its_decision_and_whose_memory_it_is(void **state)
 	assert_null_key(get(o, "arbiter"), "deadline_us");
 	assert_number(get(o, "headroom"), "within_60s_b", 500 * MIB);
 	assert_text(o, "memory_source", "host");
+	assert_text(o, "pressure_source", "host");
 	assert_null_key(o, "host_cgroup");
 	assert_number(o, "reservations", 0);
 	json_object_put(o);
