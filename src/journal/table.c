@@ -185,7 +185,7 @@ static const struct field squeeze_rows[] = {
 	WORD64(squeeze, stop, REASON_COUNT, word_reason),
 	U64_MAX(squeeze, requested, 1),
 	U64_MAX(squeeze, probe, 1),
-	U64_MAX(squeeze, asked, 1),
+	U64_MAX(squeeze, asked, 2),
 	U64_MAX(squeeze, class, PRICE_CLASSES - 1),
 	U64(squeeze, size_b),
 	U64(squeeze, balloon_b),

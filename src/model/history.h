@@ -29,7 +29,7 @@ struct squeeze {
 	uint64_t stop;	      /* enum reason that ended the inflate; 0 before that */
 	uint64_t requested;   /* 1: an operator asked for it */
 	uint64_t probe;	      /* 1: only tries whether the page cache is cold */
-	uint64_t asked;	      /* 1: the host was short and asked for it */
+	uint64_t asked;	      /* 1: the host was short and asked for it; 2: and then for more */
 	uint64_t class;	      /* the dearest class that is pressed */
 	uint64_t size_b;      /* the balloon meant at most */
 	uint64_t balloon_b;   /* the largest balloon seen */

@@ -50,6 +50,7 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_STEP] = "step",
 	[REASON_INFLATE_WAIT] = "inflate-wait",
 	[REASON_HOLD_HOST_SHORT] = "hold-host-short",
+	[REASON_HOLD_MORE] = "hold-more",
 	[REASON_STOP_SIZE] = "stop-size",
 	[REASON_STOP_YIELD] = "stop-yield",
 	[REASON_STOP_RESERVE] = "stop-reserve",

@@ -77,6 +77,9 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_HOLD_HOST_SHORT] = "The host is short of memory: the balloon is held at {balloon} "
 				   "for {until} at most; "
 				   "the guest has {available} available.",
+	[REASON_HOLD_MORE] =
+		"The host is still short and asks for more: the balloon of {balloon} grows on, up "
+		"to {expected} in all; the guest has {available} available.",
 	[REASON_STOP_SIZE] =
 		"Inflated as far as meant ({balloon}), {freed} freed; the balloon goes to 0.",
 	[REASON_STOP_YIELD] =

@@ -14,7 +14,7 @@
  *              facts. Leaves to deflating, for any of the stops; or to holding,
  *              where the host is short and the guest is well.
  *   holding    (squeeze.c) no target but the one that holds. Leaves to
- *              deflating only.
+ *              deflating; or to inflating again, where the host asks for more.
  *   deflating  (step.c) the target is all memory, and nothing else is ever
  *              asked for. Leaves when the guest says that the balloon is at 0:
  *              to verifying after a squeeze, else to resting or watch.

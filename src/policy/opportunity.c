@@ -13,6 +13,7 @@
 
 #include "policy/arbiter.h"
 #include "policy/floor.h"
+#include "policy/guard.h"
 #include "policy/rightsize.h"
 
 #include "base/num.h"
@@ -25,6 +26,10 @@
 
 /* What a VM offered this many intervals ago is not counted on. */
 #define OFFER_INTERVALS 3
+/* Of a held balloon's guest, less room than this is not asked for. */
+#define MORE_MIN_B (16 * MIB)
+/* A balloon that has not begun to move after this is not waited for: others are asked as well. */
+#define MOVES_BY_US USEC_PER_SEC
 
 /* What must be there before anything can be estimated. */
 static enum reason missing(const struct settings *s, const struct vm_facts *vm)
@@ -187,13 +192,32 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
 	ret->cold_class = arbiter_class(PPM - s->cold_first_ppm, s->shares);
 }
 
+/*
+ * Did the last squeeze end because the guest would not give what it said to
+ * have? Then nobody counts on it before it has rested: a price that is set by
+ * what never comes would keep those from being asked who have it.
+ */
+static bool would_not_give(const struct history *h)
+{
+	switch ((enum reason)h->now.stop) {
+	case REASON_STOP_STALL:
+	case REASON_STOP_LIES:
+	case REASON_STOP_STATS:
+	case REASON_STOP_TIME:
+	case REASON_STOP_REFUSED:
+		return h->phase != PHASE_WATCH;
+	default:
+		return false;
+	}
+}
+
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,
 			  const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 			  struct offer *ret)
 {
 	struct estimate est;
 
-	if (!may_offer(s, vm, h, now_us))
+	if (would_not_give(h) || !may_offer(s, vm, h, now_us))
 		return;
 	if (s->mode == MODE_RIGHTSIZE) {
 		offer_sized(s, host, vm, h, now_us, ret);
@@ -205,22 +229,54 @@ static void offer_at_zero(const struct settings *s, const struct host_facts *hos
 	ret->cold_class = est.cold_class;
 }
 
+/*
+ * What a guest whose balloon is held has besides. Many drivers count the balloon
+ * as memory in use, so what it uses is told by the figures from before that.
+ */
+static void offer_held(const struct settings *s, const struct host_facts *host,
+		       const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+		       struct offer *ret)
+{
+	uint64_t floor_b = floor_of(s, h, host, now_us, true), room_b, free_b;
+	struct vm_facts then = *vm;
+	struct estimate est;
+
+	ret->held_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+	ret->held_class = h->now.class;
+	room_b = u64_min(guard_room(s, vm, now_us), u64_sub_sat(vm->actual_b.value, floor_b));
+	if (room_b < MORE_MIN_B || vm->resident_b.taken_us < h->phase_since_us)
+		return;
+	then.stats = h->start;
+	estimate_vm(s, &then, h, now_us, floor_b, &est);
+	free_b = vm->stats.tag[BALLOON_STAT_MEMFREE];
+	ret->stale_b = u64_min(est.stale_b, u64_min(free_b, room_b));
+	ret->cold_b = u64_min(u64_sub_sat(est.dear_b, h->now.cold_b), u64_sub_sat(room_b, free_b));
+	ret->cold_class = est.cold_class;
+}
+
+/* What is on its way of an inflate, where that moves at all. */
+static void offer_coming(const struct vm_facts *vm, const struct history *h, uint64_t now_us,
+			 struct offer *ret)
+{
+	const struct squeeze *sq = &h->now;
+	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+	uint64_t freed_b = u64_sub_sat(sq->resident_before_b, vm->resident_b.value);
+
+	if (now_us < u64_add_sat(h->mark_us, MOVES_BY_US) || balloon_b > h->mark_b)
+		ret->coming_b = u64_sub_sat(u64_add_sat(sq->stale_b, sq->cold_b), freed_b);
+}
+
 void opportunity_offer(const struct settings *s, const struct host_facts *host,
 		       const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 		       struct offer *ret)
 {
-	const struct squeeze *sq = &h->now;
-	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
-
 	*ret = (struct offer){ 0 };
 	switch ((enum phase)h->phase) {
 	case PHASE_INFLATING:
-		ret->coming_b = u64_sub_sat(expected_b, u64_sub_sat(sq->resident_before_b,
-								    vm->resident_b.value));
+		offer_coming(vm, h, now_us, ret);
 		break;
 	case PHASE_HOLDING:
-		ret->held_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
-		ret->held_class = sq->class;
+		offer_held(s, host, vm, h, now_us, ret);
 		break;
 	case PHASE_SIZING:
 		ret->coming_b = u64_sub_sat(vm->actual_b.value, h->target_b);

@@ -227,7 +227,7 @@ static enum reason stop_inflate(const struct step *st)
 		return REASON_STOP_STATS;
 	if (lies(st))
 		return REASON_STOP_LIES;
-	if (st->now_us - sq->start_us > st->s->inflate_max_us)
+	if (st->now_us - st->h->phase_since_us > st->s->inflate_max_us)
 		return REASON_STOP_TIME;
 	if (room_b > 0 && u64_add_sat(st->balloon_b, GIVE_BACK_B) < sq->balloon_b)
 		return REASON_STOP_GIVES_BACK;
@@ -294,11 +294,38 @@ static void inflated(struct step *st, enum reason why)
 		return;
 	}
 	st->h->now.stop = why;
-	st->h->now.inflated_us = st->now_us;
+	if (st->h->now.inflated_us == 0)
+		st->h->now.inflated_us = st->now_us;
 	step_enter(st, PHASE_HOLDING);
 	step_target(st, st->vm->actual_b.value);
 	step_refresh(st, HELD_LOOK_US);
+	st->d->actions |= ACT_MEASURE; /* what it has besides is told by that */
+	st->d->fig.until_us = st->h->now.inflated_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
+}
+
+/* The host asks for more than is held: the inflate goes on, in the same direction. */
+static void hold_more(struct step *st)
+{
+	struct squeeze *sq = &st->h->now;
+	const struct offer *has = &st->h->offer;
+	uint64_t free_b = st->vm->stats.tag[BALLOON_STAT_MEMFREE];
+	uint64_t stale_b = u64_min(st->asked_b, has->stale_b), press_b = st->asked_b - stale_b;
+
+	/* as in the beginning: what the host has back already comes first, page cache last */
+	sq->size_b =
+		u64_add_sat(st->balloon_b, press_b ? u64_add_sat(free_b, press_b)
+						   : u64_sub_sat(free_b, has->stale_b) + stale_b);
+	sq->stale_b = u64_add_sat(sq->stale_b, stale_b);
+	sq->cold_b = u64_add_sat(sq->cold_b, press_b);
+	sq->class = u64_max(sq->class, press_b ? has->cold_class : 0);
+	sq->asked = 2;
+	st->h->mark_us = st->now_us;
+	st->h->mark_b = st->balloon_b;
+	step_enter(st, PHASE_INFLATING);
+	take_step(st);
+	st->d->fig.expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
+	st->d->reason = REASON_HOLD_MORE;
 }
 
 void squeeze_inflating(struct step *st)
@@ -339,7 +366,7 @@ void squeeze_holding(struct step *st)
 	why = stop_common(st);
 	if (why == REASON_NONE && reserve_broken(st))
 		why = REASON_STOP_RESERVE;
-	if (why == REASON_NONE && st->now_us - st->h->phase_since_us >= st->s->hold_max_us)
+	if (why == REASON_NONE && st->now_us - st->h->now.inflated_us >= st->s->hold_max_us)
 		why = REASON_STOP_TIME;
 	if (why == REASON_NONE && st->h->now.class < st->market->give_back)
 		why = REASON_STOP_HOST_WELL;
@@ -347,8 +374,12 @@ void squeeze_holding(struct step *st)
 		step_deflate(st, why);
 		return;
 	}
+	if (st->asked_b) {
+		hold_more(st);
+		return;
+	}
 	step_refresh(st, HELD_LOOK_US);
-	st->d->fig.until_us = st->h->phase_since_us + st->s->hold_max_us;
+	st->d->fig.until_us = st->h->now.inflated_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
 }
 
@@ -376,7 +407,7 @@ static void first_yield(struct step *st)
 	if (freed_b == FIGURE_UNKNOWN)
 		return;
 	st->h->yield_total_b = u64_add_sat(st->h->yield_total_b, freed_b);
-	if (expected_b)
+	if (expected_b && sq->asked < 2) /* how fast a balloon grew in two goes is not known */
 		arbiter_learn(st->learned, expected_b, freed_b, sq->inflated_us - sq->start_us);
 	if (was_served(sq) && sq->used_after_b != FIGURE_UNKNOWN)
 		st->h->overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);

@@ -679,6 +679,7 @@ static void holding(struct world *w)
 	inflating(w);
 	w->host.available_b.value = GIB / 2;
 	w->history.now.size_b = 100 * MIB;
+	w->vm.resident_b.value = 200 * MIB; /* it has no more to give */
 	world_after(w, FAST);
 	assert_int_equal(w->d.phase, PHASE_HOLDING);
 	assert_int_equal(w->d.target_b, RAM - 100 * MIB);
@@ -712,6 +713,147 @@ static void a_balloon_is_held_only_while_the_host_is_short(void **state)
 	holding(&w);
 	world_after(&w, w.settings.hold_max_us);
 	assert_stopped(&w, REASON_STOP_TIME);
+}
+
+/* Parts of an offer are told in millionths. */
+static void assert_about(uint64_t b, uint64_t wanted_b)
+{
+	assert_in_range(b, wanted_b - MIB, wanted_b + MIB);
+}
+
+/* A host that misses @need_b, and a guest with 600 MiB that are stale. */
+static void asked(struct world *w, uint64_t need_b)
+{
+	world_init(w);
+	w->settings.host_short_ppm = w->settings.host_well_ppm = 100000;
+	w->host.available_b.value = u64_ppm(16 * GIB, 100000) - need_b;
+	world_tick(w);
+	assert_int_equal(w->d.reason, REASON_BEGIN_HOST);
+}
+
+/* Follows its targets until something else happens; what was stale goes first. */
+static void follow(struct world *w, uint64_t resident_b)
+{
+	while (w->d.phase == PHASE_INFLATING) {
+		uint64_t balloon_b = RAM - w->history.target_b;
+
+		world_balloon(w, balloon_b);
+		if (balloon_b > 870 * MIB) /* what is free: the rest is page cache */
+			w->vm.stats.tag[BALLOON_STAT_CACHES] = 930 * MIB - balloon_b;
+		/* what the host has back already, 270 MiB, is handed out first */
+		w->vm.resident_b.value = resident_b - u64_sub_sat(balloon_b, 270 * MIB);
+		world_after(w, FAST);
+	}
+}
+
+static void a_guest_that_would_not_give_is_not_asked_until_it_has_rested(void **state)
+{
+	const enum reason why[] = { REASON_STOP_STATS, REASON_STOP_TIME, REASON_STOP_REFUSED,
+				    REASON_STOP_LIES };
+	struct world w;
+	size_t i;
+
+	(void)state;
+	asked(&w, 100 * MIB);
+	w.host.squeezing = 1; /* it is not its turn without being asked */
+	assert_about(w.learned.coming_b, 100 * MIB);
+	while (w.d.phase == PHASE_INFLATING) { /* its balloon does not move */
+		if (w.now_us < w.history.mark_us + USEC_PER_SEC)
+			assert_about(w.learned.coming_b, 100 * MIB);
+		else
+			assert_int_equal(w.learned.coming_b, 0);
+		world_after(&w, FAST);
+	}
+	assert_stopped(&w, REASON_STOP_STALL);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	while (w.d.phase == PHASE_VERIFYING) {
+		assert_int_equal(w.learned.offer_b[0], 0);
+		world_after(&w, USEC_PER_SEC);
+	}
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_int_equal(w.learned.offer_b[0], 0);
+	for (i = 0; i < ARRAY_SIZE(why); i++) {
+		w.history.now.stop = why[i];
+		world_after(&w, USEC_PER_SEC);
+		assert_int_equal(w.learned.offer_b[0], 0);
+	}
+	w.now_us = w.history.rest_until_us;
+	world_after(&w, 0);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+	assert_about(w.learned.offer_b[0], (930 - 96 - 270) * MIB);
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
+}
+
+static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
+{
+	uint64_t since_us, before_b;
+	struct world w;
+
+	(void)state;
+	asked(&w, 100 * MIB);
+	before_b = w.vm.resident_b.value;
+	follow(&w, before_b);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	assert_int_equal(w.d.actions & ACT_MEASURE, ACT_MEASURE);
+	since_us = w.now_us;
+	assert_int_equal(w.d.fig.until_us, since_us + w.settings.hold_max_us);
+	/* what it has besides is on offer, and not asked for while the host has enough */
+	assert_about(w.learned.held_b[0], 370 * MIB);
+	assert_about(w.learned.offer_b[0], (930 - 370 - 96) * MIB); /* to its reserve */
+	assert_int_equal(w.learned.offer_b[2], 0);
+	w.settings.host_well_ppm = 200000;
+	w.learned.coming_b = 2 * GIB; /* of others */
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_HOLD_HOST_SHORT);
+	w.learned.coming_b = 0;
+	/* a footprint from before it was held tells nothing of what is left */
+	w.vm.resident_b.taken_us = since_us - 1;
+	w.now_us += USEC_PER_SEC;
+	w.vm.stats.taken_us = w.vm.actual_b.taken_us = w.now_us;
+	world_tick(&w);
+	assert_int_equal(w.learned.offer_b[0], 0);
+	assert_int_equal(w.d.reason, REASON_HOLD_HOST_SHORT);
+	/* 400 MiB more */
+	w.settings.host_well_ppm = 100000;
+	w.host.available_b.value = u64_ppm(16 * GIB, 100000) - 400 * MIB;
+	world_after(&w, 70 * USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_HOLD_MORE);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+	assert_about(w.d.fig.expected_b, 500 * MIB);
+	assert_about(w.history.now.size_b, (770 + 36) * MIB);
+	assert_int_equal(w.history.now.class, 0);
+	assert_about(w.learned.coming_b, 400 * MIB);
+	follow(&w, before_b);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	assert_about(w.learned.held_b[0], 806 * MIB);
+	/* and then its page cache, with the rest of what is stale */
+	assert_about(w.learned.offer_b[0], 28 * MIB);
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t *tag = i ? w.vm.stats.tag : w.history.start.tag;
+
+		tag[BALLOON_STAT_AVAIL] += 300 * MIB;
+		tag[BALLOON_STAT_CACHES] = 300 * MIB;
+	}
+	world_after(&w, 100 * USEC_PER_MSEC);
+	assert_int_equal(w.d.reason, REASON_HOLD_MORE);
+	assert_about(w.history.now.cold_b, 58 * MIB); /* it has 218, and its reserve */
+	assert_about(w.history.now.size_b, (806 + 64 + 58) * MIB);
+	assert_int_not_equal(w.history.now.class, 0);
+	w.history.now.size_b = 806 * MIB;
+	/* it was held for the first time long ago: that is what counts */
+	world_after(&w, FAST);
+	assert_int_equal(w.d.phase, PHASE_HOLDING);
+	w.now_us = since_us + w.settings.hold_max_us - 1;
+	world_after(&w, 1);
+	assert_stopped(&w, REASON_STOP_TIME);
+	world_balloon(&w, 0);
+	world_after(&w, 50 * USEC_PER_MSEC);
+	while (w.history.verify_next == VERIFY_AT_ONCE)
+		world_after(&w, 1);
+	assert_int_equal(w.history.squeezes, 1);
+	for (size_t i = 0; i < LEARN_RATES; i++)
+		assert_int_equal(w.learned.rates[i], 0);
 }
 
 static void distress_outranks_a_short_host(void **state)
@@ -1176,6 +1318,8 @@ int main(void)
 		cmocka_unit_test(giving_up_on_hugetlb_says_so),
 		cmocka_unit_test(a_foreign_balloon_goes_only_when_an_operator_asks),
 		cmocka_unit_test(a_balloon_is_held_only_while_the_host_is_short),
+		cmocka_unit_test(a_guest_that_would_not_give_is_not_asked_until_it_has_rested),
+		cmocka_unit_test(a_held_balloon_grows_on_when_the_host_needs_more),
 		cmocka_unit_test(distress_outranks_a_short_host),
 		cmocka_unit_test(releasing_what_rests_lengthens_the_rest),
 		cmocka_unit_test(a_release_stops_what_was_about_to_begin),
