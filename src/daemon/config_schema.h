@@ -4,7 +4,7 @@
  *
  * Layer: daemon.
  * In:    a sound YAML file.
- * Out:   the texts of its keys, of the right shape; what they mean is config.c's.
+ * Out:   the texts of its keys, of the right shape; what they mean is config_load.c's.
  *
  * The keys of settings come from settings_table() when the schema is built, so
  * that there is one list of them.

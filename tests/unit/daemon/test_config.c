@@ -451,6 +451,9 @@ static void shares_of_0_and_absurd_floors_are_refused(void **state)
 
 static void settings_of_the_host_are_refused_but_in_defaults(void **state)
 {
+	const struct setting *table;
+	size_t n, i;
+
 	(void)state;
 	refused("vms:\n  - {name: a, qmp: /a, host_short: 5%}\n",
 		":2: vms[0].host_short: is of the host: it goes under defaults");
@@ -458,6 +461,10 @@ static void settings_of_the_host_are_refused_but_in_defaults(void **state)
 		":2: rules[0].host_well: is of the host: it goes under defaults");
 	refused("groups:\n  - {name: a, match: [a], free_within: 5s}\n",
 		":2: groups[0].free_within: is of the host: it goes under defaults");
+	table = settings_table(&n); /* the table's words and the check agree */
+	for (i = 0; i < n; i++)
+		assert_int_equal(config_of_host(&table[i]),
+				 strstr(table[i].help, "only in defaults") != NULL);
 }
 
 static void group_settings_stand_between_defaults_and_rules(void **state)
