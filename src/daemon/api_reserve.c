@@ -46,7 +46,7 @@ static int read_number(struct json_object *value, uint64_t min, uint64_t max, ui
 static const char *read_member(const char *key, struct json_object *value, struct wanted *wish)
 {
 	if (strcmp(key, "size_b") == 0)
-		return read_number(value, 1, UINT64_MAX, &wish->size_b) < 0
+		return read_number(value, 1, UINT64_MAX - 1, &wish->size_b) < 0
 			       ? "size_b must be a whole number of bytes, 1 or more."
 			       : NULL;
 	if (strcmp(key, "within_us") == 0)

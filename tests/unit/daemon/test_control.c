@@ -408,9 +408,9 @@ static void room_that_cannot_be_had_is_not_held(void **state)
 	assert_non_null(strstr(text_of(o, "error"), "of that cannot be had."));
 	assert_true(strtoull(text_of(o, "missing_b"), NULL, 10) > 4 * GIB);
 	json_object_put(o);
-	o = ask_json("POST", "/v1/reservations", "{\"size_b\":18446744073709551615}", 409);
+	o = ask_json("POST", "/v1/reservations", "{\"size_b\":18446744073709551614}", 409);
 	assert_string_equal(text_of(o, "reason"), "too-large");
-	assert_non_null(strstr(text_of(o, "error"), "are more than this host has: 16.0 GiB"));
+	assert_non_null(strstr(text_of(o, "error"), "GiB are more than this host has: 16.0 GiB"));
 	json_object_put(o);
 	sample.host.available_b.known = false;
 	o = ask_json("POST", "/v1/reservations", "{\"size_b\":1}", 409);
@@ -429,6 +429,7 @@ static void a_bad_reservation_is_refused_with_what_is_wrong(void **state)
 		{ "{\"size_b\":-1}", "size_b must be" },
 		{ "{\"size_b\":\"1GiB\"}", "size_b must be" },
 		{ "{\"size_b\":1.5}", "size_b must be" },
+		{ "{\"size_b\":18446744073709551616}", "size_b must be" },
 		{ "{\"size_b\":1,\"within_us\":86400000001}", "within_us must be" },
 		{ "{\"size_b\":1,\"hold_us\":0}", "hold_us must be" },
 		{ "{\"size_b\":1,\"hold_us\":86400000001}", "hold_us must be" },
