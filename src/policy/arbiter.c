@@ -123,6 +123,7 @@ void arbiter_decide(const struct settings *s, const struct host_facts *facts, ui
 		.held_b = sum(host->held_b),
 		.give_back = PRICE_CLASSES,
 	};
+	bool served;
 
 	*ret = d;
 	if (!facts->total_b.known || !facts->available_b.known) {
@@ -135,7 +136,8 @@ void arbiter_decide(const struct settings *s, const struct host_facts *facts, ui
 		d.give_back = 0;
 		d.need_b = u64_sub_sat(d.want_b,
 				       u64_add_sat(facts->available_b.value, host->coming_b));
-		d.reason = clear(host, &d) ? REASON_HOST_SHORT : REASON_HOST_UNSERVED;
+		served = clear(host, &d) || d.need_b < ASK_MIN_B;
+		d.reason = served ? REASON_HOST_SHORT : REASON_HOST_UNSERVED;
 		d.hurry = d.need_b > 0 && now_us >= u64_add_sat(host->hurried_us, HURRY_US);
 		if (d.hurry)
 			host->hurried_us = now_us;
