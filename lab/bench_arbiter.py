@@ -39,19 +39,28 @@ class Pair:
     other_spec: Spec
     managed: bool  # the other one, by ballonetd
     oracle: bool  # the other one
+    settings: dict[str, str]  # of that ballonetd
     goal: float | None  # of the other's integral, in per cent of the base's
     busy_goal: float | None  # of the time its own operations take
 
 
 STOCK = Spec(name="trace")
 REPORTING = Spec(name="trace", free_page_reporting=True)
+# An operator's who wants memory back soon and trusts small guests to live with little: looks every
+# second, and a third of the default reserve. The goals are told for it, what the defaults reach too.
+KEEN = {"interval": "1s", "reserve_min": "32MiB", "reserve_share": "2%"}
 TRACES = {
+    "reporting-keen": Pair("reporting alone", "keen ballonetd over reporting", REPORTING,
+                           REPORTING, True, False, KEEN, 82, 105),
+    "stock-keen": Pair("unmanaged", "keen ballonetd without reporting", STOCK, STOCK, True, False,
+                       KEEN, 75, 105),
     "reporting": Pair("reporting alone", "ballonetd over reporting", REPORTING, REPORTING,
-                      True, False, 82, 105),
-    "stock": Pair("unmanaged", "ballonetd without reporting", STOCK, STOCK, True, False, 75, 105),
+                      True, False, {}, None, None),
+    "stock": Pair("unmanaged", "ballonetd without reporting", STOCK, STOCK, True, False, {}, None,
+                  None),
     "oracle": Pair("reporting alone", "oracle over reporting", REPORTING, REPORTING,
-                   False, True, None, None),
-    "alone": Pair("unmanaged", "reporting alone", STOCK, REPORTING, False, False,
+                   False, True, {}, None, None),
+    "alone": Pair("unmanaged", "reporting alone", STOCK, REPORTING, False, False, {},
                   None, None),
 }
 
@@ -76,7 +85,7 @@ def run_pair(name: str, number: int) -> dict[str, Any]:
     """One pair; written to RECORDS as soon as it is there."""
     pair = TRACES[name]
     base, other, events = trace_twins(pair.spec, pair.other_spec, pair.managed, pair.oracle,
-                                      other_first=number % 2 == 1)
+                                      other_first=number % 2 == 1, defaults=pair.settings)
     record = {"pair": name, "daemon": daemon_digest(name), "base": base.record(),
               "other": other.record(), "events": events}
     RECORDS.parent.mkdir(parents=True, exist_ok=True)
