@@ -4,17 +4,20 @@
 What was won is measured by the lab; goals in per cent and seconds belong to `tools/bench squeeze`,
 the thresholds here are wide enough for a machine that is busy with something else.
 """
+import os
 import signal
 import threading
 import time
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from lab.cache import BUILD
 from lab.daemon import GUARDIAN_AFTER_S, Daemon, HostMemory, UnconfiguredDaemon, Watch
 from lab.guest import AloneGuest, Spec
-from lab.process import wait_for
+from lab.process import Process, wait_for
 from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflate, burst_while_held,
                            daemon_lost, wait_balloon_empty, wait_mid_inflate)
 from lab.workloads import MIB, archive, busy, harm, spike
@@ -39,8 +42,8 @@ def later(at_s: float) -> bool:
 def manage():
     """manage(guest, ..., defaults=...) gives a daemon that manages these guests."""
     with ExitStack() as stack:
-        def start(*guests, defaults=None, per_guest=None):
-            return stack.enter_context(Daemon(guests, defaults or BRISK, per_guest))
+        def start(*guests, defaults=None, per_guest=None, arguments=()):
+            return stack.enter_context(Daemon(guests, defaults or BRISK, per_guest, arguments))
         yield start
 
 
@@ -323,6 +326,42 @@ def test_guest_is_found_and_squeezed_without_any_configuration():
             assert len(daemon.vms()) == 1
             assert guest.balloon_actual_b() == 1024 * MIB
             assert before - guest.footprint().resident_b > 500 * MIB
+
+
+# real reclaim: files are written and read in a memory cgroup that is far too small for them
+PRESS = "while :; do dd if=/dev/zero of=$0 bs=1M count=400 status=none; " \
+        "for i in 1 2 3 4; do cat $0 >/dev/null & done; wait; done"
+
+
+def stalled_us() -> int:
+    """For how long some task of this host has waited for memory, so far."""
+    some = Path("/proc/pressure/memory").read_text(encoding="ascii").splitlines()[0]
+    return int(some.rsplit("total=", 1)[1])
+
+
+def test_real_pressure_on_the_host_is_heard(manage, tmp_path):
+    if not Path("/proc/pressure/memory").exists():
+        pytest.skip("this kernel tells no pressure")
+    daemon = manage(arguments=["--verbose"])
+    if "no-pressure-triggers" in daemon.tail():
+        pytest.skip(f"no trigger: {daemon.tail()}")
+    file = BUILD / "lab" / f"press.{os.getpid()}"
+    press = Process("press", ["sh", "-c", PRESS, file], tmp_path / "log", own_cgroup=True)
+    try:
+        if not press.cgroup:
+            pytest.skip("no memory cgroup can be made here")
+        v2 = (press.cgroup / "memory.max").exists()
+        (press.cgroup / ("memory.max" if v2 else "memory.limit_in_bytes")).write_text("24M")
+        before_us, end = stalled_us(), time.monotonic() + 30
+        wait_for("pressure, or that there is none", lambda: "host-pressure" in daemon.tail()
+                 or stalled_us() - before_us > 3_000_000 or time.monotonic() > end, 40)
+        if "host-pressure" not in daemon.tail() and stalled_us() - before_us < 1_000_000:
+            pytest.skip("this machine writes too fast to be short of memory")
+        assert "host-pressure" in daemon.tail()
+    finally:
+        os.killpg(press.pid, signal.SIGKILL)
+        press.stop()
+        file.unlink(missing_ok=True)
 
 
 def test_metrics_tell_each_vm(boot, manage):
