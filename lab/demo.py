@@ -192,7 +192,7 @@ def _conclude(accel: str, guests: list[Guest], sampler: Sampler, watch: Watch,
     stories = [GuestStory(guest.name, title, sampler.series[guest.name],
                           guest.spec.memory_mib * MIB, watch.squeezes(guest.name),
                           [(event.time_us, event.sentence) for event in watch.events
-                           if event.name == guest.name])
+                           if event.name == guest.name and event.reason != "disconnected"])
                for guest, title in zip(guests, TITLES.values())]
     host = figures.machine
     where = (f"{host['cpu']}, {host['cpus']} processors, {host['memory_mib']} MiB, "
@@ -204,7 +204,7 @@ def _conclude(accel: str, guests: list[Guest], sampler: Sampler, watch: Watch,
         asdict(outcome) | {"won_b": outcome.won_b, "stale_b": outcome.stale_b}
         for outcome in outcomes])
     print(f"\n{verdict}\nreport: {report}\n"
-          f"each decision again: ballonet replay {FOLDER / 'journal.jsonl'}")
+          f"each decision again: build/src/cli/ballonet replay {FOLDER / 'journal.jsonl'}")
     return 0 if figures.reached else 1
 
 

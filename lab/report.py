@@ -26,9 +26,11 @@ body { background: var(--bg); color: var(--ink); font: 16px/1.5 system-ui, sans-
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem }
 p { margin: .3rem 0 } .soft { color: var(--soft) }
 .ok { color: var(--ok) } .bad { color: var(--bad) }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+.wide { overflow-x: auto } table { width: 100%; border-collapse: collapse;
+  font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .25rem .7rem; border-bottom: 1px solid var(--rule) }
-th { color: var(--soft); font-weight: 500 } tr > :first-child, td.text { text-align: left }
+th { color: var(--soft); font-weight: 500 } tr > :first-child, .text { text-align: left }
+.text:last-child { width: 100% }
 svg { width: 100%; height: auto; display: block } svg text { fill: var(--soft); font-size: 12px }
 .grid { stroke: var(--rule); stroke-width: 1 } .line { fill: none; stroke: var(--line);
   stroke-width: 2; stroke-linejoin: round } .band { fill: var(--band) }
@@ -55,8 +57,8 @@ def page(verdict: str, good: bool, machine: str, header: Sequence[str],
     start_us = min(story.series.times_us[0] for story in stories)
     end_us = max(story.series.times_us[-1] for story in stories)
     body = [f"<h1>ballonet demo</h1><p class='{'ok' if good else 'bad'}'>{_text(verdict)}</p>",
-            f"<p class='soft'>{_text(machine)}. Every byte was measured at the host, not told "
-            "by the daemon. Shaded: the balloon was up.</p>", _table(header, rows)]
+            f"<p class='soft'>{_text(machine)}. Sizes are in MiB, measured at the host and not "
+            "told by the daemon. Shaded: the balloon was up.</p>", _table(header, rows)]
     for story in stories:
         body.append(f"<h2>{_text(story.name)}</h2><p class='soft'>{_text(story.title)}</p>")
         body.append(_chart(story, start_us, end_us, marks))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An installation has all its parts, and the unit starts the daemon where it was put."""
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -40,3 +42,16 @@ def test_the_unit_leaves_the_guardian_alive_when_the_daemon_is_gone(root):
     unit = next(root.glob("**/ballonetd.service")).read_text(encoding="utf-8").splitlines()
     assert "KillMode=control-group" in unit
     assert "WatchdogSignal=SIGTERM" in unit
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(root, tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze here")
+    text = next(root.glob("**/ballonetd.service")).read_text(encoding="utf-8")
+    program = ROOT / "build/src/daemon/ballonetd"
+    unit = tmp_path / "ballonetd.service"
+    unit.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={program}", text, flags=re.MULTILINE),
+                    encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
+                          text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
