@@ -8,10 +8,12 @@ import signal
 
 import pytest
 
+from lab.driver import spec
 from lab.footprint import Series
 from lab.guest import Guest, Spec
 from lab.host import ShortHost
 from lab.process import Process
+from lab.rightsize import grow_when_sized
 from lab.short import (FREED_MIB, RESERVED_MIB, serve_pressure, serve_reservation, serve_spike)
 from lab.trace import GIB, LAST_READ, S, Step, Trace, integral, run_trace
 from lab.workloads import MIB
@@ -82,3 +84,15 @@ def test_reserved_room_is_there_for_the_vm_that_comes():
     run = serve_reservation()
     assert run.available_before_b < RESERVED_MIB * MIB <= run.available_after_b, run
     assert run.newcomer == "done" and run.exit_code == 0, run
+
+
+@pytest.mark.parametrize("how", ["ballonet", "stock", "stock-with-oom-notifier"])
+def test_right_sized_guest_has_its_memory_back_when_it_grows(how):
+    wanted = {"ballonet": spec("6.1", name="sized", driver_args="deflate_on=pressure"),
+              "stock": Spec(name="sized"),
+              "stock-with-oom-notifier": Spec(name="sized", deflate_on_oom=True)}[how]
+    # a guest that cannot help itself depends on the daemon, which takes a moment to see it
+    run = grow_when_sized(wanted, steadily=how == "stock")
+    assert run.freed_mib > 250, run
+    assert run.state == "done" and run.harm.oom_kills == run.harm.bad_pages == 0, run
+    assert run.left_mib < run.balloon_mib, run
