@@ -26,7 +26,7 @@ from lab.footprint import BLOCK_B, Sampler, now_us
 from lab.guest import AgentError, Guest, Spec
 from lab.host import ShortHost
 from lab.process import Process, wait_for
-from lab.workloads import MIB, Harm, archive, harm, spike
+from lab.workloads import MIB, Harm, harm, spike
 
 S = 1_000_000
 MEMORY_MIB = 1024
@@ -52,7 +52,7 @@ class Spike:
     lost_guests: list[str]
     used_before_b: int  # of the host
     used_most_b: int
-    served_b: int  # by how much the others had shrunk at most while the work ran
+    given_b: int  # by how much the others had shrunk at most while the work ran
     harm: dict[str, Harm] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)  # what the daemon did, with seconds
 
@@ -71,11 +71,12 @@ def guests_of(host: ShortHost, names: tuple[str, ...], **wishes: object) -> Iter
         yield guests
 
 
-def leave_behind(guest: Guest, stale_mib: int = STALE_MIB, cache_mib: int = CACHE_MIB) -> None:
-    """Needs memory, frees it, and reads files once."""
-    spike(guest, stale_mib)
-    if cache_mib:
-        archive(guest, cache_mib)
+def leave_behind(guests: list[Guest]) -> None:
+    """All at once: each needs memory, frees it, and reads files once."""
+    for work in (("touch", STALE_MIB, 0), ("read", CACHE_MIB, 1)):
+        numbers = [guest.start_work(*work) for guest in guests]
+        for guest, number in zip(guests, numbers):
+            guest.finish(number)
 
 
 def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) -> Spike:
@@ -94,15 +95,14 @@ def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) 
             for guest in guests:
                 daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
             events = stack.enter_context(Watch(daemon)).events
-        for guest in others:
-            leave_behind(guest)
+        leave_behind(others)
         before = {guest.name: guest.report() for guest in guests}
         used_before_b, start_us = host.used_b(), now_us()
         work = _work(spiker, guests)
         end_us = now_us()
         alive = [guest for guest in guests if guest.alive]
-        least = sum(sampler.series[guest.name].at(start_us) - sampler.series[guest.name].lowest(
-            start_us, end_us) for guest in others)
+        given_b = sum(max(series.values_b) - series.lowest(start_us, end_us)
+                      for series in (sampler.series[guest.name] for guest in others))
         return Spike(
             state=work["state"], busy_s=work["busy_us"] / S if work["state"] == "done" else None,
             guest_oom_kills=sum(harm(before[guest.name], guest.report()).oom_kills
@@ -112,7 +112,7 @@ def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) 
             used_before_b=used_before_b,
             used_most_b=max(v for t, v in zip(sampler.series["host"].times_us,
                                               sampler.series["host"].values_b) if t >= start_us),
-            served_b=least,
+            given_b=given_b,
             harm={guest.name: harm(before[guest.name], guest.report()) for guest in alive},
             told=[f"{(event.time_us - start_us) / S:6.2f} s {event.name}: {event.phase}: "
                   f"{event.sentence}" for event in list(events or ())])
@@ -140,9 +140,11 @@ PRESSED = ("left", "right")
 PRESSED_STALE_MIB = 600
 SPARE_MIB = 150  # what the guests leave of their host
 READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
+READ_TIMES = 1000  # for longer than anybody waits
 FREED_MIB = 512
-# short by pressure, not by what is available; and then in need of more than FREED_MIB
-BY_PRESSURE = {"host_short": "2%", "host_well": "45%"}
+# short by pressure, not by what is available, and then in need of more than FREED_MIB; a calm
+# guest is not squeezed before that
+BY_PRESSURE = {"interval": "1s", "host_short": "2%", "host_well": "45%", "min_yield": "900GiB"}
 
 
 class Blocks(threading.Thread):
@@ -186,12 +188,12 @@ class Blocks(threading.Thread):
 @contextmanager
 def reader(host: ShortHost) -> Iterator[Process]:
     """A program in @host that reads a file again and again."""
-    path = BUILD / "lab" / f"holes.{os.getpid()}"  # of no use to anybody, and no room on the disk
+    path = BUILD / "lab" / f"holes.{os.getpid()}"  # it takes no room on the disk
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(READ_MIB * MIB)
-    process = Process("reader", ["sh", "-c", 'while cat "$0"; do :; done', str(path)],
-                      Path("/dev/null"), own_cgroup=True, parent=host.cgroup)
+    process = Process("reader", ["cat", *[path] * READ_TIMES], Path("/dev/null"), own_cgroup=True,
+                      parent=host.cgroup)
     try:
         yield process
     finally:
@@ -217,16 +219,15 @@ class Pressed:
         return None if self.freed_us is None else (self.freed_us - self.trigger_us) / S
 
 
-def trigger_us(journal: Path) -> int | None:
-    """When a pressure trigger fired first, by a daemon's journal; None: it did not."""
-    for part in sorted(journal.parent.glob(journal.name + "*")):
-        for line in part.read_text(encoding="utf-8").splitlines():
-            try:
-                fired = _find_key(json.loads(line), "pressure_us")
-            except ValueError:
-                continue  # the last line is being written
-            if fired:
-                return fired
+def trigger_us(journal: Path, after_us: int) -> int | None:
+    """When a pressure trigger fired first after @after_us, by a daemon's journal."""
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            fired = _find_key(json.loads(line), "pressure_us")
+        except ValueError:
+            continue  # the last line is being written
+        if fired > after_us:
+            return fired
     return None
 
 
@@ -239,33 +240,38 @@ def _find_key(value: object, key: str) -> int:
 
 
 def serve_pressure(rounds: int) -> list[Pressed]:
-    """Each round: stale memory anew, a new daemon, pressure until it has served it."""
+    """Each round: stale memory anew, then pressure until it was served."""
     with ExitStack() as stack:
         host = stack.enter_context(ShortHost(None))
         guests = stack.enter_context(guests_of(host, PRESSED, memfd=True))
-        return [_pressed(host, guests) for _ in range(rounds)]
-
-
-def _pressed(host: ShortHost, guests: list[Guest]) -> Pressed:
-    for guest in guests:
-        spike(guest, PRESSED_STALE_MIB)
-    host.limit(host.used_b() + SPARE_MIB * MIB)
-    with Daemon(guests, BY_PRESSURE, host=host) as daemon, Blocks(guests) as blocks:
         for guest in guests:
-            daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
-        with reader(host):
-            fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal), 20)
-            end = time.monotonic() + 10
-            wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
-                     or time.monotonic() > end, 20, 0.1)
-        return Pressed(fired, blocks.freed_after(fired, 1), blocks.freed_after(
-            fired, FREED_MIB * MIB), max(blocks.values_b) - min(blocks.values_b))
+            spike(guest, PRESSED_STALE_MIB)
+        host.limit(host.used_b() + SPARE_MIB * MIB)
+        daemon = stack.enter_context(Daemon(guests, BY_PRESSURE, host=host))
+        return [_pressed(host, guests, daemon) for _ in range(rounds)]
+
+
+def _pressed(host: ShortHost, guests: list[Guest], daemon: Daemon) -> Pressed:
+    for guest in guests:
+        daemon.wait_vm(guest.name, "an empty balloon", lambda vm: vm["balloon_b"] == 0, 60)
+        spike(guest, PRESSED_STALE_MIB)
+    for guest in guests:
+        daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
+    start_us = now_us()
+    with Blocks(guests) as blocks, reader(host):
+        fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 20)
+        end = time.monotonic() + 10
+        wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
+                 or time.monotonic() > end, 20, 0.1)
+    return Pressed(fired, blocks.freed_after(fired, 1), blocks.freed_after(fired, FREED_MIB * MIB),
+                   blocks.values_b[0] - min(blocks.values_b))
 
 
 # --------------------------------------------------------------- reservation
 
-RESERVED_MIB = 600
+RESERVED_MIB = 1000
 WITHIN_S = 10
+SLACK_MIB = 8  # the lab's own reading of the host comes a moment later
 
 
 @dataclass(frozen=True)
@@ -283,19 +289,19 @@ def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
     with ExitStack() as stack:
         host = stack.enter_context(ShortHost(LIMIT_B))
         guests = stack.enter_context(guests_of(host, OTHERS))
-        for guest in guests:
-            leave_behind(guest)
+        leave_behind(guests)
         daemon = stack.enter_context(Daemon(guests, host=host))
         for guest in guests:
             daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
         before_b, start = host.available_b(), time.monotonic()
         code, words = daemon.command("reserve", f"{mib}M", "--within", f"{WITHIN_S}s")
         end = start + WITHIN_S
-        wait_for("room", lambda: host.available_b() >= mib * MIB or time.monotonic() > end,
+        size_b = (mib - SLACK_MIB) * MIB
+        wait_for("room", lambda: host.available_b() >= size_b or time.monotonic() > end,
                  2 * WITHIN_S, 0.05)
         there_s, after_b = time.monotonic() - start, host.available_b()
         newcomer = stack.enter_context(guests_of(host, (SPIKER,)))[0]
         number = newcomer.start_work("touch", mib - 200, 1000)
         return Reserved(words, code, before_b, after_b,
-                        there_s if after_b >= mib * MIB else None,
+                        there_s if after_b >= size_b else None,
                         newcomer.finish(number)["state"])
