@@ -65,7 +65,7 @@ class Daemon:
         self.log = self.folder / "daemon.log"
         self.config = self.folder / "ballonet.yaml"
         self.config.write_text(
-            (f"host_cgroup: {host.cgroup}\n" if host else "")
+            (f"host_cgroup: /{host.cgroup.name}\n" if host else "")
             + self._config(guests, defaults or {}, per_guest or {}), encoding="utf-8")
         self._prefix = list(prefix)
         self._arguments = list(arguments)
