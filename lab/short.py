@@ -142,9 +142,10 @@ SPARE_MIB = 150  # what the guests leave of their host
 READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
 READ_TIMES = 1000  # for longer than anybody waits
 FREED_MIB = 512
-# short by pressure, not by what is available, and then in need of more than FREED_MIB; a calm
-# guest is not squeezed before that
-BY_PRESSURE = {"interval": "1s", "host_short": "2%", "host_well": "45%", "min_yield": "900GiB"}
+# no guest is squeezed unless its host wants it to be
+ONLY_ASKED = {"interval": "1s", "min_yield": "900GiB"}
+# which it does by pressure, not by what is available, and then for more than FREED_MIB
+BY_PRESSURE = {**ONLY_ASKED, "host_short": "2%", "host_well": "45%"}
 
 
 class Blocks(threading.Thread):
@@ -290,9 +291,9 @@ def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
         host = stack.enter_context(ShortHost(LIMIT_B))
         guests = stack.enter_context(guests_of(host, OTHERS))
         leave_behind(guests)
-        daemon = stack.enter_context(Daemon(guests, host=host))
+        daemon = stack.enter_context(Daemon(guests, ONLY_ASKED, host=host))
         for guest in guests:
-            daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+            daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
         before_b, start = host.available_b(), time.monotonic()
         code, words = daemon.command("reserve", f"{mib}M", "--within", f"{WITHIN_S}s")
         end = start + WITHIN_S
