@@ -5,6 +5,8 @@ Goals in per cent and seconds belong to `tools/bench arbiter`; the thresholds he
 for a machine that is busy with something else.
 """
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from lab.driver import spec
 from lab.footprint import Series
 from lab.guest import Guest, Spec
 from lab.host import ShortHost
+from lab.hostview import HostView
 from lab.process import Process
 from lab.rightsize import grow_when_sized
 from lab.short import (FREED_MIB, RESERVED_MIB, serve_pressure, serve_reservation, serve_spike)
@@ -59,6 +62,14 @@ def test_short_host_counts_its_guests_and_says_what_is_left():
         assert 64 * MIB < resident < 512 * MIB
         assert abs(host.used_b() - resident) < 32 * MIB
         assert host.available_b() == pytest.approx(1024 * MIB - host.used_b(), abs=32 * MIB)
+
+
+def test_a_program_can_be_shown_another_host():
+    with HostView([], 3 << 30) as host:
+        seen = subprocess.run([*host.prefix, "cat", "/proc/meminfo"], check=True,
+                              capture_output=True, text=True).stdout
+    assert "MemTotal:        3145728 kB" in seen and "MemAvailable:    3145728 kB" in seen
+    assert "MemTotal:        3145728 kB" not in Path("/proc/meminfo").read_text(encoding="ascii")
 
 
 @pytest.mark.long
