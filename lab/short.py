@@ -60,7 +60,7 @@ class Spike:
 @contextmanager
 def guests_of(host: ShortHost, names: tuple[str, ...], **wishes: object) -> Iterator[list[Guest]]:
     """Guests that share @host, up and running."""
-    guests = [Guest(Spec(name=name, memory_mib=MEMORY_MIB, host=host.cgroup, **wishes))
+    guests = [Guest(Spec(**{"name": name, "memory_mib": MEMORY_MIB, "host": host.cgroup, **wishes}))
               for name in names]
     with ExitStack() as stack:
         for guest in guests:
@@ -98,7 +98,7 @@ def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) 
         leave_behind(others)
         before = {guest.name: guest.report() for guest in guests}
         used_before_b, start_us = host.used_b(), now_us()
-        work = _work(spiker, guests)
+        work = work_of(spiker, "hot", SPIKE_MIB, SPIKE_PASSES)
         end_us = now_us()
         alive = [guest for guest in guests if guest.alive]
         given_b = sum(max(series.values_b) - series.lowest(start_us, end_us)
@@ -118,19 +118,12 @@ def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) 
                   f"{event.sentence}" for event in list(events or ())])
 
 
-def _work(spiker: Guest, guests: list[Guest]) -> dict[str, object]:
-    """The spike, to its end or to that of a guest."""
-    number = spiker.start_work("hot", SPIKE_MIB, SPIKE_PASSES)
-
-    def ended() -> dict[str, object] | None:
-        if not spiker.alive:
-            return {"state": "lost with its guest"}
-        work = spiker.work(number)
-        return work if work["state"] != "running" else None
+def work_of(guest: Guest, *work: object) -> dict[str, object]:
+    """A work, to its end or to that of its guest."""
     try:
-        return wait_for("end of the spike", ended, 180, 0.1)
+        return guest.finish(guest.start_work(*work), 180)
     except AgentError as error:
-        wait_for("end of the guest that does not answer", lambda: not spiker.alive, 10)
+        wait_for("end of the guest that does not answer", lambda: not guest.alive, 10)
         return {"state": f"lost with its guest ({error})"}
 
 
@@ -270,7 +263,8 @@ def _pressed(host: ShortHost, guests: list[Guest], daemon: Daemon) -> Pressed:
 
 # --------------------------------------------------------------- reservation
 
-RESERVED_MIB = 1000
+RESERVED_MIB = 850  # more than there is, and no more than VMs of unknown habits are trusted for
+NEWCOMER_MIB = 700  # its hypervisor needs some as well
 WITHIN_S = 10
 SLACK_MIB = 8  # the lab's own reading of the host comes a moment later
 
@@ -301,8 +295,7 @@ def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
         wait_for("room", lambda: host.available_b() >= size_b or time.monotonic() > end,
                  2 * WITHIN_S, 0.05)
         there_s, after_b = time.monotonic() - start, host.available_b()
-        newcomer = stack.enter_context(guests_of(host, (SPIKER,)))[0]
-        number = newcomer.start_work("touch", mib - 200, 1000)
+        newcomer = stack.enter_context(guests_of(host, (SPIKER,), memory_mib=NEWCOMER_MIB))[0]
         return Reserved(words, code, before_b, after_b,
                         there_s if after_b >= size_b else None,
-                        newcomer.finish(number)["state"])
+                        work_of(newcomer, "touch", NEWCOMER_MIB - 200, 1000)["state"])
