@@ -6,8 +6,8 @@
  * In:    POST /v1/reservations, then /v1/reservations/ID again and again.
  * Out:   whether it is there, and an exit code that a script can go by.
  *
- * An exit code that is not 0 means that nothing is held: a script that gives up
- * need not clean up.
+ * An exit code that is not 0 means that nothing is held, or that it is said what
+ * may be: a script that gives up need not clean up.
  */
 #include "base/num.h"
 #include "cli/cli.h"
@@ -76,17 +76,26 @@ static void id_text(struct json_object *o, char *text, size_t size)
 	(void)snprintf(text, size, "%llu", (unsigned long long)out_number(o, "id", 0));
 }
 
-/* Hold it no longer; that it is gone already is just as well. */
-static void let_go(const struct cli *cli, struct json_object *o)
+/* Hold it no longer, or say that it still may be; that it is gone already is just as well. */
+static bool let_go(const struct cli *cli, struct json_object *o)
 {
 	struct json_object *gone;
 	struct cli_why why;
 	char path[PATH_TEXT_MAX], id[32];
+	int code;
 
 	id_text(o, id, sizeof(id));
 	(void)snprintf(path, sizeof(path), "/v1/reservations/%s", id);
-	if (cli_try(cli, "DELETE", path, NULL, EXIT_NO_VM, &gone, &why) == EXIT_OK)
+	code = cli_try(cli, "DELETE", path, NULL, EXIT_NO_VM, &gone, &why);
+	if (code == EXIT_OK)
 		json_object_put(gone);
+	if (code == EXIT_OK || code == EXIT_NO_VM)
+		return true;
+	(void)cli_fail(code,
+		       "reservation %s could not be cancelled: where the daemon lives on, it is "
+		       "held until it expires.",
+		       id);
+	return false;
 }
 
 static bool says(struct json_object *o, const char *answer)
@@ -131,13 +140,14 @@ static int wait_for_room(const struct cli *cli, const sigset_t *interrupts, stru
 			out_text(stderr, out_string(*o, "sentence"));
 			(void)fputc('\n', stderr);
 		}
-		if (nap(interrupts)) {
-			let_go(cli, *o);
-			return cli_fail(EXIT_REFUSED, "interrupted; nothing is held.");
-		}
+		if (nap(interrupts))
+			return cli_fail(EXIT_REFUSED, "interrupted%s.",
+					let_go(cli, *o) ? "; nothing is held" : "");
 		code = ask_one(cli, "GET", id, &next);
-		if (code != EXIT_OK)
+		if (code != EXIT_OK) { /* nobody is there any more to start what it was for */
+			(void)let_go(cli, *o);
 			return code;
+		}
 		json_object_put(*o);
 		*o = next;
 	}
@@ -150,7 +160,7 @@ static int tell(const struct cli *cli, struct json_object *o)
 	bool late = cli->no_wait ? says(o, "late") : !says(o, "yes");
 
 	if (late)
-		let_go(cli, o);
+		(void)let_go(cli, o);
 	if (cli->json)
 		(void)cli_print_json(o);
 	if (late)

@@ -172,18 +172,6 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *u
 
 /* ---- VMs ---- */
 
-/* Another process than before is another VM to those who hold room. */
-static void note_appeared(struct vm *vm)
-{
-	pid_t pid = vmm_conn_pid(vm->conn);
-
-	if (vm->appeared_us && pid && pid == vm->up_pid)
-		return;
-	vm->up_pid = pid;
-	vm->appeared_us = now_us();
-	vm->charged_b = 0;
-}
-
 static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 {
 	struct vm *vm = vmm_conn_userdata(conn);
@@ -192,7 +180,6 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	switch (event) {
 	case VMM_EVENT_UP:
 		vm->was_up = true;
-		note_appeared(vm);
 		apply_gone(vm, d->roots.proc, d->guardian); /* this may be another process */
 		vm->attach = true;
 		if (!vm->named && *vmm_conn_name(conn) &&

@@ -12,6 +12,7 @@
 #include "daemon/fleet.h"
 
 #include "base/cleanup.h"
+#include "host/process.h"
 
 #include <errno.h>
 #include <search.h>
@@ -135,6 +136,17 @@ void fleet_remove(struct fleet *f, struct vm *vm)
 			vm_free(vm);
 			return;
 		}
+}
+
+void fleet_process(struct vm *vm, const struct process *p, uint64_t now_us)
+{
+	if (p->pid == vm->process_pid && p->start_ticks == vm->process_ticks)
+		return;
+	vm->process_pid = p->pid;
+	vm->process_ticks = p->start_ticks;
+	vm->started_us = process_started_us(p);
+	vm->appeared_us = now_us;
+	vm->charged_b = 0;
 }
 
 struct vm *fleet_find(const struct fleet *f, const char *name)

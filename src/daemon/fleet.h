@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 struct footprint;
+struct process;
 struct vmm_conn;
 
 /* Longest name kept; QEMU allows any, a longer one is cut. */
@@ -46,8 +47,10 @@ struct vm {
 	bool was_up;		  /* its socket has served us: it stays with it */
 	uint64_t seen;		  /* the roster's round that last saw it */
 	pid_t pid;		  /* 0: not known */
-	pid_t up_pid;		  /* of the last connection that came about; 0: not known */
-	uint64_t appeared_us;	  /* when that was another process than before; 0: never yet */
+	pid_t process_pid;	  /* of the process that was measured last; 0: none yet */
+	uint64_t process_ticks;	  /* when that began, as host/process.h */
+	uint64_t started_us;	  /* the same, by our clock */
+	uint64_t appeared_us;	  /* when it was first seen; 0: never yet */
 	uint64_t charged_b;	  /* of its memory, taken from reservations; for reserve.c alone */
 
 	struct settings settings;    /* as they apply to it */
@@ -106,6 +109,12 @@ bool fleet_rename(struct fleet *f, struct vm *vm, const char *name);
 
 /* The VM is to be had at another address, that none has. 0 or -ENOMEM. */
 int fleet_move(struct fleet *f, struct vm *vm, const char *address);
+
+/*
+ * Its process is @p, at @now_us: another one than before is another VM to those who hold room,
+ * however often it was connected to meanwhile.
+ */
+void fleet_process(struct vm *vm, const struct process *p, uint64_t now_us);
 
 /* By name or by address; NULL where there is none. */
 struct vm *fleet_find(const struct fleet *f, const char *name);

@@ -90,12 +90,16 @@ static bool names(const struct reservation *of, const struct vm *vm)
 	return strcmp(of->name, vm->name) == 0 || strcmp(of->name, vm->called) == 0;
 }
 
-/* May @vm use @of? It must have appeared later, and be the one where one is named. */
+/*
+ * May @vm use @of? It must have appeared later, and be the one where one is named. Where none is,
+ * its process must have begun later as well: one that was found late is not new. (Who is named may
+ * have been the script that asked for the room and then became the VM.)
+ */
 static bool is_for(const struct reservation *of, const struct vm *vm)
 {
 	if (!vm->appeared_us || vm->appeared_us < of->made_us)
 		return false;
-	return !of->name[0] || names(of, vm);
+	return of->name[0] ? names(of, vm) : vm->started_us >= of->made_us;
 }
 
 /* Takes what @vm came to have resident since it was charged last, from those with or without names.

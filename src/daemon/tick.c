@@ -172,6 +172,7 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 			    strerror(-r));
 		return;
 	}
+	fleet_process(vm, footprint_process(vm->footprint), now_us);
 	(void)process_obstacles(footprint_process(vm->footprint), now_us, &vm->facts.obstacles);
 }
 

@@ -23,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
 
 #define STAT_TEXT_MAX 2048   /* 52 numbers of 20 digits and a name of 64 bytes at most */
 #define STATUS_TEXT_MAX 8192 /* about 1.5 KiB; the list of groups may be longer */
@@ -133,6 +135,25 @@ void process_fini(struct process *p)
 	cleanup_closep(&p->dir);
 	cleanup_closep(&p->stat);
 	*p = (struct process){ .dir = -EBADF, .stat = -EBADF };
+}
+
+static uint64_t clock_us(clockid_t clock)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t process_started_us(const struct process *p)
+{
+	uint64_t boot_us = clock_us(CLOCK_BOOTTIME); /* first: who is held up here is later */
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t tick_us = USEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t began_us = u64_mul_sat(u64_add_sat(p->start_ticks, 1), tick_us);
+
+	/* ticks go on while the host sleeps, our clock does not */
+	return u64_sub_sat(u64_add_sat(now_us, began_us), boot_us);
 }
 
 /* Its stat, if it still is the process that was held. */

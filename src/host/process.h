@@ -61,6 +61,12 @@ void process_fini(struct process *p);
 /* Is it still there, and the same? 0, -ESRCH, or -errno. */
 int process_alive(const struct process *p);
 
+/*
+ * When it began, microseconds of CLOCK_MONOTONIC: the end of the clock tick in which it did, so up
+ * to 10 ms late and never early. 0: before that clock's own beginning.
+ */
+uint64_t process_started_us(const struct process *p);
+
 /* What a process uses, by its stat. */
 struct process_usage {
 	struct fact cpu_us; /* processor time, user and system, since it began */

@@ -155,7 +155,10 @@ static void serve(struct world *w)
 	}
 }
 
-/* Answers @text to every connection, whatever it asks. */
+/*
+ * Answers @text to every request, whatever it asks. Where a form feed parts it, the first part
+ * answers the first request and so on, the last all that follow.
+ */
 static void serve_text(const char *text)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -167,8 +170,12 @@ static void serve_text(const char *text)
 		_exit(1);
 	for (;;) {
 		fd = accept(listener, NULL, NULL);
-		if (recv(fd, request, sizeof(request), 0) > 0)
-			(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+		if (recv(fd, request, sizeof(request), 0) > 0) {
+			size_t n = strcspn(text, "\f");
+
+			(void)send(fd, text, n, MSG_NOSIGNAL);
+			text += text[n] ? n + 1 : 0;
+		}
 		(void)close(fd);
 	}
 }
@@ -583,6 +590,32 @@ static void who_interrupts_the_wait_leaves_nothing_held(void **state)
 	expect(&r, 0, "There are no reservations.\n", "");
 }
 
+#define HELD "HTTP/1.0 201 Created\r\n\r\n{\"id\":7,\"answer\":\"when\",\"sentence\":\"Soon.\"}"
+
+static void who_loses_the_daemon_in_the_wait_leaves_nothing_held(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(NULL, HELD "\f?\fHTTP/1.0 200 OK\r\n\r\n{\"id\":7}"
+			 "\fHTTP/1.0 200 OK\r\n\r\n{\"reservations\":[]}");
+	CALL(&r, "reserve", "1GiB");
+	expect(&r, 5, "", "is not ballonetd");
+	assert_null(strstr(r.err, "could not be cancelled"));
+	CALL(&r, "reserve", "--list"); /* the answer before this one was to a third request */
+	expect(&r, 0, "There are no reservations.\n", "");
+}
+
+static void what_may_still_be_held_is_told(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(NULL, HELD "\f?");
+	CALL(&r, "reserve", "1GiB");
+	expect(&r, 5, "", "reservation 7 could not be cancelled");
+}
+
 static void room_that_cannot_be_had_is_refused_with_why(void **state)
 {
 	struct run r;
@@ -988,6 +1021,8 @@ int main(int argc, char **argv)
 		TEST(room_that_must_be_freed_is_waited_for),
 		TEST(room_that_is_not_there_in_time_is_not_held),
 		TEST(who_interrupts_the_wait_leaves_nothing_held),
+		TEST(who_loses_the_daemon_in_the_wait_leaves_nothing_held),
+		TEST(what_may_still_be_held_is_told),
 		TEST(room_that_cannot_be_had_is_refused_with_why),
 		TEST(headroom_is_told),
 		TEST(json_is_printed_where_it_is_asked_for),

@@ -6,6 +6,7 @@
  * Out:   every one can be found by a name of its own.
  */
 #include "daemon/fleet.h"
+#include "host/process.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,31 @@ static void a_vm_that_is_removed_is_gone_and_its_id_never_comes_again(void **sta
 	fleet_fini(&f);
 }
 
+static void one_that_is_connected_to_again_is_the_vm_it_was(void **state)
+{
+	struct process p = { .pid = 7, .start_ticks = 1000 };
+	struct fleet f;
+	struct vm *vm;
+
+	(void)state;
+	fleet_init(&f);
+	assert_int_equal(fleet_add(&f, "db", "/a", &vm), 0);
+	fleet_process(vm, &p, 5000);
+	assert_int_equal(vm->appeared_us, 5000);
+	vm->charged_b = 42;
+	fleet_process(vm, &p, 6000);
+	assert_int_equal(vm->appeared_us, 5000);
+	assert_int_equal(vm->charged_b, 42);
+	p.start_ticks++; /* another that has its pid */
+	fleet_process(vm, &p, 7000);
+	assert_int_equal(vm->appeared_us, 7000);
+	assert_int_equal(vm->charged_b, 0);
+	p.pid++;
+	fleet_process(vm, &p, 8000);
+	assert_int_equal(vm->appeared_us, 8000);
+	fleet_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +125,7 @@ int main(void)
 		cmocka_unit_test(the_second_of_a_name_is_told_apart),
 		cmocka_unit_test(long_and_odd_names_are_cut_and_mended),
 		cmocka_unit_test(a_vm_that_is_removed_is_gone_and_its_id_never_comes_again),
+		cmocka_unit_test(one_that_is_connected_to_again_is_the_vm_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,18 +121,23 @@ static void serve(int listener)
 	_exit(0);
 }
 
-/* Starts a process that has QEMU_B of memory and speaks QMP for one client. */
-static void start_qemu(void)
+/*
+ * Starts a process that has QEMU_B of memory and speaks QMP for one client; not before a byte
+ * comes from @late (-1: at once).
+ */
+static void start_qemu(int late)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int listener;
-	char *p;
+	char *p, byte;
 
 	qemu = fork();
 	assert_true(qemu >= 0);
 	if (qemu)
 		return;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (late >= 0)
+		(void)!read(late, &byte, 1);
 	p = mmap(NULL, QEMU_B, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		_exit(1);
@@ -368,7 +373,7 @@ static void a_vm_that_starts_uses_the_room_that_was_held(void **state)
 	json_object_put(
 		must("POST", "/v1/reservations", "{\"size_b\":52428800,\"for\":\"db\"}", 201));
 	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":157286400}", 201));
-	start_qemu();
+	start_qemu(-1);
 	wait_for("/v1/vms/db", "state", "running");
 	wait_for("/v1/host", "reservations", "1"); /* the first is used up */
 	o = must("GET", "/v1/reservations/2", NULL, 200);
@@ -382,8 +387,36 @@ static void a_vm_that_starts_uses_the_room_that_was_held(void **state)
 	o = must("GET", "/v1/reservations/2", NULL, 200);
 	assert_int_equal(times(text_of(o, "left_b"), 1), left_b);
 	json_object_put(o);
-	start_qemu(); /* another process, that uses up the rest */
+	start_qemu(-1); /* another process, that uses up the rest */
 	wait_for("/v1/host", "reservations", "0");
+}
+
+static void a_vm_that_ran_before_and_is_found_late_uses_no_room_of_others(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+	struct json_object *o;
+	uint64_t began_ms;
+	int late[2];
+
+	(void)state;
+	assert_int_equal(pipe2(late, O_CLOEXEC), 0);
+	start("defaults: {interval: 1s, mode: observe}");
+	wait_for("/v1/vms/db", "state", "down");
+	start_qemu(late[0]);
+	began_ms = now_ms();
+	while (now_ms() < began_ms + 50) /* when it began is known to a clock tick of 10 ms */
+		(void)nanosleep(&moment, NULL);
+	json_object_put(must("POST", "/v1/reservations", "{\"size_b\":157286400}", 201));
+	/* what is held for it by name is used all the same, and shows that it was charged */
+	json_object_put(
+		must("POST", "/v1/reservations", "{\"size_b\":52428800,\"for\":\"db\"}", 201));
+	assert_int_equal(write(late[1], "", 1), 1);
+	wait_for("/v1/host", "reservations", "1");
+	o = must("GET", "/v1/reservations/1", NULL, 200);
+	assert_int_equal(times(text_of(o, "left_b"), 1), 150 * MIB);
+	json_object_put(o);
+	(void)close(late[0]);
+	(void)close(late[1]);
 }
 
 static void a_cgroup_of_the_host_that_is_not_there_is_told(void **state)
@@ -409,6 +442,7 @@ int main(int argc, char **argv)
 		TEST(what_is_set_outlives_a_reload_and_is_journalled),
 		TEST(room_is_held_until_it_is_cancelled_or_expires),
 		TEST(a_vm_that_starts_uses_the_room_that_was_held),
+		TEST(a_vm_that_ran_before_and_is_found_late_uses_no_room_of_others),
 		TEST(a_cgroup_of_the_host_that_is_not_there_is_told),
 	};
 

@@ -51,6 +51,7 @@ static struct vm *start(struct scene *s, const char *name, uint64_t appeared_us)
 	(void)snprintf(address, sizeof(address), "/run/%s", name);
 	assert_int_equal(fleet_add(&s->fleet, name, address, &vm), 0);
 	vm->appeared_us = appeared_us;
+	vm->started_us = appeared_us;
 	return vm;
 }
 
@@ -110,6 +111,28 @@ static void vms_that_were_there_before_use_nothing(void **state)
 	id = hold(&s, 1000 * MIB, "", T0);
 	reserve_update(&s.reserve, &s.fleet, T0 + 6 * S);
 	assert_int_equal(left(&s, id), 1000 * MIB);
+	scene_fini(&s);
+}
+
+static void a_vm_that_was_found_late_uses_only_what_names_it(void **state)
+{
+	uint64_t any, named;
+	struct vm *late;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	any = hold(&s, 1000 * MIB, "", T0);
+	named = hold(&s, 1000 * MIB, "script", T0);
+	late = start(&s, "late", T0 + S);
+	late->started_us = T0 - 1;
+	grow(late, 300 * MIB, T0 + 2 * S);
+	late = start(&s, "script", T0 + S); /* it asked for the room, and became the VM */
+	late->started_us = T0 - 1;
+	grow(late, 300 * MIB, T0 + 2 * S);
+	reserve_update(&s.reserve, &s.fleet, T0 + 2 * S);
+	assert_int_equal(left(&s, any), 1000 * MIB);
+	assert_int_equal(left(&s, named), 700 * MIB);
 	scene_fini(&s);
 }
 
@@ -262,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(room_is_used_as_a_vm_that_appeared_later_takes_memory),
 		cmocka_unit_test(vms_that_were_there_before_use_nothing),
+		cmocka_unit_test(a_vm_that_was_found_late_uses_only_what_names_it),
 		cmocka_unit_test(the_oldest_is_used_first_and_one_that_names_a_vm_by_that_alone),
 		cmocka_unit_test(a_vm_that_vanishes_leaves_what_it_did_not_use),
 		cmocka_unit_test(what_nobody_uses_expires),

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void stat_is_read_whatever_the_name_holds(void **state)
@@ -147,6 +148,40 @@ static void a_real_process_is_gone_once_it_is_killed(void **state)
 	host_roots_fini(&roots);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void when_a_process_began_is_told_by_the_clock_of_the_daemon(void **state)
+{
+	struct process p = { .start_ticks = 0 };
+	struct host_roots roots;
+	uint64_t before_us, after_us;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(host_roots_init(&roots), 0);
+	before_us = now_us();
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	after_us = now_us();
+	assert_int_equal(process_init(roots.proc, pid, &p), 0);
+	/* never early; a tick late at most, and what lies between the two clocks' being read */
+	assert_in_range(process_started_us(&p), before_us, after_us + USEC_PER_SEC);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	process_fini(&p);
+	host_roots_fini(&roots);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +191,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_never_was_or_is_dead_is_no_process),
 		cmocka_unit_test(another_process_with_the_same_pid_is_noticed),
 		cmocka_unit_test(a_real_process_is_gone_once_it_is_killed),
+		cmocka_unit_test(when_a_process_began_is_told_by_the_clock_of_the_daemon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
