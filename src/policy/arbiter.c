@@ -89,28 +89,33 @@ static void judge_host(const struct settings *s, const struct host_facts *facts,
 		return;
 	d->want_b = u64_add_sat(well_b, facts->reserved_b);
 	d->deadline_us = host->short_since_us + s->free_within_us;
-	if (facts->reserved_by_us)
+	/* what is short for a reservation's sake alone has the time that this has */
+	if (facts->reserved_by_us && facts->available_b.value >= well_b)
 		d->deadline_us = u64_max(d->deadline_us, facts->reserved_by_us);
 }
 
-/* The lowest price at which what is offered covers the need. Returns whether it does. */
-static bool clear(const struct host_history *host, struct host_decision *d)
+/*
+ * The lowest price at which what is offered covers the need. When half of the time is over, twice
+ * as much is asked for: some of those who were asked do not give, or not in time.
+ */
+static void clear(const struct settings *s, const struct host_history *host, uint64_t now_us,
+		  struct host_decision *d)
 {
-	uint64_t left_b = d->need_b;
+	bool late = now_us + s->free_within_us / 2 >= d->deadline_us;
+	uint64_t left_b = late ? u64_mul_sat(d->need_b, 2) : d->need_b;
 
 	if (left_b == 0)
-		return true; /* nothing is asked for: price and part are 0 */
+		return; /* nothing is asked for: price and part are 0 */
 	for (d->price = 0; d->price < PRICE_CLASSES; d->price++) {
 		uint64_t offer_b = host->offer_b[d->price];
 
 		if (left_b <= offer_b) {
 			d->part_ppm = u64_max(u64_share_ppm(left_b, offer_b), 1);
-			return true;
+			return;
 		}
 		left_b -= offer_b;
 	}
 	d->part_ppm = PPM;
-	return false;
 }
 
 void arbiter_decide(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
@@ -136,7 +141,8 @@ void arbiter_decide(const struct settings *s, const struct host_facts *facts, ui
 		d.give_back = 0;
 		d.need_b = u64_sub_sat(d.want_b,
 				       u64_add_sat(facts->available_b.value, host->coming_b));
-		served = clear(host, &d) || d.need_b < ASK_MIN_B;
+		clear(s, host, now_us, &d);
+		served = d.offered_b >= d.need_b || d.need_b < ASK_MIN_B;
 		d.reason = served ? REASON_HOST_SHORT : REASON_HOST_UNSERVED;
 		d.hurry = d.need_b > 0 && now_us >= u64_add_sat(host->hurried_us, HURRY_US);
 		if (d.hurry)

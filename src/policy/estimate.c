@@ -57,7 +57,10 @@ static void estimate_cold(const struct settings *s, const struct history *h, uin
 	uint64_t cold_b = u64_ppm(est->cache_b, kept_ppm);
 	uint64_t ripe_us = u64_add_sat(h->cache_us, u64_max(h->ripe_after_us, s->cache_age_us));
 
-	est->cold_class = est->busy ? PRICE_CLASSES - 1 : arbiter_class(PPM - kept_ppm, s->shares);
+	/* of a busy guest, or where it was read again too soon, it is the dearest */
+	est->cold_class = est->busy || h->ripe_after_us > s->cache_age_us
+				  ? PRICE_CLASSES - 1
+				  : arbiter_class(PPM - kept_ppm, s->shares);
 	if (!s->press_cache || h->gives_back)
 		return;
 	est->dear_b = cold_b;

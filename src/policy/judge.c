@@ -346,3 +346,17 @@ void judge_learn(const struct settings *s, const struct vm_facts *vm, struct his
 		h->rest_us = s->rest_min_us;
 	}
 }
+
+bool judge_unwilling(const struct squeeze *sq)
+{
+	switch ((enum reason)sq->stop) {
+	case REASON_STOP_STALL:
+	case REASON_STOP_LIES:
+	case REASON_STOP_STATS:
+	case REASON_STOP_TIME:
+	case REASON_STOP_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}

@@ -34,6 +34,9 @@ enum reason judge_hurt(const struct settings *s, const struct vm_facts *vm,
 /* Did this squeeze take so much page cache that it teaches something? */
 bool judge_pressed(const struct squeeze *sq);
 
+/* Did this squeeze end because the guest would not give what it said to have? */
+bool judge_unwilling(const struct squeeze *sq);
+
 /* What a squeeze that was verified whole taught: cold_ppm, rest_us, zero_yields, ending. */
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h);
 

@@ -13,6 +13,7 @@
 
 #include "policy/arbiter.h"
 #include "policy/floor.h"
+#include "policy/judge.h"
 #include "policy/guard.h"
 #include "policy/rightsize.h"
 
@@ -26,6 +27,8 @@
 
 /* What a VM offered this many intervals ago is not counted on. */
 #define OFFER_INTERVALS 3
+/* and, however seldom it is looked at, what it offered this long ago. */
+#define OFFER_MAX_US (60 * USEC_PER_SEC)
 /* Of a held balloon's guest, less room than this is not asked for. */
 #define MORE_MIN_B (16 * MIB)
 /* A balloon that has not begun to move after this is not waited for: others are asked as well. */
@@ -174,7 +177,8 @@ static bool may_offer(const struct settings *s, const struct vm_facts *vm, const
 
 	return missing(s, vm) == REASON_NONE && s->mode != MODE_OBSERVE && vm->guarded &&
 	       h->calm == TRI_YES && !released &&
-	       now_us <= u64_add_sat(vm->stats.taken_us, OFFER_INTERVALS * s->interval_us);
+	       now_us <= u64_add_sat(vm->stats.taken_us,
+				     u64_min(OFFER_INTERVALS * s->interval_us, OFFER_MAX_US));
 }
 
 /* A right-sized guest offers what it could still do without; how cold that is nobody knows. */
@@ -193,22 +197,13 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
 }
 
 /*
- * Did the last squeeze end because the guest would not give what it said to
- * have? Then nobody counts on it before it has rested: a price that is set by
- * what never comes would keep those from being asked who have it.
+ * A guest that would not give what it said to have is not counted on before it
+ * has rested: a price that is set by what never comes would keep those from
+ * being asked who have it.
  */
 static bool would_not_give(const struct history *h)
 {
-	switch ((enum reason)h->now.stop) {
-	case REASON_STOP_STALL:
-	case REASON_STOP_LIES:
-	case REASON_STOP_STATS:
-	case REASON_STOP_TIME:
-	case REASON_STOP_REFUSED:
-		return h->phase != PHASE_WATCH;
-	default:
-		return false;
-	}
+	return judge_unwilling(&h->now) && h->phase != PHASE_WATCH;
 }
 
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,
@@ -279,7 +274,8 @@ void opportunity_offer(const struct settings *s, const struct host_facts *host,
 		offer_held(s, host, vm, h, now_us, ret);
 		break;
 	case PHASE_SIZING:
-		ret->coming_b = u64_sub_sat(vm->actual_b.value, h->target_b);
+		if (now_us < u64_add_sat(h->phase_since_us, MOVES_BY_US))
+			ret->coming_b = u64_sub_sat(vm->actual_b.value, h->target_b);
 		break;
 	case PHASE_SIZED:
 		offer_sized(s, host, vm, h, now_us, ret);

@@ -167,7 +167,7 @@ static bool may_be_early(const struct step *st)
 {
 	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
 
-	if (st->h->now.stop == REASON_STOP_LIES) /* nobody counts on what it says to have */
+	if (judge_unwilling(&st->h->now)) /* nobody counts on what it says to have */
 		return false;
 	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
@@ -506,6 +506,9 @@ void squeeze_verifying(struct step *st)
 		step_rest(st, REASON_REST);
 		return;
 	}
+	/* what it was expected to free is no figure of now any more */
+	st->d->fig.stale_b = FIGURE_UNKNOWN;
+	st->d->fig.cold_b = FIGURE_UNKNOWN;
 	if (cut_short(st, requested))
 		return;
 	st->d->reason = REASON_VERIFY;

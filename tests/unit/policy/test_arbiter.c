@@ -120,8 +120,29 @@ static void what_is_reserved_is_wanted_besides(void **state)
 	m.facts.reserved_by_us = m.now_us + 60 * USEC_PER_SEC;
 	(void)decide(&m);
 	assert_int_equal(m.d.deadline_us, m.facts.reserved_by_us);
+	m.facts.available_b.value = SHORT; /* short by itself, it has no such time */
+	(void)decide(&m);
+	assert_int_equal(m.d.deadline_us, m.now_us + m.s.free_within_us);
+	m.facts.available_b.value = WELL;
 	m.facts.reserved_b = 0;
 	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
+static void twice_as_much_is_asked_for_when_half_of_the_time_is_over(void **state)
+{
+	struct offer offer = { .stale_b = 500 * MIB };
+	struct history h = { 0 };
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	arbiter_offer(&m.host, &h, &offer);
+	misses(&m, 100 * MIB);
+	assert_in_range(asks(&m, &offer), 99 * MIB, 101 * MIB);
+	m.now_us += m.s.free_within_us / 2;
+	assert_int_equal(decide(&m), REASON_HOST_SHORT);
+	assert_int_equal(m.d.need_b, 100 * MIB);
+	assert_in_range(asks(&m, &offer), 199 * MIB, 201 * MIB);
 }
 
 static void a_host_whose_figures_are_not_known_asks_for_nothing(void **state)
@@ -394,6 +415,18 @@ static void a_vm_gives_its_stale_memory_first(void **state)
 	assert_int_equal(w.d.phase, PHASE_HOLDING);
 	assert_int_equal(w.learned.coming_b, 0);
 	assert_int_equal(w.learned.held_b[0], 470 * MIB);
+}
+
+static void page_cache_that_was_read_again_too_soon_is_the_dearest(void **state)
+{
+	struct world w;
+
+	(void)state;
+	asked(&w, 250 * MIB);
+	w.history.ripe_after_us = w.settings.cache_age_us + 1;
+	world_tick(&w);
+	assert_int_equal(w.market.price, PRICE_CLASSES - 1);
+	assert_int_equal(w.history.now.class, PRICE_CLASSES - 1);
 }
 
 static void and_page_cache_for_what_is_left(void **state)
@@ -823,6 +856,7 @@ int main(void)
 		cmocka_unit_test(short_and_well_are_two_marks_apart),
 		cmocka_unit_test(a_pressure_trigger_is_believed_while_there_is_no_plenty),
 		cmocka_unit_test(what_is_reserved_is_wanted_besides),
+		cmocka_unit_test(twice_as_much_is_asked_for_when_half_of_the_time_is_over),
 		cmocka_unit_test(a_host_whose_figures_are_not_known_asks_for_nothing),
 		cmocka_unit_test(stale_memory_goes_first_then_cache_by_its_price),
 		cmocka_unit_test(the_price_rises_with_what_was_come_back_for_and_with_shares),
@@ -834,6 +868,7 @@ int main(void)
 		cmocka_unit_test(squeezes_are_counted_by_share_and_by_rate),
 		cmocka_unit_test(a_vm_gives_its_stale_memory_first),
 		cmocka_unit_test(and_page_cache_for_what_is_left),
+		cmocka_unit_test(page_cache_that_was_read_again_too_soon_is_the_dearest),
 		cmocka_unit_test(a_held_balloon_goes_back_by_its_class),
 		cmocka_unit_test(nothing_is_held_below_a_floor_that_lasts),
 		cmocka_unit_test(a_guest_in_distress_outranks_the_host_until_it_was_watched_again),
