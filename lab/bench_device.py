@@ -128,7 +128,7 @@ def squeeze(figures: Figures) -> None:
         start, cpu_s = time.monotonic(), device_cpu_s(guest, control)
         for size_b in (SQUEEZE_B, 0):
             control.balloon(size_b)
-            control.wait("balloon", lambda state: state["balloon_b"] == size_b, 60)
+            control.follow("balloon", lambda state: state["balloon_b"] == size_b, 60)
         ours_s, ours_cpu_s = time.monotonic() - start, device_cpu_s(guest, control) - cpu_s
         loop_cpu_s = thread_cpu_s(guest.process.pid) - loop_cpu_s
         keeper_cpu_s = thread_cpu_s(guest.device.process.pid) - keeper_cpu_s

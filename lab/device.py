@@ -105,6 +105,16 @@ class Control:
             raise TimeoutError(f"{error}: {self.state}") from error
 
 
+    def follow(self, what: str, condition, deadline_s: float) -> dict[str, int]:
+        """The same by what the device tells unasked, which costs it nothing more."""
+        end = time.monotonic() + deadline_s
+        while not condition(self.state):
+            if time.monotonic() >= end:
+                raise TimeoutError(f"{what} after {deadline_s} s: {self.state}")
+            self.read(deadline_s)
+        return self.state
+
+
 class Device:
     """ballonet-device, listening."""
 

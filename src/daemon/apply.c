@@ -12,6 +12,7 @@
 #include "daemon/apply.h"
 
 #include "base/log.h"
+#include "base/num.h"
 #include "host/footprint.h"
 #include "host/process.h"
 #include "policy/explain.h"
@@ -104,6 +105,26 @@ static void apply_target(struct vm *vm, const struct decision *d, struct guardia
 	figures->targets++;
 }
 
+/* Nothing is out when it is over, so that nobody has to look after it. */
+static void apply_press(struct vm *vm, const struct decision *d, struct daemon_figures *figures,
+			uint64_t now_us)
+{
+	struct vm_facts facts = vm->facts;
+	enum reason why;
+	int r;
+
+	vmm_facts(vm->conn, &facts);
+	why = guard_target(&vm->settings, &facts, d->target_b, now_us);
+	if (why != REASON_NONE) {
+		figures->targets_refused++;
+		log_debug("press-refused vm=%s why=%s", vm->name, reason_word(why));
+		return;
+	}
+	r = vmm_press(vm->conn, u64_sub_sat(facts.actual_b.value, d->target_b), now_us);
+	if (r < 0)
+		log_debug("press-not-sent vm=%s error=%s", vm->name, strerror(-r));
+}
+
 /* The many small steps between two turns of a VM. */
 static bool is_small(enum reason why)
 {
@@ -111,6 +132,7 @@ static bool is_small(enum reason why)
 	case REASON_LOOKING:
 	case REASON_STEP:
 	case REASON_INFLATE_WAIT:
+	case REASON_PRESS_WAIT:
 	case REASON_DEFLATE_WAIT:
 	case REASON_SIZE_STEP:
 	case REASON_SIZE_WAIT:
@@ -156,6 +178,8 @@ void apply_decision(struct vm *vm, const struct decision *d, struct guardian *gu
 	remember(vm, d, now_us);
 	if (d->actions & ACT_SET_TARGET)
 		apply_target(vm, d, guardian, figures, now_us);
+	if (d->actions & ACT_PRESS)
+		apply_press(vm, d, figures, now_us);
 	if (d->actions & ACT_POLLING)
 		vmm_calm(vm->conn, now_us);
 	vm->refresh_us = d->actions & ACT_REFRESH ? d->refresh_us : UINT64_MAX;

@@ -314,6 +314,7 @@ static const char *do_balloon(struct keeper *k, const struct control_command *cm
 	if (cmd->bytes > guestmem_size_b(&k->front.mem))
 		return "that is more than the guest has";
 	set_target(k, pages, pages ? now_us() + cmd->lease_s * USEC_PER_SEC : NEVER);
+	changed(k); /* an answer also where it is what it was */
 	return NULL;
 }
 

@@ -164,10 +164,12 @@ static const struct field vm_facts_rows[] = {
 	FACT(vm_facts, target_b),
 	U32(vm_facts, guarded),
 	U32(vm_facts, leftover),
+	U32(vm_facts, press),
+	U32(vm_facts, pressing),
 };
 static const struct table vm_facts_table = TABLE(vm_facts, vm_facts_rows);
 _Static_assert(sizeof(struct vm_facts) ==
-		       8 + 10 * 4 + 5 * sizeof(struct fact) + sizeof(struct guest_stats),
+		       8 + 12 * 4 + 5 * sizeof(struct fact) + sizeof(struct guest_stats),
 	       "a row per member");
 
 static const struct field snapshot_rows[] = {
@@ -184,6 +186,7 @@ static const struct field squeeze_rows[] = {
 	U64(squeeze, end_us),
 	WORD64(squeeze, stop, REASON_COUNT, word_reason),
 	U64_MAX(squeeze, requested, 1),
+	U64_MAX(squeeze, press, 1),
 	U64_MAX(squeeze, probe, 1),
 	U64_MAX(squeeze, asked, 2),
 	U64_MAX(squeeze, class, PRICE_CLASSES - 1),
@@ -200,7 +203,7 @@ static const struct field squeeze_rows[] = {
 	ARRAY(squeeze, freed_b, VERIFY_COUNT),
 };
 static const struct table squeeze_table = TABLE(squeeze, squeeze_rows);
-_Static_assert(sizeof(struct squeeze) == (18 + VERIFY_COUNT) * 8, "a row per member");
+_Static_assert(sizeof(struct squeeze) == (19 + VERIFY_COUNT) * 8, "a row per member");
 
 static const struct field habit_rows[] = {
 	ARRAY(habit, peak_b, HABIT_HOURS),

@@ -28,6 +28,7 @@ struct squeeze {
 	uint64_t end_us;      /* when the balloon was back at 0; 0 before that */
 	uint64_t stop;	      /* enum reason that ended the inflate; 0 before that */
 	uint64_t requested;   /* 1: an operator asked for it */
+	uint64_t press;	      /* 1: by the guest's press, without a balloon */
 	uint64_t probe;	      /* 1: only tries whether the page cache is cold */
 	uint64_t asked;	      /* 1: the host was short and asked for it; 2: and then for more */
 	uint64_t class;	      /* the dearest class that is pressed */

@@ -60,10 +60,12 @@ enum reason {
 	REASON_BEGIN_HOST,
 	REASON_STEP,
 	REASON_INFLATE_WAIT,
+	REASON_PRESS_WAIT,
 	REASON_HOLD_HOST_SHORT,
 	REASON_HOLD_MORE,
 	/* an inflate ends */
 	REASON_STOP_SIZE,
+	REASON_STOP_PRESSED,
 	REASON_STOP_YIELD,
 	REASON_STOP_RESERVE,
 	REASON_STOP_SWAP,
@@ -119,6 +121,7 @@ enum action {
 		1 << 1, /* ask the guest for statistics at refresh_us, and tick when they arrive */
 	ACT_MEASURE = 1 << 2, /* measure the footprint at the next tick, whatever it costs */
 	ACT_POLLING = 1 << 3, /* the fast part is over: put the polling interval back */
+	ACT_PRESS = 1 << 4,   /* have the guest press, down to target_b */
 };
 
 #define FIGURE_UNKNOWN UINT64_MAX
@@ -143,7 +146,7 @@ struct decision {
 	uint32_t actions; /* enum action */
 	enum phase phase; /* after this step */
 	enum reason reason;
-	uint64_t target_b;   /* bytes that remain to the guest; where ACT_SET_TARGET */
+	uint64_t target_b;   /* bytes that remain to the guest; where ACT_SET_TARGET or ACT_PRESS */
 	uint64_t refresh_us; /* where ACT_REFRESH */
 	uint64_t wake_us;    /* tick this VM again then, or when asked-for statistics arrive */
 	struct figures fig;

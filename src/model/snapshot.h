@@ -128,6 +128,8 @@ struct vm_facts {
 	struct fact target_b;	/* the last target that was sent, as bytes that remain */
 	uint32_t guarded;	/* 1: should we die, somebody brings its balloon to 0 */
 	uint32_t leftover;	/* 1: its balloon was left by a ballonetd that died */
+	uint32_t press; /* 1: the guest can press, which frees what a balloon would, without one */
+	uint32_t pressing; /* 1: it was asked to, and has not said that it is done */
 	struct guest_stats stats;
 };
 

@@ -74,6 +74,7 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_INFLATE_WAIT] = "Inflating: the balloon holds {balloon}, {freed} freed so far, "
 				"{available} available "
 				"in the guest.",
+	[REASON_PRESS_WAIT] = "The guest presses, down to {target}: {freed} freed so far.",
 	[REASON_HOLD_HOST_SHORT] = "The host is short of memory: the balloon is held at {balloon} "
 				   "for {until} at most; "
 				   "the guest has {available} available.",
@@ -82,6 +83,7 @@ static const char *const sentences[REASON_COUNT] = {
 		"to {expected} in all; the guest has {available} available.",
 	[REASON_STOP_SIZE] =
 		"Inflated as far as meant ({balloon}), {freed} freed; the balloon goes to 0.",
+	[REASON_STOP_PRESSED] = "The guest has pressed, {freed} freed.",
 	[REASON_STOP_YIELD] =
 		"The {expected} that were expected are freed ({freed}); the balloon goes to 0.",
 	[REASON_STOP_RESERVE] = "The guest has {available} available and its reserve is {reserve}; "

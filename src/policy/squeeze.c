@@ -73,6 +73,7 @@ void squeeze_track(struct step *st)
 }
 
 static void take_step(struct step *st);
+static void press(struct step *st);
 
 static void begin(struct step *st, const struct opportunity *opp)
 {
@@ -84,6 +85,7 @@ static void begin(struct step *st, const struct opportunity *opp)
 		.start_us = st->now_us,
 		.requested = requested,
 		.asked = opp->asked,
+		.press = vm->press,
 		.probe = !opp->asked && opp->est.press_b < opp->est.cold_b,
 		.class = opp->press_b ? opp->est.cold_class : 0,
 		.size_b = opp->est.size_b,
@@ -104,7 +106,10 @@ static void begin(struct step *st, const struct opportunity *opp)
 	st->h->target_b = vm->ram_b.value;
 	st->h->target_us = 0;
 	step_enter(st, PHASE_INFLATING);
-	take_step(st);
+	if (vm->press)
+		press(st);
+	else
+		take_step(st);
 	st->d->reason = requested    ? REASON_BEGIN_REQUESTED
 			: opp->asked ? REASON_BEGIN_HOST
 				     : REASON_BEGIN;
@@ -328,10 +333,44 @@ static void hold_more(struct step *st)
 	st->d->reason = REASON_HOLD_MORE;
 }
 
+/* One request for all of it: the guest takes its pages, shows them to the host, and frees them. */
+static void press(struct step *st)
+{
+	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
+
+	st->d->actions |= ACT_PRESS;
+	st->d->target_b = u64_sub_sat(st->vm->actual_b.value, u64_min(st->h->now.size_b, room_b));
+	st->h->target_b = st->d->target_b;
+	step_refresh(st, st->s->fast_interval_us);
+}
+
+/* Waits for the end of a press. Of distress it knows nothing: it is over before that would help. */
+static void pressing(struct step *st)
+{
+	enum reason why = step_stop(st);
+
+	squeeze_track(st);
+	if (why == REASON_NONE && !st->vm->pressing)
+		why = REASON_STOP_PRESSED;
+	if (why == REASON_NONE && st->now_us - st->h->now.start_us > st->s->inflate_max_us)
+		why = REASON_STOP_TIME;
+	if (why != REASON_NONE) {
+		step_deflate(st, why);
+		return;
+	}
+	st->d->target_b = st->h->target_b;
+	step_refresh(st, st->s->fast_interval_us);
+	st->d->reason = REASON_PRESS_WAIT;
+}
+
 void squeeze_inflating(struct step *st)
 {
 	enum reason why;
 
+	if (st->h->now.press) {
+		pressing(st);
+		return;
+	}
 	/* a target that the guard or the guardian held back is not out */
 	st->h->target_b = st->vm->target_b.known ? st->vm->target_b.value : st->vm->ram_b.value;
 	squeeze_track(st);
@@ -386,7 +425,8 @@ void squeeze_holding(struct step *st)
 /* Did the inflate end because it had what it wanted? */
 static bool was_served(const struct squeeze *sq)
 {
-	return sq->stop == REASON_STOP_SIZE || sq->stop == REASON_STOP_RESERVE;
+	return sq->stop == REASON_STOP_SIZE || sq->stop == REASON_STOP_RESERVE ||
+	       sq->stop == REASON_STOP_PRESSED;
 }
 
 /* The first measurement: what was won, and what no squeeze brings back. */

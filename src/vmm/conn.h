@@ -43,6 +43,7 @@ struct vmm_ops {
 	int (*refresh)(struct vmm_conn *conn, uint64_t now_us);
 	void (*calm)(struct vmm_conn *conn, uint64_t now_us);
 	int (*set_target)(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us);
+	int (*press)(struct vmm_conn *conn, uint64_t press_b, uint64_t now_us); /* NULL: never */
 	void (*undo)(const struct vmm_conn *conn, char *text, size_t size); /* NULL: nothing ever */
 	void (*leave)(struct vmm_conn *conn, uint64_t now_us); /* say what must still be said */
 	bool (*unanswered)(const struct vmm_conn *conn);       /* is a command under way? */

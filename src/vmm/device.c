@@ -38,6 +38,7 @@ struct device {
 	uint64_t want_b;   /* the balloon that is wanted */
 	uint64_t asked_us; /* statistics; DUE_NEVER: nobody waits for some */
 	uint32_t boots;	   /* of the device */
+	uint32_t pressed;  /* the last press that was asked for before ours */
 	char told[CONN_TROUBLE_MAX];
 };
 
@@ -68,6 +69,7 @@ static void go_down(struct device *d, uint64_t now_us, const char *why)
 	d->wait_us = u64_clamp(2 * d->wait_us, RETRY_FIRST_US, RETRY_MAX_US);
 	d->retry_us = now_us + d->wait_us;
 	d->conn.facts.state = VM_STATE_DOWN;
+	d->conn.facts.pressing = 0;
 	if (!d->conn.removed && strcmp(d->told, d->conn.trouble) != 0) {
 		memcpy(d->told, d->conn.trouble, sizeof(d->told));
 		log_warning("vmm-down address=%s trouble=\"%s\"", d->conn.address, d->told);
@@ -118,6 +120,7 @@ static void forget_boot(struct device *d, uint32_t boots)
 {
 	d->conn.facts.boots += d->boots != 0;
 	d->conn.facts.stats.known = 0;
+	d->conn.facts.pressing = 0;
 	d->boots = boots;
 }
 
@@ -127,7 +130,7 @@ static void take_state(struct device *d, const struct device_state *s, uint64_t 
 	enum vm_state state = s->driver ? VM_STATE_RUNNING : VM_STATE_PAUSED;
 	uint64_t actual_b = u64_sub_sat(s->ram_b, s->balloon_b);
 	bool boot = s->boots != d->boots, moved = f->actual_b.value != actual_b;
-	bool other = f->state != state;
+	bool other = f->state != state, pressed;
 
 	if (boot)
 		forget_boot(d, s->boots);
@@ -144,11 +147,17 @@ static void take_state(struct device *d, const struct device_state *s, uint64_t 
 	f->ram_b = fact_of(s->ram_b, now_us);
 	f->actual_b = fact_of(actual_b, now_us);
 	f->state = state;
+	f->press = s->features >> BALLOON_F_PRESS & 1;
+	pressed = f->pressing && s->press_seq != d->pressed && s->pressed_seq == s->press_seq;
+	if (pressed)
+		f->pressing = 0;
+	if (!f->pressing)
+		d->pressed = s->press_seq;
 	if (!d->up) {
 		ask_stats(d, now_us);
 	} else if (boot || other) {
 		conn_emit(&d->conn, VMM_EVENT_STATE);
-	} else if (moved) {
+	} else if (moved || pressed) {
 		conn_emit(&d->conn, VMM_EVENT_ACTUAL);
 	}
 }
@@ -163,6 +172,7 @@ static void take_stats(struct device *d, const struct guest_stats *s)
 static void take_error(struct device *d, const char *text)
 {
 	log_warning("vmm-refused address=%s error=\"%s\"", d->conn.address, text);
+	d->conn.facts.pressing = 0;
 	if (d->asked_us != DUE_NEVER)
 		end_refresh(d);
 	else
@@ -302,6 +312,21 @@ static int device_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t 
 	return 0;
 }
 
+static int device_press(struct vmm_conn *conn, uint64_t press_b, uint64_t now_us)
+{
+	struct device *d = device_of(conn);
+
+	if (!d->up)
+		return -ENOTCONN;
+	if (!conn->facts.press)
+		return -EOPNOTSUPP;
+	conn->facts.target_error = 0;
+	conn->facts.pressing = 1;
+	(void)buf_printf(&d->out, "press %llu\n", (unsigned long long)press_b);
+	settle(d, now_us);
+	return 0;
+}
+
 static void device_leave(struct vmm_conn *conn, uint64_t now_us)
 {
 	struct device *d = device_of(conn);
@@ -351,6 +376,7 @@ const struct vmm_ops device_ops = {
 	.refresh = device_refresh,
 	.calm = device_calm,
 	.set_target = device_set_target,
+	.press = device_press,
 	.leave = device_leave,
 	.unanswered = device_unanswered,
 };

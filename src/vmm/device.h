@@ -28,6 +28,7 @@ struct device_state {
 	uint32_t boots;
 	uint64_t features;
 	uint64_t ram_b, target_b, balloon_b;
+	uint32_t press_seq, pressed_seq; /* presses asked for, and done */
 };
 
 /*

@@ -43,9 +43,23 @@ static int next_word(const char **at, struct word *ret)
 	return 1;
 }
 
-static const char *const state_keys[] = { "front",    "driver", "pid",	    "boots",
-					  "features", "ram_b",	"target_b", "balloon_b" };
-enum { S_FRONT, S_DRIVER, S_PID, S_BOOTS, S_FEATURES, S_RAM, S_TARGET, S_BALLOON, S_COUNT };
+static const char *const state_keys[] = { "front",     "driver",     "pid",	 "boots",
+					  "features",  "ram_b",	     "target_b", "balloon_b",
+					  "press_seq", "pressed_seq" };
+enum {
+	S_FRONT,
+	S_DRIVER,
+	S_PID,
+	S_BOOTS,
+	S_FEATURES,
+	S_RAM,
+	S_TARGET,
+	S_BALLOON,
+	S_PRESS,
+	S_PRESSED,
+	S_COUNT
+};
+#define S_NEEDED ((1U << S_PRESS) - 1) /* what follows is 0 of a device that does not say it */
 
 int device_parse_state(const char *words, struct device_state *ret)
 {
@@ -60,7 +74,8 @@ int device_parse_state(const char *words, struct device_state *ret)
 				v[i] = w.value;
 				seen |= 1U << i;
 			}
-	if (r < 0 || seen != (1U << S_COUNT) - 1 || v[S_PID] > INT32_MAX || v[S_BOOTS] > UINT32_MAX)
+	if (r < 0 || (seen & S_NEEDED) != S_NEEDED || v[S_PID] > INT32_MAX ||
+	    v[S_BOOTS] > UINT32_MAX)
 		return -EPROTO;
 	*ret = (struct device_state){ .front = v[S_FRONT] != 0,
 				      .driver = v[S_DRIVER] != 0,
@@ -69,7 +84,9 @@ int device_parse_state(const char *words, struct device_state *ret)
 				      .features = v[S_FEATURES],
 				      .ram_b = v[S_RAM],
 				      .target_b = v[S_TARGET],
-				      .balloon_b = v[S_BALLOON] };
+				      .balloon_b = v[S_BALLOON],
+				      .press_seq = (uint32_t)v[S_PRESS],
+				      .pressed_seq = (uint32_t)v[S_PRESSED] };
 	return 0;
 }
 

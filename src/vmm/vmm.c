@@ -301,6 +301,8 @@ void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts)
 	facts->actual_b = f->actual_b;
 	facts->stats = f->stats;
 	facts->leftover = f->leftover;
+	facts->press = f->press;
+	facts->pressing = f->pressing;
 }
 
 int vmm_poll(struct vmm_conn *conn, uint64_t now_us)
@@ -328,4 +330,9 @@ int vmm_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us)
 	if (r == 0)
 		conn->facts.leftover = 0; /* from now on its balloon is of our making */
 	return r;
+}
+
+int vmm_press(struct vmm_conn *conn, uint64_t press_b, uint64_t now_us)
+{
+	return conn->ops->press ? conn->ops->press(conn, press_b, now_us) : -EOPNOTSUPP;
 }

@@ -117,7 +117,7 @@ const char *vmm_conn_trouble(const struct vmm_conn *conn);
 
 /*
  * Writes the hypervisor's share of the facts: state, device, reporting, boots,
- * target_error, ram_b, actual_b, stats, leftover. Leaves all other members alone.
+ * target_error, ram_b, actual_b, stats, leftover, press, pressing. Leaves all other members alone.
  */
 void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts);
 
@@ -149,5 +149,12 @@ void vmm_calm(struct vmm_conn *conn, uint64_t now_us);
  * hypervisor is told by vm_facts.target_error.
  */
 int vmm_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us);
+
+/*
+ * Asks the guest to press @press_b bytes: vm_facts.pressing says until when it
+ * is at it, and VMM_EVENT_ACTUAL follows at its end. 0, -ENOTCONN, or
+ * -EOPNOTSUPP: it cannot (vm_facts.press).
+ */
+int vmm_press(struct vmm_conn *conn, uint64_t press_b, uint64_t now_us);
 
 #endif

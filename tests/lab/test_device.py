@@ -20,7 +20,8 @@ BIT_PRESSURE, BIT_PRESS = 50, 51
 
 
 # kept in tools/check; the others run with --all
-SHORT = ("test_a_worker_killed_a_few_times_in_a_squeeze_harms_no_guest",
+SHORT = ("test_the_daemon_has_a_guest_press_that_can",
+         "test_a_worker_killed_a_few_times_in_a_squeeze_harms_no_guest",
          "test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses",
          "test_a_killed_daemon_leaves_a_balloon_that_goes_to_0")
 
@@ -179,6 +180,20 @@ def test_the_daemon_squeezes_a_guest_on_the_device_as_any_other(boot_device):
     control = guest.control()
     state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 30)
     assert before - state["resident_b"] > 500 * MIB
+
+
+def test_the_daemon_has_a_guest_press_that_can(boot_device):
+    guest = boot_device(driver=module("6.1"))
+    guest.run("read", 600, 1)
+    before = guest.control_state()
+    at_once = {"cache_age": "0s", "cold_probe": "100%"}
+    with Daemon([guest], defaults=at_once) as daemon, Watch(daemon) as watch:
+        watch.wait_first(guest.name, "verifying", 60)
+        shown = daemon.vm(guest.name)
+    state = guest.control_state()
+    assert state["pressed_seq"] == state["press_seq"] > 0 and state["inflated_b"] == 0
+    assert before["resident_b"] - state["resident_b"] > 300 * MIB
+    assert shown["yield_total_b"] > 300 * MIB
 
 
 def test_a_killed_daemon_leaves_a_balloon_that_goes_to_0(boot_device):

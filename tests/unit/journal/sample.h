@@ -75,6 +75,7 @@ static inline void sample_squeeze(uint64_t *seed, struct squeeze *s)
 	s->stop = sample_below(seed, REASON_COUNT);
 	s->requested = sample_below(seed, 2);
 	s->probe = sample_below(seed, 2);
+	s->press = sample_below(seed, 2);
 	s->asked = sample_below(seed, 2);
 	s->class = sample_below(seed, PRICE_CLASSES);
 }
@@ -138,6 +139,8 @@ static inline void sample_vm_facts(uint64_t *seed, struct vm_facts *f)
 	f->target_b = sample_fact(seed);
 	f->guarded = (uint32_t)sample_below(seed, 2);
 	f->leftover = (uint32_t)sample_below(seed, 2);
+	f->press = (uint32_t)sample_below(seed, 2);
+	f->pressing = (uint32_t)sample_below(seed, 2);
 	f->stats = sample_stats(seed);
 }
 

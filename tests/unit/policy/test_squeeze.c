@@ -124,6 +124,68 @@ static void steps_never_pass_the_step_nor_the_reserve(void **state)
 	assert_int_equal(w.d.target_b, RAM - 270 * MIB);
 }
 
+/* A guest that can press was asked to, and is at it. */
+static void pressing(struct world *w)
+{
+	world_init(w);
+	w->vm.press = 1;
+	world_tick(w);
+	assert_int_equal(w->d.phase, PHASE_INFLATING);
+	assert_int_equal(w->d.reason, REASON_BEGIN);
+	w->vm.pressing = 1;
+}
+
+static void a_guest_that_can_press_does_so_once_and_has_no_balloon(void **state)
+{
+	struct world w;
+
+	(void)state;
+	pressing(&w);
+	assert_true(w.d.actions & ACT_PRESS);
+	assert_false(w.d.actions & ACT_SET_TARGET);
+	assert_true(w.d.target_b >= RAM - (970 - 40 - 96) * MIB); /* its reserve stays */
+	assert_true(w.d.target_b <= RAM - 600 * MIB);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_PRESS_WAIT);
+	assert_int_equal(w.d.actions, ACT_REFRESH);
+	w.vm.pressing = 0;
+	w.vm.resident_b.value -= 600 * MIB;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_PRESSED);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	world_verify(&w, 0);
+	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 600 * MIB);
+	assert_int_equal(w.history.yield_total_b, 600 * MIB);
+}
+
+static void a_press_leaves_the_guest_its_reserve(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.vm.press = 1;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 300) * MIB;
+	world_tick(&w);
+	assert_true(w.d.actions & ACT_PRESS);
+	assert_true(w.d.target_b >= RAM - 300 * MIB);
+}
+
+static void a_press_that_does_not_end_is_not_waited_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	pressing(&w);
+	world_after(&w, w.settings.inflate_max_us + 1);
+	assert_stopped(&w, REASON_STOP_TIME);
+	pressing(&w);
+	w.vm.request = REQUEST_RELEASE;
+	world_after(&w, FAST);
+	assert_stopped(&w, REASON_STOP_RELEASED);
+}
+
 static void the_last_bit_of_the_size_is_asked_for(void **state)
 {
 	struct world w;
@@ -1291,6 +1353,9 @@ int main(void)
 		cmocka_unit_test(what_comes_back_is_counted),
 		cmocka_unit_test(a_guest_that_claims_more_than_it_has_keeps_its_reserve),
 		cmocka_unit_test(steps_never_pass_the_step_nor_the_reserve),
+		cmocka_unit_test(a_guest_that_can_press_does_so_once_and_has_no_balloon),
+		cmocka_unit_test(a_press_leaves_the_guest_its_reserve),
+		cmocka_unit_test(a_press_that_does_not_end_is_not_waited_for),
 		cmocka_unit_test(the_last_bit_of_the_size_is_asked_for),
 		cmocka_unit_test(what_the_reserve_leaves_is_asked_for_when_nothing_is_out),
 		cmocka_unit_test(a_step_waits_for_statistics_that_are_newer_than_the_last),

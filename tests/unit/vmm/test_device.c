@@ -150,6 +150,36 @@ static void test_a_target_is_leased_and_renewed_until_it_is_all(void **state)
 	expect(w, "");
 }
 
+#define PRESS(asked, done)                                                                      \
+	"state front=1 pid=4711 driver=1 features=0x8000000000002 ram_b=1073741824 target_b=0 " \
+	"balloon_b=0 boots=1 press_seq=" asked " pressed_seq=" done "\n"
+
+static void test_a_press_is_under_way_until_the_guest_has_done_that_one(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(vmm_press(w->conn, MIB, w->now_us), -ENOTCONN);
+	come_up(w);
+	assert_int_equal(w->facts.press, 0);
+	assert_int_equal(vmm_press(w->conn, MIB, w->now_us), -EOPNOTSUPP);
+	say(w, PRESS("3", "3"));
+	assert_int_equal(w->facts.press, 1);
+	assert_int_equal(vmm_press(w->conn, MIB, w->now_us), 0);
+	expect(w, "press 1048576\n");
+	say(w, PRESS("3", "3")); /* of before */
+	assert_int_equal(w->facts.pressing, 1);
+	say(w, PRESS("4", "3"));
+	assert_int_equal(w->facts.pressing, 1);
+	assert_int_equal(w->events[VMM_EVENT_ACTUAL], 0);
+	say(w, PRESS("4", "4"));
+	assert_int_equal(w->facts.pressing, 0);
+	assert_int_equal(w->events[VMM_EVENT_ACTUAL], 1);
+	assert_int_equal(vmm_press(w->conn, MIB, w->now_us), 0);
+	say(w, "error that is more than the guest has\n");
+	assert_int_equal(w->facts.pressing, 0);
+	assert_int_equal(w->facts.target_error, EINVAL);
+}
+
 static void test_statistics_answer_only_who_asked_before_they_were_taken(void **state)
 {
 	struct world *w = *state;
@@ -251,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_it_is_up_when_a_hypervisor_is_there_and_its_guest_has_said_how_it_is),
 		TEST(test_a_target_is_leased_and_renewed_until_it_is_all),
+		TEST(test_a_press_is_under_way_until_the_guest_has_done_that_one),
 		TEST(test_statistics_answer_only_who_asked_before_they_were_taken),
 		TEST(test_a_balloon_that_moves_and_a_guest_that_reboots_are_told),
 		TEST(test_a_refusal_is_the_targets_or_the_statistics),
