@@ -55,7 +55,9 @@ void rightsize_room(const struct settings *s, const struct host_facts *host,
 	}
 	above_b = u64_sub_sat(vm->actual_b.value, ret->floor_b);
 	room_b = u64_min(room_b, u64_sub_sat(est.free_b, keep_b));
-	ret->why = above_b < room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
+	ret->why = above_b <= room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
+	if (ret->floor_b == FIGURE_UNKNOWN)
+		ret->why = REASON_NOT_JUDGED;
 	ret->room_b = u64_min(room_b, above_b);
 }
 
@@ -91,18 +93,11 @@ static void settle(struct step *st, enum reason why)
 	st->d->reason = why;
 }
 
-/* The balloon grows by one step, where there is room for it. */
-static void grow(struct step *st)
+/* The balloon grows by one step of the @room_b that there is. */
+static void grow(struct step *st, uint64_t room_b)
 {
-	enum reason why;
-	uint64_t room_b = room(st, &why), step_b = u64_min(stride(st), room_b);
-
-	if (room_b < CLOSE_B) {
-		settle(st, why);
-		return;
-	}
 	step_enter(st, PHASE_SIZING);
-	step_target(st, st->vm->actual_b.value - step_b);
+	step_target(st, st->vm->actual_b.value - u64_min(stride(st), room_b));
 	step_refresh(st, st->s->fast_interval_us);
 	st->h->mark_us = st->now_us;
 	st->h->mark_b = st->balloon_b;
@@ -161,6 +156,7 @@ void rightsize_watch(struct step *st)
 	const struct wish wish = { .sizing = true };
 	bool looked = st->h->looking_us != 0;
 	struct opportunity opp;
+	uint64_t room_b = 0;
 
 	/* the same must be there and well as for a squeeze */
 	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
@@ -172,14 +168,16 @@ void rightsize_watch(struct step *st)
 		step_look(st);
 		return;
 	}
-	if (st->d->reason != REASON_NONE) {
+	if (st->d->reason == REASON_NONE)
+		room_b = room(st, &st->d->reason);
+	if (room_b < CLOSE_B) {
 		step_looked(st);
 		return;
 	}
 	st->h->looking_us = 0;
 	st->h->now = (struct squeeze){ 0 };
 	st->h->start = st->vm->stats;
-	grow(st);
+	grow(st, room_b);
 }
 
 void rightsize_sizing(struct step *st)
@@ -227,8 +225,9 @@ void rightsize_sized(struct step *st)
 	room_b = room(st, &why);
 	if (st->now_us >= u64_add_sat(st->h->start.taken_us, st->s->size_every_us))
 		st->h->start = st->vm->stats; /* rates are told over about one step */
-	if (st->asked_b || (st->now_us >= st->h->size_us && st->h->calm == TRI_YES))
-		grow(st);
+	if (room_b >= CLOSE_B &&
+	    (st->asked_b || (st->now_us >= st->h->size_us && st->h->calm == TRI_YES)))
+		grow(st, room_b);
 	else
 		settle(st, room_b < CLOSE_B ? why : REASON_SIZED);
 }

@@ -442,7 +442,7 @@ static void first_yield(struct step *st)
 		st->h->pressed_low_b = sq->cache_low_b;
 		st->h->pressed_us = sq->end_us;
 	}
-	if (judge_pressed(sq) && !st->h->gives_back && st->h->kind == GUEST_UNKNOWN)
+	if (judge_pressed(sq) && st->h->kind == GUEST_UNKNOWN)
 		st->h->kind = GUEST_NOTIFIER;
 	if (freed_b == FIGURE_UNKNOWN)
 		return;

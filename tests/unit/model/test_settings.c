@@ -136,6 +136,18 @@ static void settings_that_do_not_agree_are_told(void **state)
 	s.host_well_ppm = s.host_short_ppm - 1;
 	assert_non_null(strstr(settings_conflict(&s), "host_well"));
 	settings_init(&s);
+	s.floor_b = 2 * GIB;
+	s.ceiling_b = 2 * GIB;
+	assert_null(settings_conflict(&s));
+	s.ceiling_b--;
+	assert_non_null(strstr(settings_conflict(&s), "floor is above ceiling"));
+	settings_init(&s);
+	s.idle_cpu_ppm = s.calm_cpu_ppm + 1;
+	assert_non_null(strstr(settings_conflict(&s), "idle_cpu is above calm_cpu"));
+	settings_init(&s);
+	s.shares = 0;
+	assert_string_equal(settings_conflict(&s), "shares");
+	settings_init(&s);
 	s.reserve_min_b = 0;
 	assert_string_equal(settings_conflict(&s), "reserve_min");
 	settings_init(&s);

@@ -268,6 +268,73 @@ static void a_clock_that_went_back_an_hour_counts_the_day_once(void **state)
 	assert_int_equal(w.history.habit.days[10], 1);
 }
 
+/* What it needed of late, with the reserve. */
+static uint64_t recent(const struct world *w)
+{
+	return floor_recent(&w->settings, &w->vm, &w->history, w->now_us);
+}
+
+static void the_most_that_was_needed_is_known_for_12_to_24_hours(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(recent(&w), FIGURE_UNKNOWN); /* not watched at all */
+	w.settings.size_watch_us = 2 * HOUR;
+	needs(&w, 600 * MIB);
+	watch(&w);
+	w.now_us += 2 * HOUR - 1;
+	assert_int_equal(recent(&w), FIGURE_UNKNOWN);
+	w.now_us += 1;
+	needs(&w, NEED);
+	watch(&w);
+	assert_int_equal(recent(&w), 600 * MIB + RESERVE);
+	w.now_us += 10 * HOUR;
+	watch(&w); /* the first 12 h are over */
+	assert_int_equal(recent(&w), 600 * MIB + RESERVE);
+	w.now_us += 12 * HOUR;
+	watch(&w);
+	assert_int_equal(recent(&w), NEED + RESERVE);
+}
+
+static void an_hour_with_a_gap_in_it_was_not_watched(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	needs(&w, 600 * MIB);
+	at(&w, TEN);
+	watch(&w);
+	w.now_us += 60 * USEC_PER_SEC;
+	w.vm.state = VM_STATE_DOWN;
+	watch(&w);
+	w.vm.state = VM_STATE_RUNNING;
+	at(&w, TEN + 3 * 3600);
+	w.now_us += 3 * HOUR;
+	watch(&w);
+	assert_int_equal(w.history.habit.days[10], 0);
+	/* nor is one whose guest does not tell how it is */
+	w.vm.stats.known = 0;
+	watch(&w);
+	assert_int_equal(w.history.habit.since_us, 0);
+}
+
+static void an_hour_that_was_seen_in_the_future_is_not_believed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	watch_hour(&w, TEN + 1000 * 86400, 60, 600 * MIB);
+	watch_hour(&w, TEN + 1001 * 86400, 60, 600 * MIB);
+	at(&w, TEN + 1001 * 86400);
+	assert_true(floor_now(&w, true) > 0);
+	at(&w, TEN); /* the clock was set right */
+	assert_int_equal(floor_now(&w, true), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +350,9 @@ int main(void)
 		cmocka_unit_test(habits_can_be_switched_off),
 		cmocka_unit_test(a_clock_that_jumps_back_and_forth_teaches_nothing),
 		cmocka_unit_test(a_clock_that_went_back_an_hour_counts_the_day_once),
+		cmocka_unit_test(the_most_that_was_needed_is_known_for_12_to_24_hours),
+		cmocka_unit_test(an_hour_with_a_gap_in_it_was_not_watched),
+		cmocka_unit_test(an_hour_that_was_seen_in_the_future_is_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

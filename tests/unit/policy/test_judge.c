@@ -421,6 +421,141 @@ static void cache_that_stays_away_was_cold(void **state)
 	assert_int_equal(w.history.cold_ppm, 1);
 }
 
+static void an_idle_guest_does_next_to_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	w.vm.cpu_us.value += SPAN / 20;
+	fold(&w);
+	assert_int_equal(w.history.idle, TRI_YES);
+	judged(&w);
+	w.vm.cpu_us.value += SPAN / 20 + 1;
+	fold(&w);
+	assert_int_equal(w.history.idle, TRI_NO);
+	assert_int_equal(w.history.busy, TRI_NO);
+	judged(&w);
+	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB; /* it reads */
+	fold(&w);
+	assert_int_equal(w.history.idle, TRI_NO);
+	judged(&w);
+	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB;
+	w.vm.cpu_us.known = false;
+	fold(&w);
+	assert_int_equal(w.history.idle, TRI_UNKNOWN);
+	assert_int_equal(w.history.busy, TRI_YES);
+}
+
+/* Its page cache is @cache_b, @after_us later. */
+static void caches(struct world *w, uint64_t cache_b, uint64_t after_us)
+{
+	w->now_us += after_us;
+	world_fresh(w);
+	w->vm.stats.tag[BALLOON_STAT_CACHES] = cache_b;
+	fold(w);
+}
+
+static void page_cache_is_as_old_as_it_did_not_grow(void **state)
+{
+	struct world w;
+	uint64_t first_us;
+
+	(void)state;
+	judged(&w);
+	caches(&w, 400 * MIB, 0);
+	first_us = w.now_us;
+	assert_int_equal(w.history.cache_us, first_us);
+	/* an eighth of it may come without making it young, by and by as well as at once */
+	caches(&w, 430 * MIB, SPAN);
+	caches(&w, 450 * MIB, SPAN);
+	assert_int_equal(w.history.cache_us, first_us);
+	/* more grew some time between the last two looks: half way is the best guess */
+	caches(&w, 450 * MIB + 1, SPAN);
+	assert_int_equal(w.history.cache_us, w.now_us - SPAN / 2);
+	/* what is dropped and read again is young */
+	caches(&w, 100 * MIB, SPAN);
+	caches(&w, 117 * MIB, SPAN);
+	assert_int_equal(w.history.cache_us, w.now_us - SPAN / 2);
+	/* a guest that does not tell is not watched */
+	judged(&w);
+	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
+	fold(&w);
+	assert_int_equal(w.history.cache_us, 0);
+}
+
+/* 100 MiB of it were pressed @ago_us ago, down to 50; @cache_b are there now. */
+static uint64_t ripe_after(uint64_t ago_us, uint64_t cache_b, uint64_t before_us)
+{
+	struct world w;
+
+	judged(&w);
+	w.settings.cache_age_us = 40 * USEC_PER_SEC;
+	w.history.pressed_b = 100 * MIB;
+	w.history.pressed_low_b = 50 * MIB;
+	w.history.pressed_us = w.now_us - ago_us;
+	w.history.ripe_after_us = before_us;
+	w.vm.stats.tag[BALLOON_STAT_CACHES] = cache_b;
+	fold(&w);
+	return w.history.pressed_b ? 0 : w.history.ripe_after_us;
+}
+
+static void cache_that_was_read_again_too_soon_must_be_older_the_next_time(void **state)
+{
+	const uint64_t pays_us = 600 * USEC_PER_SEC, hour_us = 3600 * USEC_PER_SEC;
+	struct world w;
+	uint64_t after_us;
+
+	(void)state;
+	/* not back, and it may yet come */
+	assert_int_equal(ripe_after(pays_us - 1, 99 * MIB, hour_us / 2), 0);
+	/* half of it is back too soon: twice as old the next time, and an hour at most */
+	assert_int_equal(ripe_after(pays_us - 1, 100 * MIB, hour_us / 4), hour_us / 2);
+	assert_int_equal(ripe_after(pays_us - 1, 100 * MIB, hour_us), hour_us);
+	after_us = ripe_after(pays_us - 1, 100 * MIB, 0);
+	assert_true(after_us >= 80 * USEC_PER_SEC);
+	/* it paid, whether or not it is back: half of that will do, but no less than is set */
+	assert_int_equal(ripe_after(pays_us, 100 * MIB, hour_us), hour_us / 2);
+	assert_int_equal(ripe_after(pays_us, 50 * MIB, hour_us), hour_us / 2);
+	assert_int_equal(ripe_after(pays_us, 50 * MIB, 0), 40 * USEC_PER_SEC);
+	/* what is not told is not judged */
+	judged(&w);
+	w.history.pressed_b = 100 * MIB;
+	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
+	fold(&w);
+	assert_int_equal(w.history.pressed_b, 100 * MIB);
+}
+
+static void the_kind_of_a_guest_is_told_by_what_it_does(void **state)
+{
+	struct world w;
+
+	(void)state;
+	judged(&w);
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
+	w.vm.stats.known = 0;
+	w.vm.state = VM_STATE_PAUSED; /* nothing can be told of one that does not run */
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
+	w.vm.state = VM_STATE_RUNNING;
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_NONE);
+	w.vm.stats.known = 0xffff; /* its driver came */
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
+	w.history.kind = GUEST_NOTIFIER;
+	w.history.gives_back = 1;
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_SHRINKER);
+	w.vm.stats.tag[BALLOON_STAT_MEMTOT] |= BALLOON_MARK_BALLONET;
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_BALLONET);
+	w.vm.device = TRI_NO;
+	fold(&w);
+	assert_int_equal(w.history.kind, GUEST_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +579,10 @@ int main(void)
 		cmocka_unit_test(cache_that_stays_away_was_cold),
 		cmocka_unit_test(what_was_learned_of_the_cache_is_forgotten_after_a_while),
 		cmocka_unit_test(the_first_try_is_believed_as_it_is),
+		cmocka_unit_test(an_idle_guest_does_next_to_nothing),
+		cmocka_unit_test(page_cache_is_as_old_as_it_did_not_grow),
+		cmocka_unit_test(cache_that_was_read_again_too_soon_must_be_older_the_next_time),
+		cmocka_unit_test(the_kind_of_a_guest_is_told_by_what_it_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,6 +328,139 @@ static void the_guard_refuses_what_facts_do_not_allow(void **state)
 			 REASON_STOP_STATS);
 }
 
+/* Nothing is stale, and there are 600 MiB of page cache. */
+static void cached(struct world *w)
+{
+	world_init(w);
+	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 670 * MIB;
+	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
+	w->vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
+	w->history.base = w->vm.stats;
+}
+
+static void estimate(const struct world *w, struct estimate *est)
+{
+	estimate_vm(&w->settings, &w->vm, &w->history, w->now_us, 0, est);
+}
+
+static void all_cold_cache_of_an_idle_guest_is_pressed_at_once(void **state)
+{
+	struct estimate est;
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	w.history.idle = TRI_YES;
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 540 * MIB);
+	w.history.idle = TRI_NO; /* of one that is only quiet a tenth is tried */
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 60 * MIB);
+	assert_int_equal(est.cold_b, 540 * MIB);
+}
+
+static void page_cache_that_is_too_young_is_left_alone_until_it_is_ripe(void **state)
+{
+	struct estimate est;
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	w.settings.cache_age_us = 40 * USEC_PER_SEC;
+	w.history.cache_us = w.now_us - 39 * USEC_PER_SEC;
+	w.history.cache_b = 600 * MIB;
+	w.history.cache_seen_us = w.now_us;
+	estimate(&w, &est);
+	assert_int_equal(est.cold_b, 0);
+	assert_int_equal(est.ripe_us, w.now_us + USEC_PER_SEC);
+	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
+	/* and it is looked at then, rather than whenever its turn comes */
+	world_tick(&w);
+	assert_int_equal(w.d.wake_us, w.now_us + USEC_PER_SEC);
+	w.now_us = w.d.wake_us;
+	world_fresh(&w);
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
+	assert_int_equal(w.history.now.probe, 1);
+	/* what was learned to be needed counts where it is more */
+	w.history.ripe_after_us = 3600 * USEC_PER_SEC;
+	estimate(&w, &est);
+	assert_int_equal(est.ripe_us, w.history.cache_us + w.history.ripe_after_us);
+}
+
+static void what_is_above_the_ceiling_is_pressed_in_any_case(void **state)
+{
+	struct estimate est;
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	w.history.busy = TRI_YES;
+	w.settings.ceiling_b = w.vm.resident_b.value - 16 * MIB + 1; /* it is there, almost */
+	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
+	w.settings.ceiling_b--;
+	assert_int_equal(reason_of(&w), REASON_NONE);
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 16 * MIB);
+	w.settings.ceiling_b = 1; /* no more than there is cache */
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 600 * MIB);
+	w.history.gives_back = 1; /* of a guest that takes pages back only what is free */
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 0);
+}
+
+static void where_nothing_is_to_be_had_nothing_begins_though_asked_for(void **state)
+{
+	struct opportunity opp;
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	w.history.busy = TRI_YES;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 30 * MIB; /* which keeps it from reclaiming */
+	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
+	assert_int_equal(opp.reason, REASON_LITTLE_TO_GAIN);
+}
+
+static uint64_t offer_of(const struct world *w)
+{
+	struct offer offer;
+
+	opportunity_offer(&w->settings, &w->host, &w->vm, &w->history, w->now_us, &offer);
+	return offer.stale_b + offer.cold_b;
+}
+
+static void only_what_may_be_asked_for_is_offered(void **state)
+{
+	struct world w;
+
+	(void)state;
+	cached(&w);
+	assert_int_equal(offer_of(&w), 534 * MIB); /* all that the reserve leaves */
+	w.vm.stats.taken_us = w.now_us + 5;	   /* a moment younger than the tick */
+	assert_int_equal(offer_of(&w), 534 * MIB);
+	w.now_us += 30 * USEC_PER_SEC + 5; /* three intervals old */
+	assert_int_equal(offer_of(&w), 534 * MIB);
+	w.now_us++;
+	assert_int_equal(offer_of(&w), 0);
+	cached(&w);
+	w.settings.mode = MODE_OBSERVE;
+	assert_int_equal(offer_of(&w), 0);
+	cached(&w);
+	w.vm.guarded = 0;
+	assert_int_equal(offer_of(&w), 0);
+	cached(&w);
+	w.history.calm = TRI_UNKNOWN;
+	assert_int_equal(offer_of(&w), 0);
+	cached(&w);
+	w.vm.device = TRI_NO;
+	assert_int_equal(offer_of(&w), 0);
+	cached(&w);
+	w.history.phase = PHASE_GAVE_UP;
+	assert_int_equal(offer_of(&w), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +480,11 @@ int main(void)
 		cmocka_unit_test(used_memory_is_unknown_without_statistics),
 		cmocka_unit_test(the_guard_lets_a_balloon_shrink_always),
 		cmocka_unit_test(the_guard_refuses_what_facts_do_not_allow),
+		cmocka_unit_test(all_cold_cache_of_an_idle_guest_is_pressed_at_once),
+		cmocka_unit_test(page_cache_that_is_too_young_is_left_alone_until_it_is_ripe),
+		cmocka_unit_test(what_is_above_the_ceiling_is_pressed_in_any_case),
+		cmocka_unit_test(where_nothing_is_to_be_had_nothing_begins_though_asked_for),
+		cmocka_unit_test(only_what_may_be_asked_for_is_offered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1346,6 +1346,83 @@ static void invariants_hold_in_random_worlds(void **state)
 	assert_true(squeezes > 400); /* or the worlds prove nothing */
 }
 
+/* A squeeze that was verified for 10 s while the guest freed 300 MiB more. */
+static void more_to_win(struct world *w, uint64_t already)
+{
+	world_init(w);
+	world_squeeze(w, 600 * MIB);
+	w->history.more = already;
+	while (w->history.verify_next < VERIFY_60S) {
+		w->now_us = w->d.wake_us;
+		w->history.calm = TRI_YES;
+		world_fresh(w);
+		world_tick(w);
+	}
+}
+
+static void much_new_to_win_does_not_wait_for_the_rest(void **state)
+{
+	struct world w;
+	uint64_t already, after_us = 10 * USEC_PER_SEC;
+
+	(void)state;
+	for (already = 0; already < 3; already++, after_us *= 2) {
+		more_to_win(&w, already);
+		assert_int_equal(w.d.phase, PHASE_VERIFYING);
+		w.vm.resident_b.value += 300 * MIB;
+		w.now_us = w.history.now.end_us + after_us - 1;
+		w.history.calm = TRI_YES;
+		world_after(&w, 0);
+		assert_int_equal(w.d.phase, PHASE_VERIFYING);
+		w.history.calm = TRI_YES;
+		world_after(&w, 1);
+		assert_int_equal(w.d.reason, REASON_BEGIN);
+		assert_int_equal(w.history.more, already + 1);
+		/* the last one taught what it was measured for */
+		assert_int_equal(w.history.done.freed_b[VERIFY_10S], 600 * MIB);
+		assert_int_equal(w.history.done.freed_b[VERIFY_60S], FIGURE_UNKNOWN);
+		assert_int_equal(w.history.ending, REASON_REST);
+	}
+}
+
+static void page_cache_that_ripens_meanwhile_is_waited_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	more_to_win(&w, 0);
+	w.settings.cache_age_us = 20 * USEC_PER_SEC;
+	w.vm.stats.tag[BALLOON_STAT_CACHES] = 400 * MIB;
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
+	w.history.base = w.vm.stats;
+	w.history.calm = TRI_YES;
+	world_after(&w, USEC_PER_SEC);
+	w.history.busy = TRI_NO;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	assert_true(w.history.cache_us > w.history.now.end_us);
+	assert_true(w.d.wake_us <= w.history.cache_us + w.settings.cache_age_us);
+}
+
+static void figures_that_speak_against_it_end_the_looking(void **state)
+{
+	struct world w;
+
+	(void)state;
+	more_to_win(&w, 0);
+	w.vm.resident_b.value += 300 * MIB;
+	w.now_us += 5 * USEC_PER_SEC;
+	w.history.calm = TRI_YES;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_LOOKING);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	w.vm.resident_b.value -= 300 * MIB;
+	world_after(&w, FAST);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	assert_true(w.d.actions & ACT_POLLING);
+	assert_int_equal(w.history.looking_us, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1401,6 +1478,9 @@ int main(void)
 		cmocka_unit_test(a_vm_whose_turn_it_is_not_looks_again_soon),
 		cmocka_unit_test(two_vms_of_one_tick_take_turns),
 		cmocka_unit_test(invariants_hold_in_random_worlds),
+		cmocka_unit_test(much_new_to_win_does_not_wait_for_the_rest),
+		cmocka_unit_test(page_cache_that_ripens_meanwhile_is_waited_for),
+		cmocka_unit_test(figures_that_speak_against_it_end_the_looking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
