@@ -94,15 +94,39 @@ const char *view_room_word(enum reserve_answer answer)
 	return answer < RESERVE_ANSWER_COUNT ? words[answer] : "unknown";
 }
 
+/* explain_bytes(), but what is not nothing is never "0 MiB". */
+static void amount(uint64_t bytes, char *text, size_t size)
+{
+	if (bytes && bytes < MIB / 2)
+		(void)snprintf(text, size, "less than 1 MiB");
+	else
+		explain_bytes(bytes, text, size);
+}
+
+/* "X @verb for these Y", or what the host lacks itself where that is part of X. */
+static void freed_text(const struct reservation_answer *a, uint64_t size_b, const char *verb,
+		       char *text, size_t size)
+{
+	char want[64], to_free[64], lack[64];
+
+	amount(size_b, want, sizeof(want));
+	amount(a->to_free_b, to_free, sizeof(to_free));
+	amount(u64_sub_sat(a->to_free_b, size_b), lack, sizeof(lack));
+	if (a->to_free_b > size_b)
+		(void)snprintf(text, size, "This host lacks %s itself; with %s more, %s %s", lack,
+			       want, to_free, verb);
+	else
+		(void)snprintf(text, size, "%s %s for these %s", to_free, verb, want);
+}
+
 void view_room_text(const struct control_view *v, const struct reservation_answer *a,
 		    uint64_t size_b, char *text, size_t size)
 {
 	unsigned long long tenths = a->within_us / (USEC_PER_SEC / 10);
-	char want[64], to_free[64], missing[64], total[64];
+	char want[64], missing[64], total[64], freed[256];
 
-	explain_bytes(size_b, want, sizeof(want));
-	explain_bytes(a->to_free_b, to_free, sizeof(to_free));
-	explain_bytes(a->missing_b, missing, sizeof(missing));
+	amount(size_b, want, sizeof(want));
+	amount(a->missing_b, missing, sizeof(missing));
 	explain_bytes(v->host->total_b.known ? v->host->total_b.value : FIGURE_UNKNOWN, total,
 		      sizeof(total));
 	switch (a->answer) {
@@ -111,17 +135,14 @@ void view_room_text(const struct control_view *v, const struct reservation_answe
 		break;
 	case RESERVE_WHEN:
 	case RESERVE_LATE:
-		(void)snprintf(text, size,
-			       "%s have to be freed for these %s, which is expected to take "
-			       "%llu.%llu s%s.",
-			       to_free, want, tenths / 10, tenths % 10,
+		freed_text(a, size_b, "have to be freed", freed, sizeof(freed));
+		(void)snprintf(text, size, "%s, which is expected to take %llu.%llu s%s.", freed,
+			       tenths / 10, tenths % 10,
 			       a->answer == RESERVE_LATE ? ", longer than was asked for" : "");
 		break;
 	case RESERVE_NO:
-		(void)snprintf(text, size,
-			       "%s would have to be freed for these %s, and %s of that cannot be "
-			       "had.",
-			       to_free, want, missing);
+		freed_text(a, size_b, "would have to be freed", freed, sizeof(freed));
+		(void)snprintf(text, size, "%s, and %s of that cannot be had.", freed, missing);
 		break;
 	case RESERVE_TOO_LARGE:
 		(void)snprintf(text, size,

@@ -111,13 +111,14 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_STOP_STATS] =
 		"The guest stopped sending statistics; the balloon goes to 0, {freed} freed.",
 	[REASON_STOP_TIME] = "It took too long; the balloon goes to 0, {freed} freed.",
-	[REASON_STOP_PAUSED] = "It was paused during the squeeze; the balloon goes to 0.",
-	[REASON_STOP_DISCONNECTED] =
-		"The connection was lost during the squeeze; the balloon goes to 0.",
-	[REASON_STOP_RESET] = "The guest was reset during the squeeze; the balloon goes to 0.",
+	[REASON_STOP_PAUSED] = "It was paused; the balloon goes to 0.",
+	[REASON_STOP_DISCONNECTED] = "The connection was lost; the balloon goes to 0.",
+	[REASON_STOP_RESET] = "The guest was reset; the balloon goes to 0.",
 	[REASON_STOP_REFUSED] = "The hypervisor refused a target; the balloon goes to 0.",
-	[REASON_STOP_MODE] = "Its mode was changed during the squeeze; the balloon goes to 0.",
-	[REASON_STOP_RELEASED] = "An operator asked for it: the balloon of {balloon} goes to 0.",
+	[REASON_STOP_MODE] = "Its mode was changed; the balloon goes to 0.",
+	[REASON_STOP_RELEASED] =
+		"It is released, by an operator or because the daemon ends: the balloon of "
+		"{balloon} goes to 0.",
 	[REASON_STOP_HOST_WELL] = "The host is well again: the balloon of {balloon} goes to 0.",
 	[REASON_STOP_GUARDIAN] = "The guardian is gone: the balloon of {balloon} goes to 0.",
 	[REASON_STOP_LEFTOVER] = "A daemon that died left its balloon at {balloon}; it goes to 0.",
@@ -167,7 +168,7 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_REST] = "The last squeeze kept {freed} freed; it rests for {until} more.",
 	[REASON_REST_DISAPPOINTED] =
 		"The last squeeze kept only {freed} freed; it rests for {until} more.",
-	[REASON_REST_RELEASED] = "An operator let it go; it rests for {until} more.",
+	[REASON_REST_RELEASED] = "It was released; it rests for {until} more.",
 	[REASON_GAVE_UP] = "Two squeezes in a row freed nothing: its memory is pinned, or its huge "
 			   "pages do not "
 			   "split. 'squeeze' tries again.",

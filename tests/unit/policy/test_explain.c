@@ -68,6 +68,26 @@ static void every_reason_is_one_sentence_with_its_numbers(void **state)
 	}
 }
 
+/* A balloon is out in right-sizing too, and the daemon releases all of them when it ends. */
+static void the_end_of_a_balloon_blames_nobody_who_may_not_have_been_there(void **state)
+{
+	static const enum reason stops[] = { REASON_STOP_PAUSED, REASON_STOP_DISCONNECTED,
+					     REASON_STOP_RESET, REASON_STOP_MODE };
+	char text[EXPLAIN_MAX];
+	struct decision d;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(stops); i++) {
+		d = sample(stops[i]);
+		(void)explain(&d, 0, text, sizeof(text));
+		assert_null(strstr(text, "squeeze"));
+	}
+	d = sample(REASON_STOP_RELEASED);
+	(void)explain(&d, 0, text, sizeof(text));
+	assert_non_null(strstr(text, "by an operator or because the daemon ends"));
+}
+
 static void figures_read_as_people_say_them(void **state)
 {
 	struct decision d = sample(REASON_BEGIN);
@@ -116,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_is_one_sentence_with_its_numbers),
 		cmocka_unit_test(the_hosts_own_figures_stand_in_its_sentences),
+		cmocka_unit_test(the_end_of_a_balloon_blames_nobody_who_may_not_have_been_there),
 		cmocka_unit_test(figures_read_as_people_say_them),
 		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut),
 		cmocka_unit_test(a_reason_from_nowhere_is_no_crash),
