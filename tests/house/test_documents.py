@@ -101,6 +101,15 @@ def test_every_option_of_the_help_is_in_the_manual(program, manual):
     assert [option for option in sorted(options) if f"Fl -{option}" not in text] == []
 
 
+def test_every_scenario_and_every_key_of_one_is_in_the_manual():
+    source = (ROOT / "src" / "sim" / "scenario.c").read_text(encoding="utf-8")
+    manual = (ROOT / "man" / "ballonet.1").read_text(encoding="utf-8")
+    words = re.findall(r'^\t\{ "([\w-]+)", (?:"|UNIT_)', source, re.MULTILINE)
+    assert len(words) > 40
+    there = set(manual[manual.index(".Sh SCENARIOS"):].split())
+    assert [word for word in words if word not in there] == []
+
+
 def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_path):
     daemon = built("daemon/ballonetd")
     example = (ROOT / "packaging/ballonet.yaml").read_text(encoding="utf-8")
