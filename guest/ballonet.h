@@ -6,11 +6,13 @@
  * In:    the virtio balloon device, the kernel's memory management.
  * Out:   struct ballonet; one group of functions for each file.
  *
- * Three locks, never nested in one another but in this order:
- *   op_lock     one long operation at a time (inflate, deflate, press); held across allocations,
- *               so nothing that the memory management calls may ever take it
- *   dir_lock    the direction; a few instructions, never sleeps
- *   pfnq.lock   a queue and its slots; a few instructions, never sleeps
+ * Locks, never nested in one another but in this order:
+ *   op_lock      one long operation at a time (inflate, deflate, press); held across allocations,
+ *                so nothing that the memory management calls may ever take it
+ *   report_lock  the reporting queue, until the device answers; nothing is allocated under it
+ *   actual_lock  the size as the device is told; nothing is allocated under it
+ *   dir_lock, count_lock, press_lock, hint_lock, pfnq.lock
+ *                a few instructions each, never sleep, never nested
  */
 #ifndef BALLONET_H
 #define BALLONET_H
@@ -105,7 +107,7 @@ struct ballonet {
 	/* life */
 	bool ready;    /* works may be queued */
 	bool retarget; /* the device has changed its configuration */
-	u32 target;    /* pages; as last read */
+	u32 target;    /* PFNs; as last read */
 	bool stopping; /* nothing new begins */
 	bool gone;     /* the device has been reset: it will never answer, nor touch a page */
 	bool stuck;    /* the device owes an answer for longer than DEVICE_PATIENCE */
@@ -118,7 +120,8 @@ struct ballonet {
 	struct work_struct actual_work; /* tell the device how big we are */
 	struct balloon_dev_info info;	/* the pages, order 0 each */
 	atomic_long_t size;		/* pages */
-	u64 sent_pages;			/* on the inflate queue since probe; under op_lock */
+	atomic_long_t flying;		/* pages taken that are not in the balloon yet */
+	struct mutex actual_lock;
 	struct pfnq inflateq, deflateq;
 	bool must_tell;	      /* a page may be used only after the device knows */
 	bool managed_shrinks; /* ballooned pages are not counted in MemTotal */
@@ -149,9 +152,13 @@ struct ballonet {
 	bool reporting_registered;
 	struct scatterlist *press_sg;
 	struct work_struct press_work;
-	u32 press_seq;		/* of the device's last request */
-	unsigned long pressing; /* pages held by a press */
-	wait_queue_head_t press_end;
+	spinlock_t press_lock;
+	struct list_head press_pages; /* taken and not yet in the device's hands */
+	u32 press_seq;		      /* of the device's last request */
+	struct mutex hand_lock;	      /* one request by sysfs at a time */
+	unsigned long hand_pages;     /* requested by sysfs; 0 when that has been served */
+	long hand_pressed;	      /* what came of it */
+	wait_queue_head_t hand_served;
 
 	/* hints */
 	struct virtqueue *hintq;
@@ -193,6 +200,8 @@ void ballonet_config_write(struct ballonet *b, unsigned int offset, u32 value);
 	})
 /* The device has kept somebody waiting. If the driver is on its way out, this resets the device. */
 void ballonet_call_stuck(struct ballonet *b);
+/* The device has answered. */
+void ballonet_answered(struct ballonet *b);
 void ballonet_reset(struct ballonet *b);
 
 /* balloon.c: the size, the direction */
@@ -204,14 +213,18 @@ unsigned long balloon_target(struct ballonet *b);
 bool balloon_begin_deflate(struct ballonet *b, enum wish wish);
 void balloon_end_deflate(struct ballonet *b);
 /* Takes up to @want pages out and frees them; never allocates, never takes op_lock. Returns how
- * many. */
+ * many.
+ */
 unsigned long balloon_leak(struct ballonet *b, unsigned long want);
 /* Frees all, whether the device listens or not; the device is reset or knows. */
 void balloon_empty(struct ballonet *b);
+/* Gives an inflate that has just been ended a moment to hand over what the device has seen. */
+void balloon_settle(struct ballonet *b);
 void balloon_hold_off(struct ballonet *b);
+/* Jiffies until an inflate may begin. */
+unsigned long balloon_held_off(struct ballonet *b);
+/* Tells the device how large the balloon is. Sleeps. */
 void balloon_write_actual(struct ballonet *b);
-/* Pages that have been taken and are not in the balloon yet. */
-unsigned long balloon_flying(struct ballonet *b);
 
 /* watch.c: how much may be taken, and where from */
 struct watch {
@@ -224,7 +237,8 @@ void watch_start(struct ballonet *b, struct watch *w);
 /* END_DONE if pages may be taken, and lowers *want to how many; else why not. */
 enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want);
 /* A free block of at most @max_order, the larger the better; when there is none, a page of clean
- * cache. NULL when there is none either. */
+ * cache. NULL when there is none either.
+ */
 struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *ret_order);
 
 /* pfnq.c: page numbers to the device */
@@ -240,7 +254,8 @@ void pfnq_put(struct pfnq *q, struct slot *slot);
 /* Notes the numbers of @page and the pages after it; there must be room. */
 void slot_add(struct slot *slot, struct page *page, unsigned int pages);
 /* Hands a slot to the device. When it is acked, done() gets it with its pages; with keep it stays
- * with the sender, who waits for pfnq_acked() and takes it back. */
+ * with the sender, who waits for pfnq_acked() and takes it back.
+ */
 void pfnq_send(struct pfnq *q, struct slot *slot);
 bool pfnq_acked(struct pfnq *q, struct slot *slot);
 void pfnq_take_back(struct pfnq *q, struct slot *slot);
@@ -260,10 +275,12 @@ int report_start(struct ballonet *b);
 void report_stop(struct ballonet *b);
 int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n);
 int press_init(struct ballonet *b);
-/* Presses up to @pages out. Returns how many, or -errno. */
-long press(struct ballonet *b, unsigned long pages);
-/* Pages that a press has given back because the guest is out of memory. */
-unsigned long press_abort(struct ballonet *b);
+/* Presses up to @pages out. Returns how many; -EOPNOTSUPP without a reporting queue, -ETIMEDOUT
+ * when the device does not answer, -EINTR when the caller is killed; the press itself then goes on.
+ */
+long press_by_hand(struct ballonet *b, unsigned long pages);
+/* Frees what a press holds and the device does not have in hand. Returns how many pages. */
+unsigned long press_release(struct ballonet *b);
 void hint_init(struct ballonet *b);
 unsigned long hint_release(struct ballonet *b);
 int stats_init(struct ballonet *b);

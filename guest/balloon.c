@@ -103,8 +103,7 @@ void balloon_hold_off(struct ballonet *b)
 	balloon_kick(b, wait + 1);
 }
 
-/* Jiffies until an inflate may begin. */
-static unsigned long holdoff_left(struct ballonet *b)
+unsigned long balloon_held_off(struct ballonet *b)
 {
 	unsigned long end = READ_ONCE(b->holdoff_end);
 
@@ -131,18 +130,13 @@ unsigned long balloon_target(struct ballonet *b)
 	return DIV_ROUND_UP(b->target, PFNS_PER_PAGE);
 }
 
-unsigned long balloon_flying(struct ballonet *b)
-{
-	long pages = READ_ONCE(b->counters.allocated_pages) - READ_ONCE(b->counters.inflated_pages);
-
-	return max(pages, 0L);
-}
-
 void balloon_write_actual(struct ballonet *b)
 {
-	if (READ_ONCE(b->gone))
-		return;
-	ballonet_config_write(b, BALLOON_CONFIG_ACTUAL, atomic_long_read(&b->size) * PFNS_PER_PAGE);
+	mutex_lock(&b->actual_lock); /* else an old figure could be written over a new one */
+	if (!READ_ONCE(b->gone))
+		ballonet_config_write(b, BALLOON_CONFIG_ACTUAL,
+				      atomic_long_read(&b->size) * PFNS_PER_PAGE);
+	mutex_unlock(&b->actual_lock);
 }
 
 static void actual_work_fn(struct work_struct *work)
@@ -166,9 +160,10 @@ static void inflate_done(struct pfnq *q, struct slot *slot)
 	struct ballonet *b = q->owner;
 	struct page *page;
 
-	WRITE_ONCE(b->stuck, false);
-	list_for_each_entry(page, &slot->pages, lru) account(b, page, 1);
+	list_for_each_entry(page, &slot->pages, lru)
+		account(b, page, 1);
 	atomic_long_add(balloon_page_list_enqueue(&b->info, &slot->pages), &b->size);
+	atomic_long_sub(slot->count, &b->flying);
 	b->counters.inflated_pages += slot->count;
 }
 
@@ -176,8 +171,7 @@ static void free_list(struct list_head *pages)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru)
-	{
+	list_for_each_entry_safe(page, next, pages, lru) {
 		list_del(&page->lru);
 		__free_page(page);
 	}
@@ -186,7 +180,6 @@ static void free_list(struct list_head *pages)
 /* The device knows that the pages of @slot are the guest's again. */
 static void deflate_done(struct pfnq *q, struct slot *slot)
 {
-	WRITE_ONCE(q->owner->stuck, false);
 	free_list(&slot->pages);
 }
 
@@ -195,7 +188,7 @@ static void deflate_done(struct pfnq *q, struct slot *slot)
 /* Fills @slot with up to @want pages. */
 static void fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigned long want)
 {
-	while (slot->count < want) {
+	while (slot->count < want && READ_ONCE(b->dir) == INFLATING) {
 		unsigned int order, i;
 		struct page *page = watch_alloc(w, ilog2(want - slot->count), &order);
 
@@ -206,6 +199,7 @@ static void fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigne
 		slot_add(slot, page, 1U << order);
 		for (i = 0; i < 1U << order; i++)
 			list_add_tail(&page[i].lru, &slot->pages);
+		atomic_long_add(1L << order, &b->flying);
 		b->counters.allocated_pages += 1UL << order;
 	}
 }
@@ -225,23 +219,27 @@ static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned lo
 	}
 	fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
 	if (!slot->count || READ_ONCE(b->dir) != INFLATING) {
-		end = slot->count ? END_OOM : END_NO_PAGES;
+		end = READ_ONCE(b->dir) == INFLATING ? END_NO_PAGES : END_OOM;
 		b->counters.allocated_pages -= slot->count;
 		free_list(&slot->pages);
+		atomic_long_sub(slot->count, &b->flying);
 		pfnq_put(&b->inflateq, slot);
 		return end;
 	}
-	b->sent_pages += slot->count;
 	pfnq_send(&b->inflateq, slot);
+	if (!ballonet_one_direction())
+		balloon_settle(b); /* then, one message was on its way at a time */
+	cond_resched();
 	return END_DONE;
 }
 
 /* Pages that are neither in the balloon nor on their way there. */
 static long missing(struct ballonet *b)
 {
-	u64 flying = b->sent_pages - READ_ONCE(b->counters.inflated_pages);
+	/* in this order a page that lands meanwhile is counted twice, not missed */
+	long flying = atomic_long_read(&b->flying);
 
-	return (long)balloon_target(b) - atomic_long_read(&b->size) - (long)flying;
+	return (long)balloon_target(b) - flying - atomic_long_read(&b->size);
 }
 
 static enum ending inflate(struct ballonet *b)
@@ -270,7 +268,7 @@ static enum ending inflate(struct ballonet *b)
 /* Returns jiffies after which to try again, 0 for not at all. */
 static unsigned long grow(struct ballonet *b)
 {
-	unsigned long left = holdoff_left(b), want = 1;
+	unsigned long left = balloon_held_off(b), want = 1;
 	enum ending end;
 	struct watch w;
 
@@ -292,7 +290,7 @@ static unsigned long grow(struct ballonet *b)
 		return 0;
 	if (end == END_OOM || end == END_SWAP)
 		balloon_hold_off(b);
-	return max(holdoff_left(b), msecs_to_jiffies(ballonet_retry_ms()));
+	return max(balloon_held_off(b), msecs_to_jiffies(ballonet_retry_ms()));
 }
 
 /* ---------------------------------------------------------------- deflate */
@@ -317,8 +315,7 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want)
 			pfnq_put(&b->deflateq, slot);
 			break;
 		}
-		list_for_each_entry(page, &pages, lru)
-		{
+		list_for_each_entry(page, &pages, lru) {
 			slot_add(slot, page, 1);
 			account(b, page, -1);
 		}
@@ -329,8 +326,9 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want)
 		else
 			free_list(&pages);
 		pfnq_send(&b->deflateq, slot);
+		cond_resched();
 	}
-	if (b->must_tell && freed &&
+	if ((b->must_tell || !ballonet_one_direction()) && freed &&
 	    !wait_event_timeout(b->deflateq.acks, pfnq_quiet(&b->deflateq) || b->gone, patience))
 		ballonet_call_stuck(b);
 	b->counters.deflated_pages += freed;
@@ -350,6 +348,13 @@ static unsigned long shrink(struct ballonet *b, unsigned long want)
 					      atomic_long_read(&b->size) - balloon_target(b)));
 	balloon_end_deflate(b);
 	return freed ? 0 : msecs_to_jiffies(ballonet_retry_ms());
+}
+
+void balloon_settle(struct ballonet *b)
+{
+	if (!READ_ONCE(b->stuck))
+		wait_event_timeout(b->inflateq.acks, pfnq_quiet(&b->inflateq) || READ_ONCE(b->gone),
+				   HZ);
 }
 
 static void balloon_work_fn(struct work_struct *work)
@@ -378,12 +383,13 @@ void balloon_empty(struct ballonet *b)
 		LIST_HEAD(pages);
 		size_t n = balloon_page_list_dequeue(&b->info, &pages, LEAK_STEP_PAGES);
 
-		list_for_each_entry(page, &pages, lru) account(b, page, -1);
+		list_for_each_entry(page, &pages, lru)
+			account(b, page, -1);
 		atomic_long_sub(n, &b->size);
 		b->counters.deflated_pages += n;
 		free_list(&pages);
 		if (!n)
-			msleep(1); /* compaction has one in hand and puts it back */
+			usleep_range(1000, 2000); /* compaction has one in hand, and puts it back */
 	}
 	relief_recount(b);
 }
@@ -465,6 +471,7 @@ static int migrate(struct balloon_dev_info *info, struct page *newpage, struct p
 int balloon_init(struct ballonet *b)
 {
 	mutex_init(&b->op_lock);
+	mutex_init(&b->actual_lock);
 	spin_lock_init(&b->dir_lock);
 	INIT_DELAYED_WORK(&b->work, balloon_work_fn);
 	INIT_WORK(&b->actual_work, actual_work_fn);

@@ -66,8 +66,7 @@ unsigned long hint_release(struct ballonet *b)
 	spin_lock(&b->hint_lock);
 	list_splice_init(&b->hint_pages, &pages);
 	spin_unlock(&b->hint_lock);
-	list_for_each_entry_safe(page, next, &pages, lru)
-	{
+	list_for_each_entry_safe(page, next, &pages, lru) {
 		list_del(&page->lru);
 		__free_pages(page, HINT_ORDER);
 		n += 1UL << HINT_ORDER;

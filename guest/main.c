@@ -11,7 +11,6 @@
  */
 #include "ballonet.h"
 
-#include <linux/dmi.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/reboot.h>
@@ -37,8 +36,7 @@ static int set_relief(const char *text, const struct kernel_param *kp)
 		text = relief_names[RELIEF_BOTH];
 	i = sysfs_match_string(relief_names, text);
 	if (i < 0) {
-		pr_err("ballonet: deflate_on=%s: is none of auto, none, oom, pressure, "
-		       "oom,pressure\n",
+		pr_err("ballonet: deflate_on=%s: wants auto, none, oom, pressure or oom,pressure\n",
 		       text);
 		return -EINVAL;
 	}
@@ -53,12 +51,12 @@ static int get_relief(char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops relief_ops = { .set = set_relief, .get = get_relief };
 module_param_cb(deflate_on, &relief_ops, NULL, 0444);
-MODULE_PARM_DESC(deflate_on, "when to give pages back: oom, pressure, oom,pressure, none, "
-			     "or auto: as the device offers (default auto)");
+MODULE_PARM_DESC(deflate_on, "when to give back: oom, pressure, oom,pressure, none or auto");
 
 /* A number with bounds: outside of them the module does not load, and says so. */
 struct bounded {
 	unsigned int value, least, most;
+	bool (*refuses)(unsigned int value); /* within the bounds; NULL: none */
 };
 
 static int set_bounded(const char *text, const struct kernel_param *kp)
@@ -69,9 +67,12 @@ static int set_bounded(const char *text, const struct kernel_param *kp)
 
 	if (!err && (value < bounded->least || value > bounded->most))
 		err = -ERANGE;
+	if (!err && bounded->refuses && bounded->refuses(value))
+		err = -EINVAL;
 	if (err) {
-		pr_err("ballonet: %s=%s: wants a number from %u to %u\n", kp->name, text,
-		       bounded->least, bounded->most);
+		pr_err("ballonet: %s=%s: wants a number from %u to %u%s\n", kp->name, text,
+		       bounded->least, bounded->most,
+		       err == -EINVAL && bounded->refuses ? " that is not taken" : "");
 		return err;
 	}
 	WRITE_ONCE(bounded->value, value);
@@ -85,33 +86,35 @@ static int get_bounded(char *text, const struct kernel_param *kp)
 
 static const struct kernel_param_ops bounded_ops = { .set = set_bounded, .get = get_bounded };
 
-#define BOUNDED(name, start, low, high, mode, text)        \
-	static struct bounded name = { start, low, high }; \
-	module_param_cb(name, &bounded_ops, &name, mode);  \
+#define BOUNDED(name, start, low, high, refuses, mode, text)        \
+	static struct bounded name = { start, low, high, refuses }; \
+	module_param_cb(name, &bounded_ops, &name, mode);           \
 	MODULE_PARM_DESC(name, text)
 
 /* so much that even a stuck inflate leaves room to log in; more is no more a reserve */
-BOUNDED(reserve_mib, 0, 0, 1U << 20, 0644,
-	"MiB that an inflate or a press leaves available (default 0: the larger of 64 MiB and 1/32 "
-	"of memory, but at most a quarter)");
-BOUNDED(holdoff_ms, 10000, 0, 3600000, 0644,
+BOUNDED(reserve_mib, 0, 0, 1U << 20, NULL, 0644,
+	"MiB that an inflate or a press leaves available (default 0: by the size of memory)");
+BOUNDED(holdoff_ms, 10000, 0, 3600000, NULL, 0644,
 	"ms without an inflate after the guest was short (default 10000)");
-BOUNDED(retry_ms, 1000, 10, 3600000, 0644,
+BOUNDED(retry_ms, 1000, 10, 3600000, NULL, 0644,
 	"ms until an inflate that could not be fulfilled is tried again (default 1000)");
-BOUNDED(seeks, DEFAULT_SEEKS, 1, 1024, 0444,
-	"how dear a ballooned page is to the shrinker: 2 goes as cache does, 64 nearly stays "
-	"(default 2)");
-BOUNDED(pressure_bit, BALLOON_F_DEFLATE_ON_PRESSURE, 6, 63, 0444,
+BOUNDED(seeks, DEFAULT_SEEKS, 1, 1024, NULL, 0444,
+	"how dear a ballooned page is to the shrinker: 2 (default) goes as cache, 64 nearly stays");
+BOUNDED(buffer_pfns, 0, 0, BALLOON_BIG_BUFFER_PFNS, NULL, 0444,
+	"page numbers in a buffer (default 0: 4096 where the device offers it, else 256)");
+
+/* Bits of the transports, and those that mean something else to this driver. */
+static bool bit_is_taken(unsigned int bit)
+{
+	return (bit > 23 && bit < 50 && bit != 41 && bit != 42) || bit == BALLOON_F_PRESS ||
+	       bit == BALLOON_F_BIG_BUFFERS;
+}
+BOUNDED(pressure_bit, BALLOON_F_DEFLATE_ON_PRESSURE, 6, 63, bit_is_taken, 0444,
 	"feature bit of DEFLATE_ON_PRESSURE (default 50)");
-BOUNDED(buffer_pfns, 0, 0, BALLOON_BIG_BUFFER_PFNS, 0444,
-	"page numbers in a buffer (default 0: 256, or 4096 where the device is known to take "
-	"them)");
 
 static bool one_direction = true;
 module_param(one_direction, bool, 0644);
-MODULE_PARM_DESC(one_direction,
-		 "for tests only: N lets the shrinker deflate during an inflate, and "
-		 "wakes kswapd for it, as Linux 4.19 to 5.6 did");
+MODULE_PARM_DESC(one_direction, "for tests only: N does as Linux 4.19 to 5.6 did");
 
 unsigned int ballonet_holdoff_ms(void)
 {
@@ -147,7 +150,8 @@ unsigned long ballonet_reserve_pages(struct ballonet *b)
 /* ----------------------------------------------------------- configuration */
 
 /* How much configuration space a modern PCI device says it has: its transport treats a read past
- * the end as a bug of the driver. Others are not asked. */
+ * the end as a bug of the driver. Others are not asked.
+ */
 static unsigned int config_len(struct virtio_device *vdev)
 {
 	struct pci_dev *pci;
@@ -320,11 +324,20 @@ void ballonet_reset(struct ballonet *b)
 
 void ballonet_call_stuck(struct ballonet *b)
 {
-	if (!xchg(&b->stuck, true))
+	if (!xchg(&b->stuck, true)) {
 		dev_warn(&b->vdev->dev, "the device has not answered for %u s\n",
 			 DEVICE_PATIENCE / HZ);
+		relief_recount(b);
+		wake_up_all(&b->hand_served);
+	}
 	if (READ_ONCE(b->stopping))
 		ballonet_reset(b);
+}
+
+void ballonet_answered(struct ballonet *b)
+{
+	if (READ_ONCE(b->stuck) && xchg(&b->stuck, false))
+		relief_recount(b);
 }
 
 static void config_changed(struct virtio_device *vdev)
@@ -374,6 +387,7 @@ static int start(struct ballonet *b)
 	int err;
 
 	b->stopping = b->gone = b->stuck = false;
+	b->hint_id = BALLOON_HINT_STOP;
 	b->must_tell = virtio_has_feature(b->vdev, BALLOON_F_MUST_TELL_HOST);
 	choose_relief(b);
 	err = find_queues(b);
@@ -393,6 +407,7 @@ static int start(struct ballonet *b)
 		b->press_seq = ballonet_config_read(b, BALLOON_CONFIG_PRESSED_SEQ);
 	WRITE_ONCE(b->ready, true);
 	config_changed(b->vdev);
+	queue_work(b->wq, &b->stats_work); /* an answer that came before was not taken */
 	return 0;
 }
 
@@ -406,7 +421,8 @@ static void cancel_works(struct ballonet *b)
 }
 
 /* All pages come home, whatever the device does. The order matters: first nothing new begins, then
- * what is under way ends, then the device lets go, then its queues go. */
+ * what is under way ends, then the device lets go, then its queues go.
+ */
 static void stop(struct ballonet *b)
 {
 	WRITE_ONCE(b->ready, false);

@@ -80,6 +80,7 @@ static void pfnq_reap(struct pfnq *q)
 		spin_unlock_irqrestore(&q->lock, flags);
 		if (!slot)
 			return;
+		ballonet_answered(q->owner);
 		if (keep) {
 			wake_up_all(&q->acks); /* the keeper may not be the one who reaps */
 			continue;
@@ -145,7 +146,8 @@ void pfnq_send(struct pfnq *q, struct slot *slot)
 	spin_lock_irqsave(&q->lock, flags);
 	err = q->vq ? virtqueue_add_outbuf(q->vq, &sg, 1, slot, GFP_NOWAIT) : -ENODEV;
 	/* also a slot that could not be sent is in flight: its pages are nobody else's until the
-	 * device is reset; it happens only when the device has broken its queue */
+	 * device is reset; it happens only when the device has broken its queue
+	 */
 	list_add_tail(&slot->link, &q->flying);
 	if (!err)
 		notify = virtqueue_kick_prepare(q->vq);
@@ -191,12 +193,12 @@ void pfnq_abandon(struct pfnq *q)
 
 	spin_lock_irqsave(&q->lock, flags);
 	q->vq = NULL;
-	list_for_each_entry_safe(slot, next, &q->flying, link) if (!slot->keep)
-		list_move_tail(&slot->link, &lost);
+	list_for_each_entry_safe(slot, next, &q->flying, link)
+		if (!slot->keep)
+			list_move_tail(&slot->link, &lost);
 	spin_unlock_irqrestore(&q->lock, flags);
 	wake_up_all(&q->acks);
-	list_for_each_entry_safe(slot, next, &lost, link)
-	{
+	list_for_each_entry_safe(slot, next, &lost, link) {
 		list_del_init(&slot->link);
 		q->done(q, slot);
 		pfnq_put(q, slot);

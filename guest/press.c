@@ -11,18 +11,16 @@
  */
 #include "ballonet.h"
 
-#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
 
 #include "trace.h"
 
-/* Takes pages; each block's order is in page->private. Returns how many. */
-static unsigned long take(struct ballonet *b, unsigned long want, struct list_head *pages)
+/* Takes pages; each block's order is in page->private. */
+static void take(struct ballonet *b, unsigned long want)
 {
 	unsigned long taken = 0, now;
-	enum ending end;
 	struct watch w;
 
 	watch_start(b, &w);
@@ -31,78 +29,97 @@ static unsigned long take(struct ballonet *b, unsigned long want, struct list_he
 		struct page *page;
 
 		now = want - taken;
-		end = watch_look(b, &w, &now);
-		if (end != END_DONE)
-			break;
+		if (watch_look(b, &w, &now) != END_DONE)
+			return;
 		page = watch_alloc(&w, ilog2(now), &order);
 		if (!page)
-			break;
+			return;
 		set_page_private(page, order);
-		list_add_tail(&page->lru, pages);
+		spin_lock(&b->press_lock);
+		list_add_tail(&page->lru, &b->press_pages);
+		spin_unlock(&b->press_lock);
 		taken += 1UL << order;
 		cond_resched();
 	}
-	return taken;
 }
 
-/* Reports all of @pages, as many to a buffer as the queue holds. Returns how many pages. */
-static unsigned long tell(struct ballonet *b, struct list_head *pages)
+/* Returns how many pages. */
+static unsigned long free_blocks(struct list_head *blocks)
 {
-	unsigned int n = 0, most = PAGE_REPORTING_CAPACITY;
-	unsigned long told = 0, in_buffer = 0;
-	int oom_seq = atomic_read(&b->oom_seq), err;
-	struct page *page;
-
-	/* a guest that is out of memory gets its pages back, told or not */
-	list_for_each_entry(page, pages, lru)
-	{
-		if (atomic_read(&b->oom_seq) != oom_seq)
-			break;
-		if (n == 0)
-			sg_init_table(b->press_sg, most);
-		sg_set_page(&b->press_sg[n++], page, PAGE_SIZE << page_private(page), 0);
-		in_buffer += 1UL << page_private(page);
-		if (n < most && !list_is_last(&page->lru, pages))
-			continue;
-		sg_mark_end(&b->press_sg[n - 1]);
-		err = report_send(b, b->press_sg, n);
-		if (err)
-			break;
-		told += in_buffer;
-		in_buffer = n = 0;
-	}
-	return told;
-}
-
-static void give_back(struct list_head *pages)
-{
+	unsigned long pages = 0;
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru)
-	{
+	list_for_each_entry_safe(page, next, blocks, lru) {
 		unsigned int order = page_private(page);
 
 		list_del(&page->lru);
 		set_page_private(page, 0);
 		__free_pages(page, order);
+		pages += 1UL << order;
 	}
+	return pages;
 }
 
-long press(struct ballonet *b, unsigned long want)
+unsigned long press_release(struct ballonet *b)
+{
+	LIST_HEAD(blocks);
+
+	spin_lock(&b->press_lock);
+	list_splice_init(&b->press_pages, &blocks);
+	spin_unlock(&b->press_lock);
+	return free_blocks(&blocks);
+}
+
+/* Moves as many blocks as the queue holds onto @blocks and into the buffer. Returns how many. */
+static unsigned int next_buffer(struct ballonet *b, struct list_head *blocks)
+{
+	struct page *page, *next;
+	unsigned int n = 0;
+
+	sg_init_table(b->press_sg, PAGE_REPORTING_CAPACITY);
+	spin_lock(&b->press_lock);
+	list_for_each_entry_safe(page, next, &b->press_pages, lru) {
+		if (n == PAGE_REPORTING_CAPACITY)
+			break;
+		sg_set_page(&b->press_sg[n++], page, PAGE_SIZE << page_private(page), 0);
+		list_move_tail(&page->lru, blocks);
+	}
+	spin_unlock(&b->press_lock);
+	if (n)
+		sg_mark_end(&b->press_sg[n - 1]);
+	return n;
+}
+
+/* Reports all that was taken, and frees it. Returns how many pages the device has seen. */
+static unsigned long tell(struct ballonet *b)
+{
+	unsigned long told = 0, pages;
+	LIST_HEAD(blocks);
+	unsigned int n;
+	int err = 0;
+
+	while (!err && (n = next_buffer(b, &blocks))) {
+		err = report_send(b, b->press_sg, n);
+		pages = free_blocks(&blocks);
+		if (!err)
+			told += pages;
+		cond_resched();
+	}
+	press_release(b);
+	return told;
+}
+
+/* Returns how many pages, or -errno. */
+static long press(struct ballonet *b, unsigned long want)
 {
 	u64 begin = ktime_get_ns();
-	LIST_HEAD(pages);
 	long told;
 
 	if (!b->reporting_registered)
 		return -EOPNOTSUPP;
-	if (mutex_lock_killable(&b->op_lock))
-		return -EINTR;
-	WRITE_ONCE(b->pressing, take(b, want, &pages));
-	told = tell(b, &pages);
-	give_back(&pages);
-	WRITE_ONCE(b->pressing, 0);
-	wake_up_all(&b->press_end);
+	mutex_lock(&b->op_lock);
+	take(b, want);
+	told = tell(b);
 	mutex_unlock(&b->op_lock);
 	b->counters.presses++;
 	b->counters.pressed_pages += told;
@@ -111,20 +128,48 @@ long press(struct ballonet *b, unsigned long want)
 	return told;
 }
 
-unsigned long press_abort(struct ballonet *b)
+/* Not by the caller itself: one who waits for a device that never answers would keep the driver
+ * from being removed, and only removing it ends that wait.
+ */
+long press_by_hand(struct ballonet *b, unsigned long pages)
 {
-	unsigned long pages = READ_ONCE(b->pressing);
+	long pressed;
 
-	/* whoever presses never waits for memory, so this cannot wait for itself */
-	if (pages && !wait_event_timeout(b->press_end, !READ_ONCE(b->pressing), HZ))
-		return 0;
-	return pages;
+	if (!b->reporting_registered)
+		return -EOPNOTSUPP;
+	if (mutex_lock_killable(&b->hand_lock))
+		return -EINTR;
+	if (READ_ONCE(b->hand_pages)) {
+		pressed = -EBUSY; /* of a caller who did not wait for it */
+		goto unlock;
+	}
+	WRITE_ONCE(b->hand_pages, pages);
+	queue_work(b->wq, &b->press_work);
+	pressed = wait_event_killable(b->hand_served,
+				      !READ_ONCE(b->hand_pages) || READ_ONCE(b->stuck));
+	if (!pressed)
+		/* pairs with serve_hand() */
+		pressed = smp_load_acquire(&b->hand_pages) ? -ETIMEDOUT : b->hand_pressed;
+unlock:
+	mutex_unlock(&b->hand_lock);
+	return pressed;
+}
+
+static void serve_hand(struct ballonet *b)
+{
+	unsigned long pages = READ_ONCE(b->hand_pages);
+
+	if (!pages)
+		return;
+	b->hand_pressed = press(b, pages);
+	/* who sees this sees what came of it: press_by_hand() */
+	smp_store_release(&b->hand_pages, 0);
+	wake_up_all(&b->hand_served);
 }
 
 /* The device's own request; it sees by pressed_seq that it has been served. */
-static void press_work_fn(struct work_struct *work)
+static void serve_device(struct ballonet *b)
 {
-	struct ballonet *b = container_of(work, struct ballonet, press_work);
 	u32 seq, pages;
 	long pressed;
 
@@ -142,10 +187,21 @@ static void press_work_fn(struct work_struct *work)
 	ballonet_config_write(b, BALLOON_CONFIG_PRESSED_SEQ, seq);
 }
 
+static void press_work_fn(struct work_struct *work)
+{
+	struct ballonet *b = container_of(work, struct ballonet, press_work);
+
+	serve_hand(b);
+	serve_device(b);
+}
+
 int press_init(struct ballonet *b)
 {
 	INIT_WORK(&b->press_work, press_work_fn);
-	init_waitqueue_head(&b->press_end);
+	spin_lock_init(&b->press_lock);
+	INIT_LIST_HEAD(&b->press_pages);
+	mutex_init(&b->hand_lock);
+	init_waitqueue_head(&b->hand_served);
 	b->press_sg = kcalloc(PAGE_REPORTING_CAPACITY, sizeof(*b->press_sg), GFP_KERNEL);
 	return b->press_sg ? 0 : -ENOMEM;
 }

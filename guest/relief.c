@@ -26,14 +26,15 @@
 static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed_pages)
 {
 	struct ballonet *b = container_of(nb, struct ballonet, oom_nb);
-	unsigned long size = atomic_long_read(&b->size), *freed = freed_pages;
-	unsigned long want = max_t(unsigned long, OOM_STEP_PAGES, size / OOM_STEP_SHARE), n;
+	unsigned long want = OOM_STEP_PAGES, n, *freed = freed_pages;
 
 	atomic_inc(&b->oom_seq); /* an inflate or a press stops, whatever the balloon holds */
 	b->counters.oom_calls++;
-	n = hint_release(b) + press_abort(b);
-	if (size) {
+	n = hint_release(b) + press_release(b);
+	if (atomic_long_read(&b->size) || atomic_long_read(&b->flying)) {
 		balloon_begin_deflate(b, BY_OOM);
+		balloon_settle(b);
+		want = max_t(unsigned long, want, atomic_long_read(&b->size) / OOM_STEP_SHARE);
 		n += balloon_leak(b, want);
 		balloon_end_deflate(b);
 	}
@@ -89,8 +90,7 @@ void relief_recount(struct ballonet *b)
 	if (!b->on_pressure)
 		return;
 	spin_lock(&b->count_lock);
-	for_each_online_node(nid)
-	{
+	for_each_online_node(nid) {
 		unsigned long now = freeable(b) ? atomic_long_read(&b->node_pages[nid]) : 0;
 		long change = (long)now - (long)b->node_counted[nid];
 
@@ -107,7 +107,8 @@ unsigned long relief_counted(struct ballonet *b)
 	unsigned long sum = 0;
 	int nid;
 
-	for_each_online_node(nid) sum += READ_ONCE(b->node_counted[nid]);
+	for_each_online_node(nid)
+		sum += READ_ONCE(b->node_counted[nid]);
 	return sum;
 }
 

@@ -25,7 +25,7 @@ int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n)
 		if (!err) {
 			virtqueue_kick(b->reportq);
 			if (ballonet_wait(b, b->report_ack, virtqueue_get_buf(b->reportq, &len)))
-				WRITE_ONCE(b->stuck, false);
+				ballonet_answered(b);
 			else
 				err = -ENODEV;
 		}
@@ -43,7 +43,8 @@ static int report_free_pages(struct page_reporting_dev_info *info, struct scatte
 	int err = report_send(b, sg, n);
 
 	if (!err)
-		for_each_sg(sg, one, n, i) b->counters.reported_pages += one->length >> PAGE_SHIFT;
+		for_each_sg(sg, one, n, i)
+			b->counters.reported_pages += one->length >> PAGE_SHIFT;
 	return err;
 }
 
@@ -60,6 +61,11 @@ int report_start(struct ballonet *b)
 	}
 	b->reporting.report = report_free_pages;
 	err = page_reporting_register(&b->reporting);
+	if (err == -EBUSY) {
+		dev_warn(&b->vdev->dev,
+			 "another device has free pages reported, this one has not\n");
+		return 0;
+	}
 	b->reporting_registered = !err;
 	return err;
 }

@@ -50,7 +50,7 @@ static int balloon_show(struct seq_file *m, void *unused)
 	seq_printf(m, "must_tell_host: %d\n", b->must_tell);
 	seq_printf(m, "reporting: %d\n", b->reporting_registered);
 	seq_printf(m, "buffer_pages: %u\n", b->inflateq.capacity);
-	seq_printf(m, "holding_off: %d\n", READ_ONCE(b->holding_off));
+	seq_printf(m, "holding_off: %d\n", balloon_held_off(b) != 0);
 	seq_printf(m, "stuck: %d\n", READ_ONCE(b->stuck));
 	for (i = 0; i < ARRAY_SIZE(counter_names); i++)
 		seq_printf(m, "%s: %llu\n", counter_names[i].name,
@@ -81,7 +81,7 @@ static ssize_t press_store(struct device *dev, struct device_attribute *attr, co
 		dev_err(dev, "press: wants a size such as 512M\n");
 		return -EINVAL;
 	}
-	pressed = press(b, min_t(unsigned long long, size >> PAGE_SHIFT, LONG_MAX));
+	pressed = press_by_hand(b, min_t(unsigned long long, size >> PAGE_SHIFT, LONG_MAX));
 	return pressed < 0 ? pressed : len;
 }
 

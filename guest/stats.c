@@ -30,7 +30,7 @@ static u64 mark(struct ballonet *b)
 {
 	return BALLOON_MARK_BALLONET | (b->on_oom ? BALLOON_MARK_OOM : 0) |
 	       (b->on_pressure ? BALLOON_MARK_PRESSURE : 0) |
-	       (READ_ONCE(b->holding_off) ? BALLOON_MARK_HOLDOFF : 0) |
+	       (balloon_held_off(b) ? BALLOON_MARK_HOLDOFF : 0) |
 	       (b->reporting_registered ? BALLOON_MARK_REPORTING : 0);
 }
 
@@ -51,9 +51,15 @@ static u64 alloc_stalls(const unsigned long *events)
 }
 
 #ifdef BALLONET_RECLAIM_IS_NODE_STAT
-#define reclaim_count(events, item) global_node_page_state(item)
+static u64 reclaim_count(const unsigned long *events, enum node_stat_item item)
+{
+	return global_node_page_state(item);
+}
 #else
-#define reclaim_count(events, item) ((events)[item])
+static u64 reclaim_count(const unsigned long *events, enum vm_event_item item)
+{
+	return events[item];
+}
 #endif
 
 static unsigned int fill(struct ballonet *b)
@@ -61,19 +67,19 @@ static unsigned int fill(struct ballonet *b)
 	const unsigned long *events = b->stats_events;
 	struct sysinfo info;
 	unsigned int n = 0;
-	long available;
-	unsigned long flying;
+	long available, flying;
 
 	all_vm_events(b->stats_events);
 	si_meminfo(&info);
 	available = si_mem_available() - (long)relief_counted(b);
 	/* What the host does not know to be in the balloon would look like a guest that grows. In
 	 * this order a page on its way is seen at least once: as free, as flying, or in the
-	 * balloon. */
-	flying = balloon_flying(b);
+	 * balloon.
+	 */
+	flying = atomic_long_read(&b->flying);
 	balloon_write_actual(b);
 	info.freeram += flying;
-	available += (long)flying;
+	available += flying;
 	put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
 	put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);

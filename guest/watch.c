@@ -19,7 +19,8 @@
 /* Only what lies about free: no reclaim, nobody woken. */
 #define GFP_FREE (GFP_ANYWHERE | __GFP_NORETRY)
 /* Reclaims, but may neither write nor enter a file system, which leaves clean cache; gives up
- * before it would kill; leaves kswapd asleep, which would swap. */
+ * before it would kill; leaves kswapd asleep, which would swap.
+ */
 #define GFP_CLEAN (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)
 
 /* What the kernel's own driver asks with. For the tests that show why ours does not. */

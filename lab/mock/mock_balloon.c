@@ -9,6 +9,7 @@
  * It is a transport of its own, so it can offer any feature, keep buffers for ever, and see a
  * driver read past the end of the configuration space.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
@@ -20,7 +21,8 @@
 
 #define MAX_QUEUES 5
 #define QUEUE_SIZE 64
-#define CONFIG_MAX 64
+#define CONFIG_MAX 64U
+#define STATS_MAX 16
 
 static unsigned long long features = 1ULL << VIRTIO_F_VERSION_1;
 module_param(features, ullong, 0444);
@@ -33,6 +35,10 @@ static unsigned int longest_b; /* the longest buffer it was given */
 module_param(longest_b, uint, 0444);
 static unsigned long long pfns[2]; /* on the inflate and on the deflate queue */
 module_param_array(pfns, ullong, NULL, 0444);
+static unsigned long long hinted_b; /* in blocks of the hint queue */
+module_param(hinted_b, ullong, 0444);
+static unsigned int hint_cmds[2]; /* the first and the last command of a round of hints */
+module_param_array(hint_cmds, uint, NULL, 0444);
 
 static struct {
 	struct virtio_device vdev;
@@ -40,9 +46,35 @@ static struct {
 	u16 next[MAX_QUEUES];
 	u8 status, config[CONFIG_MAX];
 	struct work_struct work;
+	bool stats_wanted;
+	unsigned int stats_len;
+	struct {
+		__le16 tag;
+		__le64 value;
+	} __packed stats[STATS_MAX]; /* as they came last */
 } mock;
 static struct platform_device *parent;
 static DEFINE_MUTEX(lock); /* the queues */
+
+/* Takes note of one buffer. */
+static void look_at(unsigned int i, const struct vring_desc *desc)
+{
+	const char *name = mock.vq[i]->name;
+	u32 len = (__force u32)desc->len;
+	const void *data = phys_to_virt((__force u64)desc->addr);
+
+	if (i < 2)
+		pfns[i] += len / 4;
+	longest_b = max(longest_b, len);
+	if (!strcmp(name, "stats")) {
+		mock.stats_len = min_t(u32, len, sizeof(mock.stats));
+		memcpy(mock.stats, data, mock.stats_len);
+	} else if (!strcmp(name, "hint") && ((__force u16)desc->flags & VRING_DESC_F_WRITE)) {
+		hinted_b += len;
+	} else if (!strcmp(name, "hint")) {
+		hint_cmds[hinted_b ? 1 : 0] = le32_to_cpup(data);
+	}
+}
 
 /* Returns one queue's buffers. */
 static void answer(unsigned int i)
@@ -52,16 +84,10 @@ static void answer(unsigned int i)
 
 	while (mock.next[i] != (__force u16)READ_ONCE(ring->avail->idx)) {
 		u16 used = le16_to_cpu((__force __le16)ring->used->idx), head;
-		const struct vring_desc *desc;
-		u32 len;
 
 		virtio_rmb(true);
 		head = (__force u16)ring->avail->ring[mock.next[i]++ % ring->num];
-		desc = &ring->desc[head];
-		len = (__force u32)desc->len;
-		if (i < 2)
-			pfns[i] += len / 4;
-		longest_b = max(longest_b, len);
+		look_at(i, &ring->desc[head]);
 		ring->used->ring[used % ring->num].id = (__force __virtio32)(u32)head;
 		ring->used->ring[used % ring->num].len = 0;
 		virtio_wmb(true);
@@ -77,10 +103,14 @@ static void work_fn(struct work_struct *work)
 	unsigned int i;
 
 	mutex_lock(&lock);
-	for (i = 0; i < MAX_QUEUES; i++)
-		if (mock.vq[i] && ack && (mock.status & VIRTIO_CONFIG_S_DRIVER_OK) &&
-		    strcmp(mock.vq[i]->name, "stats"))
-			answer(i);
+	for (i = 0; i < MAX_QUEUES; i++) {
+		if (!mock.vq[i] || !ack || !(mock.status & VIRTIO_CONFIG_S_DRIVER_OK))
+			continue;
+		/* statistics are kept until somebody wants others */
+		if (!strcmp(mock.vq[i]->name, "stats") && !xchg(&mock.stats_wanted, false))
+			continue;
+		answer(i);
+	}
 	mutex_unlock(&lock);
 }
 
@@ -117,12 +147,54 @@ static int get_config(char *text, const struct kernel_param *kp)
 			  c[6], c[7]);
 }
 
+/* "N": N targets, one a millisecond; the write returns after the last of them. */
+static int set_jitter(const char *text, const struct kernel_param *kp)
+{
+	unsigned int i, n;
+	int err = kstrtouint(text, 0, &n);
+
+	for (i = 0; !err && parent && i < n; i++) {
+		u32 target = i * 7919 % 60000;
+
+		memcpy(mock.config, &target, sizeof(target));
+		virtio_config_changed(&mock.vdev);
+		usleep_range(900, 1100);
+	}
+	return err;
+}
+
+static const struct kernel_param_ops jitter_ops = { .set = set_jitter };
+module_param_cb(jitter, &jitter_ops, NULL, 0200);
+
 static const struct kernel_param_ops config_ops = { .set = set_config, .get = get_config };
 module_param_cb(config, &config_ops, NULL, 0644);
 
+/* Any text asks for new statistics; reading gives "TAG=VALUE ..." of those that came back last. */
+static int set_stats(const char *text, const struct kernel_param *kp)
+{
+	mock.stats_wanted = true;
+	if (parent)
+		schedule_work(&mock.work);
+	return 0;
+}
+
+static int get_stats(char *text, const struct kernel_param *kp)
+{
+	unsigned int i;
+	int n = 0;
+
+	for (i = 0; i < mock.stats_len / sizeof(mock.stats[0]); i++)
+		n += sysfs_emit_at(text, n, "%u=%llu ", le16_to_cpu(mock.stats[i].tag),
+				   le64_to_cpu(mock.stats[i].value));
+	return n + sysfs_emit_at(text, n, "\n");
+}
+
+static const struct kernel_param_ops stats_ops = { .set = set_stats, .get = get_stats };
+module_param_cb(stats, &stats_ops, NULL, 0644);
+
 static bool fits(unsigned int offset, unsigned int len)
 {
-	if (offset + len <= min(config_len, (unsigned int)CONFIG_MAX))
+	if (offset + len <= min(config_len, CONFIG_MAX))
 		return true;
 	overruns++;
 	return false;
