@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from lab.driver import (OURS, STOCK, DriverGuest, available, empty_by_press,
-                        empty_by_stock_balloon, oom_rescue, over_asked, press_cache, spec)
+from lab.driver import (OURS, STOCK, CachePress, DriverGuest, Emptying, available, oom_rescue,
+                        over_asked, spec)
 from lab.figures import Figures
 from lab.guest import AgentError, accelerator
 from lab.process import wait_for
@@ -59,8 +59,11 @@ def inflate(figures: Figures) -> None:
 
 
 def cache(figures: Figures, series: str) -> None:
-    guarded = [press_cache(series) for _ in range(PRESS_TURNS)]
-    free = [press_cache(series, guarded=False, deadline_s=20) for _ in range(PRESS_TURNS)]
+    guarded, free = [], []
+    with CachePress(series) as story:
+        for _ in range(PRESS_TURNS):
+            guarded.append(story.press(guarded=True))
+            free.append(story.press(guarded=False))
     title = f"inflate 500 MiB against cache {series}"
     figures.at_most(f"{title}: allocated / kept", max(
         run.allocated_pages / run.kept_pages for run in guarded), 1, "")
@@ -71,8 +74,9 @@ def cache(figures: Figures, series: str) -> None:
     figures.at_least(f"{title}: times faster than without guard", slow / fast, 3, "x")
     figures.told(f"{title}: with the guard", fast, "s")
     figures.told(f"{title}: without", slow, "s")
-    figures.told(f"{title}: without, given back",
-                 statistics.median(run.given_back_pages for run in free), "pages")
+    for name in ("allocated", "given_back"):
+        figures.told(f"{title}: without, {name.replace('_', ' ')}", statistics.median(
+            getattr(run, f"{name}_pages") for run in free), "pages")
 
 
 def rescue(figures: Figures, series: str) -> None:
@@ -82,35 +86,48 @@ def rescue(figures: Figures, series: str) -> None:
     figures.at_most(f"{title}: notifier calls", ours.notifier_calls, 10, "")
     figures.at_most(f"{title}: stalls, of virtio_balloon's",
                     100 * ours.stalls / max(stock.stalls, 1), 10, "%")
+    figures.told(f"{title}: stalls, ballonet", ours.stalls, "")
+    figures.told(f"{title}: stalls, virtio_balloon", stock.stalls, "")
     figures.told(f"{title}: filled in, ballonet", ours.filled_ms, "ms")
     figures.told(f"{title}: filled in, virtio_balloon", stock.filled_ms, "ms")
 
 
 def overasked(figures: Figures, series: str) -> None:
     for swap_mib in (0, 512):
-        for mglru in (False, True) if series != "5.10" else (False,):
+        for mglru in (False, True):
             run = over_asked(series, swap_mib, mglru)
             title = (f"over-asked {series}, swap {'on' if swap_mib else 'off'}, "
                      f"MGLRU {'on' if mglru else 'off'}")
             figures.at_most(f"{title}: OOM kills", run.oom_kills, 0, "")
             figures.at_most(f"{title}: swapped out", run.swapped_out_pages, 0, "pages")
+            figures.at_most(f"{title}: complaints", len(run.complaints), 0, "")
             figures.told(f"{title}: ballooned", run.ballooned_mib, "MiB")
+        title = f"over-asked {series}, swap {'on' if swap_mib else 'off'}: virtio_balloon"
+        run = over_asked(series, swap_mib, mglru=False, driver=STOCK)
+        figures.told(f"{title}, OOM kills", run.oom_kills, "")
+        figures.told(f"{title}, swapped out", run.swapped_out_pages, "pages")
 
 
 def memory_available(figures: Figures, series: str) -> None:
     run = available(series, "pressure")
     figures.at_most(f"MemAvailable {series}, freeable: falls by, of the low watermark",
                     100 * run.fell_kib / run.low_watermark_kib, 100, "%")
+    figures.told(f"MemAvailable {series}, freeable: falls by", run.fell_kib / 1024, "MiB")
     run = available(series, "none")
     figures.at_least(f"MemAvailable {series}, not freeable: falls by", run.fell_kib / 1024, 248,
                      "MiB")
+    run = available(series, driver=STOCK)
+    figures.told(f"MemAvailable {series}, virtio_balloon: falls by", run.fell_kib / 1024, "MiB")
 
 
 def press(figures: Figures, series: str) -> None:
     for zeroing in (False, True):
         append = f"init_on_alloc={int(zeroing)}"
-        ours = [empty_by_press(series, append=append) for _ in range(PRESS_TURNS)]
-        stock = [empty_by_stock_balloon(series, append=append) for _ in range(PRESS_TURNS)]
+        ours, stock = [], []
+        with Emptying(series, OURS, append) as one, Emptying(series, STOCK, append) as other:
+            for _ in range(PRESS_TURNS):
+                ours.append(one.empty())
+                stock.append(other.empty())
         fast, slow = (statistics.median(run.seconds for run in runs) for runs in (ours, stock))
         title = f"press 512 MiB {series}, {append}"
         figures.at_least(f"{title}: times faster than a balloon", slow / fast, 20, "x")

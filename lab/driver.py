@@ -8,6 +8,7 @@ Times are taken at the host, from the request to QEMU's word that it is done, fo
 """
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ DEVICES = "/sys/bus/virtio/devices"
 DEBUG = "/sys/kernel/debug/ballonet"
 OURS, STOCK = "ballonet", BALLOON
 MAX_DEVICES = 8
+SLEEP_DEADLINE_S = 120
 # what a kernel says when something is broken, as against when it is short of memory
 BROKEN = re.compile(r"\bBUG\b|WARNING: |Oops|general protection|Bad page|bad page|refcount_t|KFENCE"
                     r"|KASAN|UBSAN|lockdep|possible .*deadlock|corrupt|unable to handle|RIP: "
@@ -85,6 +87,28 @@ class DriverGuest(Guest):
     def fill_cache(self, mib: int) -> None:
         self.run("read", mib, 1)
 
+    def suspend(self) -> None:
+        """Suspends the guest to memory and wakes it again; returns when its agent is back."""
+        with ThreadPoolExecutor(1) as pool:
+            asleep = pool.submit(self.write, "/sys/power/state", "mem", SLEEP_DEADLINE_S)
+            wait_for("sleep", lambda: self.monitor("query-status")["status"] == "suspended",
+                     SLEEP_DEADLINE_S)
+            self.monitor("system_wakeup")
+            asleep.result()
+
+    def hibernate(self) -> None:
+        """Freezes the guest, writes its memory to its swap disk, and thaws it, without an end.
+
+        What was written is not booted: reading it back at once, as the kernel then tries, is refused
+        where the disk is in use as swap.
+        """
+        self.write("/sys/power/disk", "test_resume")
+        try:
+            self.write("/sys/power/state", "disk", SLEEP_DEADLINE_S)
+        except AgentError as error:
+            if "busy" not in str(error):
+                raise
+
     def vmstat(self) -> dict[str, int]:
         return self.report()["vmstat"]
 
@@ -111,13 +135,29 @@ class Pressed:
         return self.allocated_pages - self.given_back_pages
 
 
-def press_cache(series: str, mib: int = 500, guarded: bool = True,
-                deadline_s: float = 60) -> Pressed:
-    """Inflates by @mib in a guest whose memory is full of cache, with DEFLATE_ON_PRESSURE."""
-    wanted = spec(series, driver_args="deflate_on=pressure", memory_mib=1024)
-    with DriverGuest(wanted) as guest:
+class CachePress:
+    """A guest whose memory is full of cache, with DEFLATE_ON_PRESSURE: 500 MiB are nearly all of it.
+
+    The smaller the share of the cache that is left, the more of what reclaim finds is the balloon's.
+    """
+
+    def __init__(self, series: str, memory_mib: int = 768) -> None:
+        self.guest = DriverGuest(spec(series, driver_args="deflate_on=pressure holdoff_ms=0",
+                                      memory_mib=memory_mib))
+
+    def __enter__(self) -> "CachePress":
+        self.guest.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.guest.close()
+
+    def press(self, guarded: bool, mib: int = 500, deadline_s: float = 60) -> Pressed:
+        """One inflate by @mib, from an empty balloon and a full cache to an empty balloon."""
+        guest = self.guest
         guest.parameter("one_direction", "Y" if guarded else "N")
         guest.fill_cache(1000)
+        before = guest.state()
         start = time.monotonic()
         try:
             guest.balloon(mib, deadline_s)
@@ -125,8 +165,15 @@ def press_cache(series: str, mib: int = 500, guarded: bool = True,
         except TimeoutError:
             reached = False
         seconds = time.monotonic() - start
-        state = guest.state()
-        return Pressed(seconds, reached, state["allocated_pages"], state["regained_pages"])
+        after = guest.state()
+        guest.balloon(0)
+        return Pressed(seconds, reached, *(after[name] - before[name] for name in
+                                           ("allocated_pages", "regained_pages")))
+
+
+def press_cache(series: str, guarded: bool = True) -> Pressed:
+    with CachePress(series) as story:
+        return story.press(guarded)
 
 
 @dataclass(frozen=True)
@@ -162,9 +209,11 @@ class OverAsked:
     complaints: list[str]
 
 
-def over_asked(series: str, swap_mib: int, mglru: bool, kicks: int = 5) -> OverAsked:
+def over_asked(series: str, swap_mib: int, mglru: bool, kicks: int = 5,
+               driver: str = OURS) -> OverAsked:
     """720 of 768 MiB are asked for, again and again, over cache and a process at work."""
-    wanted = spec(series, memory_mib=768, swap_mib=swap_mib, driver_args="retry_ms=200")
+    wanted = spec(series, driver, memory_mib=768, swap_mib=swap_mib, deflate_on_oom=driver == STOCK,
+                  driver_args="retry_ms=200" if driver == OURS else "")
     with DriverGuest(wanted) as guest:
         try:
             guest.write("/sys/kernel/mm/lru_gen/enabled", "7" if mglru else "0")
@@ -196,8 +245,10 @@ class Available:
     low_watermark_kib: int
 
 
-def available(series: str, deflate_on: str, mib: int = 256) -> Available:
-    with DriverGuest(spec(series, driver_args=f"deflate_on={deflate_on}")) as guest:
+def available(series: str, deflate_on: str = "", mib: int = 256,
+              driver: str = OURS) -> Available:
+    args = f"deflate_on={deflate_on}" if driver == OURS else ""
+    with DriverGuest(spec(series, driver, driver_args=args)) as guest:
         low = sum(int(words[1]) for words in map(str.split, guest.cat("/proc/zoneinfo").splitlines())
                   if words and words[0] == "low") * PAGE_B // 1024
         before = guest.report()["meminfo_kib"]
@@ -215,19 +266,40 @@ class Emptied:
     freed_mib: float
 
 
-def empty_by_press(series: str, mib: int = 512, append: str = "") -> Emptied:
-    with DriverGuest(spec(series, free_page_reporting=True, append=append)) as guest:
-        return _emptied(guest, mib, lambda: guest.press(mib))
+class Emptying:
+    """A guest whose freed memory is given to the host: by a press, or by a balloon up and down."""
+
+    def __init__(self, series: str, driver: str, append: str = "") -> None:
+        # beside a press, reporting has no time; beside a balloon it would do the balloon's work
+        self._press = driver == OURS
+        self.guest = DriverGuest(spec(series, driver, free_page_reporting=self._press,
+                                      append=append))
+
+    def __enter__(self) -> "Emptying":
+        self.guest.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.guest.close()
+
+    def empty(self, mib: int = 512) -> Emptied:
+        self.guest.run("touch", 700)
+        before_b = self.guest.footprint().resident_b
+        if self._press:
+            seconds = self.guest.press(mib)
+        else:
+            seconds = self.guest.balloon(mib) + self.guest.balloon(0)
+        after_b = wait_for("the host's own accounting", self._settled, 5, 0.1)
+        return Emptied(seconds, (before_b - after_b) / MIB)
+
+    def _settled(self) -> int | None:
+        """Resident bytes, once two looks agree."""
+        first = self.guest.footprint().resident_b
+        time.sleep(0.1)
+        second = self.guest.footprint().resident_b
+        return second if abs(first - second) < MIB else None
 
 
-def empty_by_stock_balloon(series: str, mib: int = 512, append: str = "") -> Emptied:
-    with DriverGuest(spec(series, STOCK, append=append)) as guest:
-        return _emptied(guest, mib, lambda: guest.balloon(mib) + guest.balloon(0))
-
-
-def _emptied(guest: DriverGuest, mib: int, how: Any) -> Emptied:
-    guest.run("touch", 700)
-    before_b = guest.footprint().resident_b
-    seconds = how()
-    time.sleep(0.5)  # the host's own accounting
-    return Emptied(seconds, (before_b - guest.footprint().resident_b) / MIB)
+def empty_by_press(series: str, mib: int = 512) -> Emptied:
+    with Emptying(series, OURS) as story:
+        return story.empty(mib)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lab import debug_kernel
 from lab.cache import BUILD, ROOT, cached, locked
 from lab.kernels import SERIES, Source, kernel, private_apt
 
@@ -34,6 +35,8 @@ MAKE = ("CC=gcc", "HOSTCC=gcc", "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=")
 def headers(series: str) -> Path:
     """The build folder of the kernel that lab/kernels.py boots for @series."""
     release = kernel(series).release
+    if series == debug_kernel.SERIES:
+        return debug_kernel.debug_kernel() / "build"
     place = cached("headers", f"{series}-{release}",
                    lambda folder: _fetch(series, release, folder))
     return place / "usr" / "src" / f"linux-headers-{release}"

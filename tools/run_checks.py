@@ -70,6 +70,8 @@ def steps(everything: bool) -> list[Step]:
     worlds = 100_000 if everything else 5_000  # of the property tests
     # two at a time: a guest keeps one processor busy, and most of the time it boots
     lab = ("-n", "2", *(("--all-kernels",) if everything else ("-m", "'not long'")))
+    # what needs the kernel that checks itself, which is built once, in a quarter of an hour
+    more = [Step("checkpatch", "/usr/bin/python3 -m lab.debug_kernel", limit_s=7200)]
     return [
         Step("gcc", build("build")),
         Step("unit-asan", f"{build('build-asan')} && BALLONET_WORLDS={worlds} "
@@ -82,8 +84,10 @@ def steps(everything: bool) -> list[Step]:
              "--print-errorlogs --timeout-multiplier 4 && tools/check-coverage build-cov"),
         Step("clang-tidy", "git ls-files 'src/*.c' | xargs -P2 -n1 clang-tidy -quiet -p build", needs=("gcc",)),
         Step("analyzer", "tools/check-analyzer build", needs=("gcc",)),
-        Step("guest", "/usr/bin/python3 -m lab.headers 6.1 6.12" + (" 5.10 7" if everything else "")
-             + " && tools/package-dkms"),
+        *(more if everything else []),
+        Step("guest", "/usr/bin/python3 -m lab.headers 6.1 6.12"
+             + (" 5.10 7 debug" if everything else "") + " && tools/package-dkms",
+             limit_s=7200 if everything else 900),
         Step("cppcheck", "tools/check-cppcheck"),
         Step("house", pytest("house", "tests/house"), "pytest:house", needs=("gcc",)),
         Step("layers", "tools/check-layers"),

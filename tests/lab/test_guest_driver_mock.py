@@ -7,7 +7,8 @@ and count every access past its configuration space.
 import pytest
 
 from lab.cache import ROOT
-from lab.driver import DriverGuest, spec
+from lab.driver import DriverGuest, spec, stalls
+from lab.guest import AgentError
 from lab.headers import module
 from lab.process import wait_for
 
@@ -15,7 +16,10 @@ SHORT = ()  # all of them run with tools/check --all
 PARAMETERS = "/sys/module/mock_balloon/parameters"
 (MUST_TELL, STATS, OOM, HINT, POISON, REPORTING, VERSION_1, PRESSURE, PRESS, BIG) = (
     1 << bit for bit in (0, 1, 2, 3, 4, 5, 32, 50, 51, 52))
-NUM_PAGES, ACTUAL, PRESS_SEQ, PRESS_PAGES, PRESSED_SEQ, PRESSED_PAGES = 0, 1, 4, 5, 6, 7
+(NUM_PAGES, ACTUAL, HINT_CMD, POISON_VAL, PRESS_SEQ, PRESS_PAGES, PRESSED_SEQ,
+ PRESSED_PAGES) = range(8)
+HINT_STOP, HINT_DONE = 0, 1
+MIB = 1 << 20
 
 
 class Mock:
@@ -35,6 +39,15 @@ class Mock:
     def set(self, index, value):
         self.guest.write(f"{PARAMETERS}/config", f"{index * 4} {value}")
 
+    def stats(self):
+        """New statistics, by tag: those that the driver had ready come back first."""
+        for _ in range(2):
+            sent = self.guest.state()["stats_sent"]
+            self.guest.write(f"{PARAMETERS}/stats", "new")
+            wait_for("statistics", lambda: self.guest.state()["stats_sent"] > sent, 10)
+        pairs = (pair.split("=") for pair in self.read("stats").split())
+        return {int(tag): int(value) for tag, value in pairs}
+
     def answer(self, yes):
         self.guest.write(f"{PARAMETERS}/ack", "Y" if yes else "N")
 
@@ -44,12 +57,12 @@ class Mock:
         self.guest.rmmod("mock_balloon")
 
 
-@pytest.fixture(params=["6.1", "6.12"])
-def guest(request):
-    series = request.param
+@pytest.fixture
+def guest(request, series):
+    """A guest with the device; its parameter is more of the kernel's command line."""
     mock = module(series, source=ROOT / "lab" / "mock", name="mock_balloon")
     wanted = spec(series, None, memory_mib=512, data=False, balloon=False,
-                  spare_drivers=(mock, module(series)))
+                  append=getattr(request, "param", ""), spare_drivers=(mock, module(series)))
     with DriverGuest(wanted) as one:
         yield one
         assert one.complaints() == []
@@ -83,7 +96,7 @@ def test_all_features_at_once_are_served(guest):
 
 
 def test_pressure_may_have_another_bit(guest):
-    mock = Mock(guest, 1 << 44, driver_args="pressure_bit=44")
+    mock = Mock(guest, 1 << 42, driver_args="pressure_bit=42")
     assert guest.state()["deflate_on_pressure"] == 1 and guest.state()["deflate_on_oom"] == 0
     mock.leave()
 
@@ -163,4 +176,125 @@ def test_unknown_features_are_left_alone(guest):
     mock = Mock(guest, 0x3f << 53 | 0x7 << 41 | 0x1c0)
     mock.set(NUM_PAGES, 100)
     in_balloon(guest, 100)
+    mock.leave()
+
+
+def test_every_kernel_sends_all_sixteen_statistics(guest):
+    mock = Mock(guest, STATS)
+    guest.run("touch", 300)
+    found, report = mock.stats(), guest.report()
+    vmstat, meminfo = report["vmstat"], report["meminfo_kib"]
+    assert sorted(found) == list(range(16))
+    assert found[5] & ~0xfff == meminfo["MemTotal"] * 1024
+    for tag, name in ((4, "MemFree"), (6, "MemAvailable"), (7, "Cached")):
+        assert abs(found[tag] - meminfo[name] * 1024) < 32 * MIB
+    for tag, name in ((0, "pswpin"), (1, "pswpout"), (10, "oom_kill"), (12, "pgscan_kswapd"),
+                      (13, "pgscan_direct"), (14, "pgsteal_kswapd"), (15, "pgsteal_direct")):
+        assert found[tag] == vmstat[name]
+    assert found[11] == stalls(vmstat)
+    assert 0 < found[3] <= vmstat["pgfault"] and found[2] <= vmstat["pgmajfault"]
+    mock.leave()
+
+
+def test_statistics_that_are_asked_for_at_once_are_sent(guest):
+    guest.insmod("mock_balloon", f"features={VERSION_1 | STATS}")
+    guest.write(f"{PARAMETERS}/stats", "new")  # before there is a driver
+    guest.insmod("ballonet")
+    wait_for("second statistics", lambda: guest.state()["stats_sent"] == 2, 10)
+
+
+@pytest.mark.parametrize("must_tell", [0, MUST_TELL])
+def test_pages_are_used_before_the_device_knows_only_where_it_allows(guest, must_tell):
+    mock = Mock(guest, must_tell)
+    mock.set(NUM_PAGES, 50000)
+    in_balloon(guest, 50000)
+    free = guest.report()["meminfo_kib"]["MemFree"]
+    mock.answer(False)
+    mock.set(NUM_PAGES, 48000)
+    in_balloon(guest, 48000)
+    came = guest.report()["meminfo_kib"]["MemFree"] - free
+    assert came < 2000 if must_tell else came > 6000  # of 8000 KiB
+    mock.answer(True)
+    wait_for("all pages", lambda: guest.report()["meminfo_kib"]["MemFree"] - free > 6000, 10)
+    mock.leave()
+
+
+@pytest.mark.parametrize("guest", ["init_on_free=1"], indirect=True)
+@pytest.mark.parametrize("poison", [0, POISON])
+def test_pattern_of_free_pages_is_told_or_reporting_is_not_used(guest, poison):
+    guest.insmod("mock_balloon", f"features={VERSION_1 | REPORTING | poison} config_len=32")
+    guest.write(f"{PARAMETERS}/config", f"{POISON_VAL * 4} 77")
+    guest.insmod("ballonet")
+    assert guest.state()["reporting"] == (1 if poison else 0)
+    told = int(guest.cat(f"{PARAMETERS}/config").split()[POISON_VAL])
+    assert told == (0 if poison else 77)
+
+
+def test_free_blocks_are_hinted_and_held_until_the_device_is_done(guest):
+    mock = Mock(guest, HINT)
+    free = guest.report()["meminfo_kib"]["MemFree"]
+    mock.set(HINT_CMD, 0x80000001)
+    wait_for("end of the round", lambda: mock.read("hint_cmds") == f"{0x80000001},{HINT_STOP}", 20)
+    held = guest.state()["hinted_pages"] * 4096
+    assert held > 200 * MIB and int(mock.read("hinted_b")) == held
+    assert free - guest.report()["meminfo_kib"]["MemFree"] > held // 1024 * 0.9
+    mock.set(HINT_CMD, HINT_DONE)
+    wait_for("blocks", lambda: free - guest.report()["meminfo_kib"]["MemFree"] < 20000, 10)
+    mock.leave()
+
+
+def test_hinted_blocks_come_back_when_the_guest_runs_out_of_memory(guest):
+    mock = Mock(guest, HINT | OOM)
+    mock.set(HINT_CMD, 0x80000001)
+    wait_for("hints", lambda: mock.read("hint_cmds").endswith(f",{HINT_STOP}"), 20)
+    assert guest.finish(guest.start_work("burst", 350, 100))["state"] == "done"
+    assert guest.vmstat()["oom_kill"] == 0 and guest.state()["oom_pages"] > 0
+    mock.leave()
+
+
+def test_press_by_hand_that_the_device_never_sees_fails_and_the_module_goes(guest):
+    mock = Mock(guest, REPORTING)
+    mock.answer(False)
+    with pytest.raises(AgentError, match="timed out"):
+        guest.press(64)
+    with pytest.raises(AgentError, match="busy"):
+        guest.press(64)
+    mock.leave()
+    assert guest.run("touch", 250)["errors"] == 0
+
+
+def test_press_by_hand_is_served_when_the_device_answers_late(guest):
+    mock = Mock(guest, REPORTING)
+    mock.answer(False)
+    with pytest.raises(AgentError, match="timed out"):
+        guest.press(64)
+    mock.answer(True)
+    wait_for("press", lambda: guest.state()["pressed_pages"] == 64 * 256, 10)
+    guest.press(32)
+    assert guest.state()["presses"] == 2
+    mock.leave()
+
+
+def test_process_is_rescued_by_pages_that_a_press_still_holds(guest):
+    mock = Mock(guest, REPORTING | OOM)
+    mock.answer(False)
+    guest.write("/sys/module/ballonet/parameters/reserve_mib", "16")
+    with pytest.raises(AgentError, match="timed out"):
+        guest.press(400)
+    # a buffer's worth is in the device's hands; the rest has to do
+    assert guest.finish(guest.start_work("burst", 200, 100))["state"] == "done"
+    assert guest.vmstat()["oom_kill"] == 0 and guest.state()["oom_pages"] > 0
+    mock.leave()
+
+
+def test_target_that_changes_every_millisecond_is_followed_in_the_end(guest):
+    mock = Mock(guest, OOM | PRESSURE)
+    guest.write(f"{PARAMETERS}/jitter", "2000")
+    assert mock.field(NUM_PAGES) < 60000
+    mock.set(NUM_PAGES, 12345)
+    in_balloon(guest, 12345)
+    mock.set(NUM_PAGES, 0)
+    in_balloon(guest, 0)
+    inflated, deflated = mock.read("pfns").split(",")
+    assert inflated == deflated
     mock.leave()
