@@ -37,7 +37,8 @@ static unsigned long long pfns[2]; /* on the inflate and on the deflate queue */
 module_param_array(pfns, ullong, NULL, 0444);
 static unsigned long long hinted_b; /* in blocks of the hint queue */
 module_param(hinted_b, ullong, 0444);
-static unsigned int hint_cmds[2]; /* the first and the last command of a round of hints */
+/* the first and the last command of a round of hints; none so far */
+static unsigned int hint_cmds[2] = { ~0U, ~0U };
 module_param_array(hint_cmds, uint, NULL, 0444);
 
 static struct {

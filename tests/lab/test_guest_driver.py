@@ -117,12 +117,13 @@ def test_process_is_rescued_from_oom_in_few_calls(series):
 
 
 def test_oom_starts_a_hold_off_and_the_target_is_met_after_it(drive):
-    guest = drive("6.1", memory_mib=512, deflate_on_oom=True, driver_args="holdoff_ms=3000")
+    guest = drive("6.1", memory_mib=512, deflate_on_oom=True, driver_args="holdoff_ms=20000")
     guest.balloon(300)
     guest.run("burst", 320, 100)
     state = guest.state()
     assert state["holding_off"] == 1 and state["size_pages"] < 300 * 256
-    wait_for("target after the hold-off", lambda: guest.ballooned_mib == 300, 20)
+    wait_for("target after the hold-off", lambda: guest.ballooned_mib == 300, 60)
+    assert guest.state()["holding_off"] == 0
 
 
 def test_oom_in_the_middle_of_an_inflate_ends_it(drive):
