@@ -103,6 +103,8 @@ struct counters {
 struct ballonet {
 	struct virtio_device *vdev;
 	struct workqueue_struct *wq;
+	struct workqueue_struct
+		*press_wq; /* waits for the kernel's own, so no rescuer may run it */
 
 	/* life */
 	bool ready;    /* works may be queued */
@@ -274,6 +276,8 @@ unsigned long relief_counted(struct ballonet *b);
 int report_start(struct ballonet *b);
 void report_stop(struct ballonet *b);
 int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n);
+/* Has the kernel report now, until @want pages or all that are free. Returns how many. Sleeps. */
+unsigned long report_now(struct ballonet *b, unsigned long want);
 int press_init(struct ballonet *b);
 /* Presses up to @pages out. Returns how many; -EOPNOTSUPP without a reporting queue, -ETIMEDOUT
  * when the device does not answer, -EINTR when the caller is killed; the press itself then goes on.

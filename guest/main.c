@@ -348,7 +348,7 @@ static void config_changed(struct virtio_device *vdev)
 		return;
 	WRITE_ONCE(b->retarget, true);
 	balloon_kick(b, 0);
-	queue_work(b->wq, &b->press_work);
+	queue_work(b->press_wq, &b->press_work);
 	WRITE_ONCE(b->hint_changed, true);
 	if (b->hintq)
 		queue_work(b->wq, &b->hint_work);
@@ -428,9 +428,9 @@ static void stop(struct ballonet *b)
 	WRITE_ONCE(b->ready, false);
 	WRITE_ONCE(b->stopping, true);
 	relief_stop(b);
-	report_stop(b);
 	cancel_works(b);
-	mutex_lock(&b->op_lock); /* a press by sysfs */
+	report_stop(b); /* after the last press, which has it work */
+	mutex_lock(&b->op_lock);
 	while (!b->gone && !b->stuck && atomic_long_read(&b->size) &&
 	       balloon_leak(b, atomic_long_read(&b->size)))
 		;
@@ -455,6 +455,8 @@ static void ballonet_free(struct ballonet *b)
 	balloon_fini(b);
 	if (b->wq)
 		destroy_workqueue(b->wq);
+	if (b->press_wq)
+		destroy_workqueue(b->press_wq);
 	kfree(b->press_sg);
 	kfree(b->stats);
 	kvfree(b);
@@ -473,7 +475,8 @@ static struct ballonet *ballonet_new(struct virtio_device *vdev)
 	init_waitqueue_head(&b->report_ack);
 	hint_init(b);
 	b->wq = alloc_workqueue("ballonet", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0);
-	if (!b->wq || balloon_init(b) || press_init(b) || stats_init(b)) {
+	b->press_wq = alloc_workqueue("ballonet_press", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!b->wq || !b->press_wq || balloon_init(b) || press_init(b) || stats_init(b)) {
 		ballonet_free(b);
 		return NULL;
 	}

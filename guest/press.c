@@ -6,8 +6,10 @@
  * In:    how many pages.
  * Out:   as many as there were to be had have been seen by the device; all are free again.
  *
- * All pages are taken before the first is reported. Freed pages are the next to be handed out, so
- * two presses of half the size would report the same pages twice.
+ * What lies about free in large blocks is reported where it lies, by the kernel's own reporting:
+ * nothing is allocated, so nothing is cleared. Only what is missing then is taken, down to clean
+ * cache. All of that is taken before the first is reported: freed pages are the next to be handed
+ * out, so two halves would report the same pages twice.
  */
 #include "ballonet.h"
 
@@ -113,14 +115,18 @@ static unsigned long tell(struct ballonet *b)
 static long press(struct ballonet *b, unsigned long want)
 {
 	u64 begin = ktime_get_ns();
-	long told;
+	unsigned long told;
 
-	if (!b->reporting_registered)
+	if (!b->reporting_registered || READ_ONCE(b->stopping))
 		return -EOPNOTSUPP;
 	mutex_lock(&b->op_lock);
-	take(b, want);
-	told = tell(b);
+	told = report_now(b, want);
+	if (told < want) {
+		take(b, want - told);
+		told += tell(b);
+	}
 	mutex_unlock(&b->op_lock);
+	told = min(told, want); /* the kernel reports whole blocks, and more than was wished */
 	b->counters.presses++;
 	b->counters.pressed_pages += told;
 	b->counters.last_press_us = (ktime_get_ns() - begin) / NSEC_PER_USEC;
@@ -144,7 +150,7 @@ long press_by_hand(struct ballonet *b, unsigned long pages)
 		goto unlock;
 	}
 	WRITE_ONCE(b->hand_pages, pages);
-	queue_work(b->wq, &b->press_work);
+	queue_work(b->press_wq, &b->press_work);
 	pressed = wait_event_killable(b->hand_served,
 				      !READ_ONCE(b->hand_pages) || READ_ONCE(b->stuck));
 	if (!pressed)

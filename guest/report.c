@@ -48,6 +48,23 @@ static int report_free_pages(struct page_reporting_dev_info *info, struct scatte
 	return err;
 }
 
+unsigned long report_now(struct ballonet *b, unsigned long want)
+{
+	u64 begin = READ_ONCE(b->counters.reported_pages), before;
+	unsigned long sum;
+
+	do {
+		before = READ_ONCE(b->counters.reported_pages);
+		/* the work of a pass, which the kernel queues 2 s after pages were freed; a pass
+		 * covers a part of what is free
+		 */
+		mod_delayed_work(b->press_wq, &b->reporting.work, 0);
+		flush_delayed_work(&b->reporting.work);
+		sum = READ_ONCE(b->counters.reported_pages) - begin;
+	} while (sum < want && sum != before - begin && !READ_ONCE(b->stopping));
+	return sum;
+}
+
 int report_start(struct ballonet *b)
 {
 	int err;
