@@ -35,8 +35,12 @@
 #define PFNS_PER_PAGE (PAGE_SIZE >> BALLOON_PFN_SHIFT)
 #define MIB_PAGES ((1UL << 20) >> PAGE_SHIFT)
 
-/* Buffers in flight on a queue: enough to keep the device busy while the next are filled. */
+/* Buffers in flight on a queue: enough to keep the device busy while the next are filled, and no
+ * more numbers in all than 64 KiB hold.
+ */
 #define PFNQ_SLOTS 16
+#define PFNQ_SLOTS_LEAST 4
+#define PFNQ_PFNS 16384
 /* A device that has not answered for so long is called stuck; it is not given anything more. */
 #define DEVICE_PATIENCE (5 * HZ)
 
@@ -135,6 +139,7 @@ struct ballonet {
 	unsigned int deflaters;	   /* callers inside DEFLATING */
 	unsigned long holdoff_end; /* jiffies; no inflate before */
 	bool holding_off;
+	unsigned long inflate_end; /* jiffies; of the last */
 
 	/* giving back */
 	bool on_oom, on_pressure;

@@ -60,6 +60,7 @@ static bool begin_inflate(struct ballonet *b)
 static void end_inflate(struct ballonet *b)
 {
 	spin_lock(&b->dir_lock);
+	WRITE_ONCE(b->inflate_end, jiffies);
 	if (b->dir == INFLATING)
 		turn(b, IDLE);
 	spin_unlock(&b->dir_lock);
@@ -217,6 +218,8 @@ static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned lo
 		ballonet_call_stuck(b);
 		return END_DEVICE;
 	}
+	if (!ballonet_one_direction())
+		want = min_t(unsigned long, want, BALLOON_BUFFER_PFNS / PFNS_PER_PAGE);
 	fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
 	if (!slot->count || READ_ONCE(b->dir) != INFLATING) {
 		end = READ_ONCE(b->dir) == INFLATING ? END_NO_PAGES : END_OOM;

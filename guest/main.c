@@ -11,6 +11,7 @@
  */
 #include "ballonet.h"
 
+#include <linux/dmi.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/reboot.h>
@@ -101,7 +102,7 @@ BOUNDED(retry_ms, 1000, 10, 3600000, NULL, 0644,
 BOUNDED(seeks, DEFAULT_SEEKS, 1, 1024, NULL, 0444,
 	"how dear a ballooned page is to the shrinker: 2 (default) goes as cache, 64 nearly stays");
 BOUNDED(buffer_pfns, 0, 0, BALLOON_BIG_BUFFER_PFNS, NULL, 0444,
-	"page numbers in a buffer (default 0: 4096 where the device offers it, else 256)");
+	"page numbers in a buffer (default 0: 4096 where the device is known to take it, or 256)");
 
 /* Bits of the transports, and those that mean something else to this driver. */
 static bool bit_is_taken(unsigned int bit)
@@ -269,13 +270,20 @@ static const struct {
 	{ "reporting", on_report_ack, BALLOON_F_REPORTING },
 };
 
+/* QEMU's device reads a buffer to its end, however long, and always has. */
+static bool takes_big_buffers(struct ballonet *b)
+{
+	return virtio_has_feature(b->vdev, BALLOON_F_BIG_BUFFERS) ||
+	       (dmi_match(DMI_SYS_VENDOR, "QEMU") && b->vdev->dev.parent &&
+		dev_is_pci(b->vdev->dev.parent));
+}
+
 static unsigned int pfns_per_buffer(struct ballonet *b)
 {
 	unsigned int pfns = buffer_pfns.value;
 
 	if (!pfns)
-		pfns = virtio_has_feature(b->vdev, BALLOON_F_BIG_BUFFERS) ? BALLOON_BIG_BUFFER_PFNS
-									  : BALLOON_BUFFER_PFNS;
+		pfns = takes_big_buffers(b) ? BALLOON_BIG_BUFFER_PFNS : BALLOON_BUFFER_PFNS;
 	return max_t(unsigned int, pfns, PFNS_PER_PAGE);
 }
 
@@ -388,6 +396,7 @@ static int start(struct ballonet *b)
 
 	b->stopping = b->gone = b->stuck = false;
 	b->hint_id = BALLOON_HINT_STOP;
+	b->inflate_end = jiffies - HZ;
 	b->must_tell = virtio_has_feature(b->vdev, BALLOON_F_MUST_TELL_HOST);
 	choose_relief(b);
 	err = find_queues(b);

@@ -25,9 +25,10 @@ void pfnq_init(struct pfnq *q, struct ballonet *owner, pfnq_done_fn done)
 
 int pfnq_start(struct pfnq *q, struct virtqueue *vq, unsigned int pfns)
 {
-	unsigned int slots = min_t(unsigned int, PFNQ_SLOTS, virtqueue_get_vring_size(vq));
+	unsigned int slots = clamp_t(unsigned int, PFNQ_PFNS / pfns, PFNQ_SLOTS_LEAST, PFNQ_SLOTS);
 	unsigned int i;
 
+	slots = min_t(unsigned int, slots, virtqueue_get_vring_size(vq));
 	for (i = 0; i < slots; i++) {
 		struct slot *slot = &q->slots[i];
 

@@ -15,6 +15,7 @@
 #include "ballonet.h"
 
 #include <linux/oom.h>
+#include <linux/swap.h>
 
 #include "trace.h"
 
@@ -22,6 +23,7 @@
 #define OOM_STEP_PAGES (64 * MIB_PAGES)
 #define OOM_STEP_SHARE 8
 #define SHRINK_BATCH_PAGES 256 /* one buffer */
+#define ECHO HZ		       /* kswapd needs a fraction of it to reach its watermark */
 
 static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed_pages)
 {
@@ -46,13 +48,27 @@ static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed_p
 	return NOTIFY_OK;
 }
 
+/* What an inflate has set off does not end with it: kswapd, once awake, goes on to its watermark,
+ * and would take that from the balloon. Those who reclaim for themselves are in need, and are
+ * served.
+ */
+static bool is_echo(struct ballonet *b)
+{
+	return current_is_kswapd() && time_before(jiffies, READ_ONCE(b->inflate_end) + ECHO);
+}
+
+/* Whether the shrinker has nothing to give now, whatever the balloon holds. */
+static bool stands_firm(struct ballonet *b)
+{
+	return READ_ONCE(b->stuck) ||
+	       (ballonet_one_direction() && (READ_ONCE(b->dir) == INFLATING || is_echo(b)));
+}
+
 static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 {
 	struct ballonet *b = compat_shrinker_owner(s);
 
-	if (READ_ONCE(b->stuck) || (READ_ONCE(b->dir) == INFLATING && ballonet_one_direction()))
-		return 0;
-	return atomic_long_read(&b->size);
+	return stands_firm(b) ? 0 : atomic_long_read(&b->size);
 }
 
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
@@ -60,7 +76,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	struct ballonet *b = compat_shrinker_owner(s);
 	unsigned long n;
 
-	if (READ_ONCE(b->stuck) || !balloon_begin_deflate(b, BY_PRESSURE))
+	if (stands_firm(b) || !balloon_begin_deflate(b, BY_PRESSURE))
 		return SHRINK_STOP;
 	n = balloon_leak(b, sc->nr_to_scan);
 	balloon_end_deflate(b);

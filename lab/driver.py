@@ -129,7 +129,7 @@ class Pressed:
     seconds: float
     reached: bool
     allocated_pages: int
-    given_back_pages: int  # while it was still inflating
+    given_back_pages: int  # until it was as big as asked for
 
     @property
     def kept_pages(self) -> int:
@@ -169,7 +169,7 @@ class CachePress:
         after = guest.state()
         guest.balloon(0)
         return Pressed(seconds, reached, *(after[name] - before[name] for name in
-                                           ("allocated_pages", "regained_pages")))
+                                           ("allocated_pages", "pressure_pages")))
 
 
 def press_cache(series: str, guarded: bool = True) -> Pressed:
