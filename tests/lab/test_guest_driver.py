@@ -270,14 +270,14 @@ def test_driver_comes_and_goes_twenty_times_under_memory_load(drive, series):
 
 def test_kernel_that_checks_itself_has_nothing_to_say(drive):
     """KASAN, lockdep, kmemleak, page poisoning: see lab/debug.config."""
-    guest = drive("debug", memory_mib=1024, swap_mib=512, free_page_reporting=True,
-                  deflate_on_oom=True, driver_args="deflate_on=oom,pressure holdoff_ms=200",
+    guest = drive("debug", memory_mib=1024, free_page_reporting=True, deflate_on_oom=True,
+                  driver_args="deflate_on=oom,pressure holdoff_ms=200",
                   append="page_poison=1 debug_pagealloc=on")
     works = guest.start_work("hot", 60), guest.start_work("read", 150, 0)
     rounds(guest, 5, 60)
     guest.balloon(300)
     guest.write("/proc/sys/vm/compact_memory", "1", 120)
-    guest.finish(guest.start_work("burst", 700, 100), 300)
+    guest.finish(guest.start_work("burst", 450, 100), 300)
     guest.suspend()
     guest.press(200)
     guest.ask_for(1)
