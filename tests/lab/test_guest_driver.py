@@ -238,7 +238,7 @@ def test_balloon_pages_are_moved_by_compaction(drive, series):
         pytest.skip("compaction found the balloon where it wanted it")
 
 
-def rounds(guest, how_many, deadline_s=30):
+def rounds(guest, how_many, deadline_s=120):
     """Loads and unloads the driver with a full balloon, under memory load."""
     free_kib = None
     for _ in range(how_many):
@@ -274,7 +274,7 @@ def test_kernel_that_checks_itself_has_nothing_to_say(drive):
                   driver_args="deflate_on=oom,pressure holdoff_ms=200",
                   append="page_poison=1 debug_pagealloc=on")
     works = guest.start_work("hot", 60), guest.start_work("read", 150, 0)
-    rounds(guest, 5, 60)
+    rounds(guest, 5)
     guest.balloon(300)
     guest.write("/proc/sys/vm/compact_memory", "1", 120)
     guest.finish(guest.start_work("burst", 450, 100), 300)
