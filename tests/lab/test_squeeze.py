@@ -34,6 +34,12 @@ def wait_squeezed(daemon, guest):
     return daemon.wait_vm(guest.name, "squeeze", squeezed, DECISION_DEADLINE_S)
 
 
+def wait_freed(guest, before_b: int, mib: int = 500) -> None:
+    """On a machine that is busy a first squeeze may be given up as too slow; there is a second."""
+    wait_for(f"{mib} MiB of {guest.name} at the host",
+             lambda: before_b - guest.footprint().resident_b > mib * MIB, 2 * DECISION_DEADLINE_S)
+
+
 def later(at_s: float) -> bool:
     return time.monotonic() > at_s
 
@@ -54,7 +60,7 @@ def test_stale_memory_comes_back_to_the_host(boot, manage, series):
     daemon = manage(guest)
     wait_squeezed(daemon, guest)
     assert guest.balloon_actual_b() == 1024 * MIB
-    assert before - guest.footprint().resident_b > 500 * MIB
+    wait_freed(guest, before)
     assert harm(report, guest.report()).worst == 0
 
 
@@ -89,7 +95,7 @@ def test_shared_memory_is_squeezed_too(boot, manage):
     assert before.source == "memfd"
     daemon = manage(guest)
     assert wait_squeezed(daemon, guest)["resident_source"] == "memfd"
-    assert before.resident_b - guest.footprint().resident_b > 500 * MIB
+    wait_freed(guest, before.resident_b)
 
 
 def test_busy_guest_loses_only_what_it_does_not_use(boot, manage):
@@ -246,7 +252,7 @@ def test_killed_guest_costs_only_its_own_connection(boot, manage):
     doomed.kill()
     daemon.wait_vm("doomed", "loss", lambda vm: vm["state"] == "down", 10)
     wait_squeezed(daemon, other)
-    assert before - other.footprint().resident_b > 500 * MIB
+    wait_freed(other, before)
 
 
 def test_frozen_guest_does_not_delay_another(boot, manage):
@@ -257,7 +263,7 @@ def test_frozen_guest_does_not_delay_another(boot, manage):
     frozen.freeze()
     daemon = manage(frozen, other)
     wait_squeezed(daemon, other)
-    assert before - other.footprint().resident_b > 500 * MIB
+    wait_freed(other, before)
     frozen.thaw()
     wait_squeezed(daemon, frozen)
 
@@ -325,7 +331,7 @@ def test_guest_is_found_and_squeezed_without_any_configuration():
             wait_squeezed(daemon, guest)
             assert len(daemon.vms()) == 1
             assert guest.balloon_actual_b() == 1024 * MIB
-            assert before - guest.footprint().resident_b > 500 * MIB
+            wait_freed(guest, before)
 
 
 # real reclaim: files are written and read in a memory cgroup that is far too small for them
