@@ -21,7 +21,12 @@ enum log_level {
 /* Lines above this level are dropped; LOG_LEVEL_INFO until told otherwise. */
 void log_set_level(enum log_level level);
 
-/* Writes one event. Newlines in the text are replaced by spaces. */
+/*
+ * Writes one event. Conversions are %s, %.Ns, %d, %u, %zu, %llu and %llx; an event ends at any
+ * other. In a %s '"' and '\\' are escaped by a '\\', and where it is a value ("key=%s") with a
+ * blank, a quote or a '=' in it, quotes are put around it. Control characters are replaced by
+ * spaces.
+ */
 void log_event(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_event(LOG_LEVEL_ERROR, __VA_ARGS__)
