@@ -141,7 +141,10 @@ class Guest:
         """Sends one request, returns its answer."""
         self._last_id += 1
         line = " ".join(map(str, (self._last_id, *words))) + "\n"
-        self._agent.sendall(line.encode("ascii"))
+        try:
+            self._agent.sendall(line.encode("ascii"))
+        except OSError as error:
+            raise AgentError(f"{self.name}: {error}") from error
         answer = self._read_answer(self._last_id, deadline_s)
         if "error" in answer:
             raise AgentError(f"{self.name}: {line.strip()}: {answer['error']}")
