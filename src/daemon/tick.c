@@ -29,9 +29,13 @@
 #include <unistd.h>
 
 /* The host's memory is read at most this often: a squeeze ticks 50 times a second. */
-#define HOST_EVERY_US (200 * USEC_PER_MSEC)
+#define HOST_EVERY_US (100 * USEC_PER_MSEC)
 /* It is looked at this often though no VM is due: a shortage is seen in time. */
 #define HOST_LOOK_US USEC_PER_SEC
+/* or this often, where what is available is less than this many times what makes it well: one
+ * guest may take 300 MiB/s. */
+#define HOST_NEAR_US HOST_EVERY_US
+#define HOST_NEAR 3
 /* A calm VM that does not answer a poll is ticked all the same; vmm/ gives up by then. */
 #define POLL_MAX_US (6 * USEC_PER_SEC)
 
@@ -144,7 +148,6 @@ void tick_hurry(struct tick *t)
 {
 	size_t i;
 
-	t->host_us = 0;
 	for (i = 0; i < t->fleet->n; i++)
 		if (!t->fleet->vm[i]->polling) {
 			t->fleet->vm[i]->wake_us = 0;
@@ -231,14 +234,31 @@ static size_t gather(struct tick *t, uint64_t now_us)
 
 static void observe_host(struct tick *t, uint64_t now_us)
 {
+	struct fact was = t->host.available_b;
+	uint64_t span_us = now_us - t->host_us;
 	int r;
 
-	if (t->host_us && now_us - t->host_us < HOST_EVERY_US)
+	if (t->host_us && span_us < HOST_EVERY_US)
 		return;
 	r = host_facts_update(t->roots, now_us, &t->host);
 	if (r < 0)
 		log_warning("host-facts error=%s", strerror(-r));
+	t->fall_b = 0;
+	if (t->host_us && was.known && t->host.available_b.known)
+		t->fall_b = u64_mul_sat(u64_sub_sat(was.value, t->host.available_b.value),
+					USEC_PER_SEC) /
+			    span_us;
 	t->host_us = now_us;
+}
+
+/* How long the host may go without a look when no VM is due. */
+static uint64_t host_look_us(const struct tick *t)
+{
+	uint64_t near_b =
+		HOST_NEAR * u64_ppm(t->host.total_b.value, t->host_settings->host_well_ppm);
+
+	return t->host.available_b.known && t->host.available_b.value < near_b ? HOST_NEAR_US
+									       : HOST_LOOK_US;
 }
 
 static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
@@ -287,6 +307,7 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 	*ret = (struct snapshot){ .now_us = now_us, .host = t->host, .nvm = n, .vm = t->facts };
 	ret->host.cpus = t->cpus;
 	ret->host.squeezing = t->squeezing;
+	ret->host.fall_b = t->fall_b;
 	ret->host.pressure_us = t->pressure_us;
 	ret->host.reserved_b = t->reserved_b;
 	ret->host.reserved_by_us = t->reserved_by_us;
@@ -352,10 +373,10 @@ void tick_run(struct tick *t, uint64_t now_us)
 	n = gather(t, now_us);
 	if (n == 0 && now_us < t->look_us)
 		return;
-	t->look_us = now_us + HOST_LOOK_US;
 	plan.vm = t->decision;
 
 	observe(t, n, now_us, &snap);
+	t->look_us = now_us + host_look_us(t);
 	policy_fold(&snap, &host, t->settings, t->history);
 	policy_decide(&snap, &host, t->settings, t->history, &plan);
 	apply(t, &plan);

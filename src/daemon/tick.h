@@ -40,8 +40,9 @@ struct tick {
 
 	struct footprint_budget footprints;
 	struct host_facts host;
-	uint64_t host_us;		  /* when it was read; 0: never */
-	uint64_t look_us;		  /* when the host is looked at though no VM is due */
+	uint64_t host_us; /* when it was read; 0: never */
+	uint64_t fall_b;  /* bytes per second by which its available memory fell of late */
+	uint64_t look_us; /* when the host is looked at though no VM is due */
 	struct host_history host_history; /* what the policy remembers of it */
 	struct host_decision market;	  /* of the last tick */
 	uint64_t cpus;			  /* processors of the host; 0: not known */

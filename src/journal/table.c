@@ -140,11 +140,12 @@ static const struct field host_rows[] = {
 	U64(host_facts, squeezing),
 	U64(host_facts, reserved_b),
 	U64(host_facts, reserved_by_us),
+	U64(host_facts, fall_b),
 	U64(host_facts, pressure_us),
 	FACT(host_facts, local_s),
 };
 static const struct table host_table = TABLE(host_facts, host_rows);
-_Static_assert(sizeof(struct host_facts) == 5 * sizeof(struct fact) + 5 * 8, "a row per member");
+_Static_assert(sizeof(struct host_facts) == 5 * sizeof(struct fact) + 6 * 8, "a row per member");
 
 static const struct field vm_facts_rows[] = {
 	U64(vm_facts, id),

@@ -94,6 +94,7 @@ struct host_facts {
 	uint64_t squeezing;		/* VMs whose balloon is on its way up or down */
 	uint64_t reserved_b;		/* of available_b, promised to VMs that are to start */
 	uint64_t reserved_by_us;	/* when it has to be there at the latest; 0: as usual */
+	uint64_t fall_b;		/* bytes per second by which available_b fell of late */
 	uint64_t pressure_us;		/* a pressure trigger fired then; 0: none ever did */
 	struct fact local_s; /* local time of day, as seconds since 1970 would count it */
 };

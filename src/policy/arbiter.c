@@ -21,6 +21,8 @@
 #define PRESSURE_US (2 * USEC_PER_SEC)
 /* One more class of held balloons goes back every so often, while the host stays well. */
 #define GIVE_BACK_US USEC_PER_SEC
+/* So many times what makes the host well is plenty: nobody looks ahead from there. */
+#define PLENTY 3
 /* Less is not worth the disturbance: who has less offers nothing, who is asked for less gives this.
  */
 #define ASK_MIN_B (4 * MIB)
@@ -66,6 +68,20 @@ static uint64_t sum(const uint64_t b[PRICE_CLASSES])
 	return all_b;
 }
 
+/*
+ * What will be gone before VMs that are asked now have given: where there is no
+ * plenty, memory that falls is taken to fall on for half of the time they have.
+ */
+static uint64_t fall_ahead(const struct settings *s, const struct host_facts *facts,
+			   uint64_t spare_b, uint64_t well_b)
+{
+	uint64_t half_ms = s->free_within_us / 2 / USEC_PER_MSEC;
+
+	if (spare_b >= PLENTY * well_b)
+		return 0;
+	return u64_min(u64_mul_sat(facts->fall_b / 1000, half_ms), spare_b);
+}
+
 /* Enters and leaves the shortage. */
 static void judge_host(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
 		       struct host_history *host, struct host_decision *d)
@@ -73,6 +89,7 @@ static void judge_host(const struct settings *s, const struct host_facts *facts,
 	uint64_t short_b = u64_ppm(facts->total_b.value, s->host_short_ppm);
 	uint64_t well_b = u64_ppm(facts->total_b.value, s->host_well_ppm);
 	uint64_t spare_b = u64_sub_sat(facts->available_b.value, facts->reserved_b);
+	uint64_t soon_b = u64_sub_sat(spare_b, fall_ahead(s, facts, spare_b, well_b));
 	bool pressed = facts->pressure_us && now_us <= facts->pressure_us + PRESSURE_US;
 
 	if (host->short_since_us) {
@@ -80,14 +97,14 @@ static void judge_host(const struct settings *s, const struct host_facts *facts,
 			host->short_since_us = 0;
 			host->well_since_us = now_us;
 		}
-	} else if (spare_b < short_b || (pressed && spare_b < well_b)) {
+	} else if (soon_b < short_b || (pressed && spare_b < well_b)) {
 		host->short_since_us = now_us;
 		host->well_since_us = 0;
 		host->hurried_us = 0;
 	}
 	if (!host->short_since_us)
 		return;
-	d->want_b = u64_add_sat(well_b, facts->reserved_b);
+	d->want_b = u64_add_sat(well_b + (spare_b - soon_b), facts->reserved_b);
 	d->deadline_us = host->short_since_us + s->free_within_us;
 	/* what is short for a reservation's sake alone has the time that this has */
 	if (facts->reserved_by_us && facts->available_b.value >= well_b)

@@ -210,7 +210,7 @@ static void what_is_no_journal_is_said_with_its_line(void **state)
 #define HOST                                                                           \
 	"\"host\":{\"total_b\":null,\"available_b\":null,\"psi_some_avg10_ppm\":null," \
 	"\"psi_full_avg10_ppm\":null,\"cpus\":0,\"squeezing\":0,\"reserved_b\":0,"     \
-	"\"reserved_by_us\":0,\"pressure_us\":0,\"local_s\":null}"
+	"\"reserved_by_us\":0,\"fall_b\":0,\"pressure_us\":0,\"local_s\":null}"
 #define DECIDED(reason)                                                                         \
 	"\"host\":{\"hurry\":0,\"reason\":\"" reason "\",\"want_b\":0,\"need_b\":0,"            \
 	"\"coming_b\":0,\"offered_b\":0,\"held_b\":0,\"price\":0,\"part_ppm\":0,\"give_back\":" \

@@ -213,6 +213,7 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 		r->snapshot.host.squeezing = sample_u64(seed);
 		r->snapshot.host.reserved_b = sample_u64(seed);
 		r->snapshot.host.reserved_by_us = sample_u64(seed);
+		r->snapshot.host.fall_b = sample_u64(seed);
 		r->snapshot.host.pressure_us = sample_u64(seed);
 		r->snapshot.host.local_s = sample_fact(seed);
 		r->snapshot.nvm = n;

@@ -107,6 +107,25 @@ static void a_pressure_trigger_is_believed_while_there_is_no_plenty(void **state
 	assert_int_equal(decide(&m), REASON_HOST_WELL);
 }
 
+static void a_host_whose_memory_falls_fast_is_short_before_it_is_gone(void **state)
+{
+	struct market m;
+
+	(void)state;
+	market_init(&m);
+	m.facts.fall_b = GIB; /* 1.5 of it before those who are asked have given */
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	assert_in_range(m.d.want_b, u64_ppm(TOTAL, m.s.host_well_ppm) + 1536 * MIB - MIB,
+			u64_ppm(TOTAL, m.s.host_well_ppm) + 1536 * MIB);
+	m.facts.fall_b = 0; /* it was a start, and is over */
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	m.facts.fall_b = 10 * MIB; /* what always comes and goes */
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+	m.facts.fall_b = 8 * GIB; /* where there is plenty, nobody looks ahead */
+	m.facts.available_b.value = TOTAL / 2;
+	assert_int_equal(decide(&m), REASON_HOST_WELL);
+}
+
 static void what_is_reserved_is_wanted_besides(void **state)
 {
 	struct market m;
@@ -855,6 +874,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(short_and_well_are_two_marks_apart),
 		cmocka_unit_test(a_pressure_trigger_is_believed_while_there_is_no_plenty),
+		cmocka_unit_test(a_host_whose_memory_falls_fast_is_short_before_it_is_gone),
 		cmocka_unit_test(what_is_reserved_is_wanted_besides),
 		cmocka_unit_test(twice_as_much_is_asked_for_when_half_of_the_time_is_over),
 		cmocka_unit_test(a_host_whose_figures_are_not_known_asks_for_nothing),
