@@ -4,8 +4,8 @@
 In:  the stories to tell: inflate, cache, rescue, overasked, available, press; none is all.
 Out: a row per figure, build/bench/guest.json; exit status 1 when a goal was not reached.
 
-Both drivers are timed in the same guest, in turns, so that they see the same host and the same
-memory; what is compared is the median of the turns.
+Both drivers are timed in turns, so that they see the same host and the same memory. A ratio is the
+median of the ratios of the turns, each of two runs that followed one another.
 """
 import statistics
 import sys
@@ -25,8 +25,13 @@ SERIES = "6.1"
 PAGES_PER_MIB = 256
 
 
-def in_turns(zeroing: bool, touched: bool) -> dict[str, float]:
-    """Median seconds of an inflate by 256 MiB for each driver."""
+def ratio(slow: Iterable[float], fast: Iterable[float]) -> float:
+    """The median of the paired ratios."""
+    return statistics.median(one / other for one, other in zip(slow, fast, strict=True))
+
+
+def in_turns(zeroing: bool, touched: bool) -> dict[str, list[float]]:
+    """Seconds of an inflate by 256 MiB with each driver, turn by turn."""
     wanted = replace(spec(SERIES, append=f"init_on_alloc={int(zeroing)}"), spare_drivers=(STOCK,))
     times: dict[str, list[float]] = {OURS: [], STOCK: []}
     with DriverGuest(wanted) as guest:
@@ -40,7 +45,7 @@ def in_turns(zeroing: bool, touched: bool) -> dict[str, float]:
                 times[driver].append(guest.balloon(256))
                 guest.balloon(0)
                 guest.rmmod(driver)
-    return {driver: statistics.median(values) for driver, values in times.items()}
+    return times
 
 
 def inflate(figures: Figures) -> None:
@@ -49,13 +54,13 @@ def inflate(figures: Figures) -> None:
             took = in_turns(zeroing, touched)
             title = (f"inflate 256 MiB of free memory, init_on_alloc={int(zeroing)}, "
                      + ("used before" if touched else "unbacked"))
-            times = took[STOCK] / took[OURS]
+            times = ratio(took[STOCK], took[OURS])
             if touched:
                 figures.at_least(f"{title}: times faster", times, goal, "x")
             else:
                 figures.told(f"{title}: times faster", times, "x")
-            figures.told(f"{title}: ballonet", took[OURS], "s")
-            figures.told(f"{title}: virtio_balloon", took[STOCK], "s")
+            figures.told(f"{title}: ballonet", statistics.median(took[OURS]), "s")
+            figures.told(f"{title}: virtio_balloon", statistics.median(took[STOCK]), "s")
 
 
 def cache(figures: Figures, series: str) -> None:
@@ -70,10 +75,10 @@ def cache(figures: Figures, series: str) -> None:
     figures.at_most(f"{title}: given back", sum(run.given_back_pages for run in guarded), 0,
                     "pages")
     figures.at_most(f"{title}: did not reach it", sum(not run.reached for run in guarded), 0, "")
-    fast, slow = (statistics.median(run.seconds for run in runs) for runs in (guarded, free))
-    figures.at_least(f"{title}: times faster than without guard", slow / fast, 3, "x")
-    figures.told(f"{title}: with the guard", fast, "s")
-    figures.told(f"{title}: without", slow, "s")
+    fast, slow = ([run.seconds for run in runs] for runs in (guarded, free))
+    figures.at_least(f"{title}: times faster than without guard", ratio(slow, fast), 3, "x")
+    figures.told(f"{title}: with the guard", statistics.median(fast), "s")
+    figures.told(f"{title}: without", statistics.median(slow), "s")
     for name in ("allocated", "given_back"):
         figures.told(f"{title}: without, {name.replace('_', ' ')}", statistics.median(
             getattr(run, f"{name}_pages") for run in free), "pages")
@@ -128,11 +133,11 @@ def press(figures: Figures, series: str) -> None:
             for _ in range(PRESS_TURNS):
                 ours.append(one.empty())
                 stock.append(other.empty())
-        fast, slow = (statistics.median(run.seconds for run in runs) for runs in (ours, stock))
+        fast, slow = ([run.seconds for run in runs] for runs in (ours, stock))
         title = f"press 512 MiB {series}, {append}"
-        figures.at_least(f"{title}: times faster than a balloon", slow / fast, 20, "x")
-        figures.told(f"{title}: press", fast * 1000, "ms")
-        figures.told(f"{title}: virtio_balloon up and down", slow * 1000, "ms")
+        figures.at_least(f"{title}: times faster than a balloon", ratio(slow, fast), 20, "x")
+        figures.told(f"{title}: press", statistics.median(fast) * 1000, "ms")
+        figures.told(f"{title}: virtio_balloon up and down", statistics.median(slow) * 1000, "ms")
         gone, want = (statistics.median(run.freed_mib for run in runs) for runs in (ours, stock))
         figures.at_least(f"{title}: host effect of a balloon's", 100 * gone / want, 97, "%")
 
