@@ -359,6 +359,8 @@ def test_daemon_squeezes_a_guest_with_ballonet_as_any_other(series, driver):
 
 def asleep_and_awake(guest, sleep):
     """Whatever goes to sleep has given all its pages back; awake, it has its target again."""
+    if guest.spec.series == "7":
+        pytest.skip("the agent's own port does not come back from sleep on 7.3, without a balloon either")
     guest.balloon(200)
     before = guest.state()
     sleep()
