@@ -7,9 +7,9 @@ Out: measured figures, which tests and benchmarks judge.
 Spike: four guests share a memory cgroup two thirds as large as their memory together. Three of them
 have been busy and left stale memory and cold cache behind; the fourth then needs what they have.
 
-Pressure: two guests with stale memory nearly fill their host, and a program reads a file through
-what is left. The kernel has to reclaim for it all the time, which is pressure of the real kind,
-harms nobody, and ends with the program.
+Pressure: two guests with stale memory nearly fill their host, and programs read a file through
+what is left. The kernel has to reclaim for them all the time, which is pressure of the real kind,
+harms nobody, and ends with the programs.
 """
 import json
 import os
@@ -133,6 +133,7 @@ PRESSED = ("left", "right")
 PRESSED_STALE_MIB = 600
 SPARE_MIB = 150  # what the guests leave of their host
 READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
+READERS = 3  # one alone stalls for 65 ms a second, which is hardly enough for a trigger
 READ_TIMES = 1000  # for longer than anybody waits
 FREED_MIB = 512
 # no guest is squeezed unless its host wants it to be
@@ -180,19 +181,19 @@ class Blocks(threading.Thread):
 
 
 @contextmanager
-def reader(host: ShortHost) -> Iterator[Process]:
-    """A program in @host that reads a file again and again."""
+def readers(host: ShortHost) -> Iterator[None]:
+    """Programs in @host that read a file again and again."""
     path = BUILD / "lab" / f"holes.{os.getpid()}"  # it takes no room on the disk
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.truncate(READ_MIB * MIB)
-    process = Process("reader", ["cat", *[path] * READ_TIMES], Path("/dev/null"), own_cgroup=True,
-                      parent=host.cgroup)
-    try:
-        yield process
-    finally:
-        process.stop()
-        path.unlink()
+    with ExitStack() as stack:
+        stack.callback(path.unlink)
+        for number in range(READERS):
+            process = Process(f"reader{number}", ["cat", *[path] * READ_TIMES], Path("/dev/null"),
+                              own_cgroup=True, parent=host.cgroup)
+            stack.callback(process.stop)
+        yield
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def _pressed(host: ShortHost, guests: list[Guest], daemon: Daemon) -> Pressed:
     for guest in guests:
         daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
     start_us = now_us()
-    with Blocks(guests) as blocks, reader(host):
+    with Blocks(guests) as blocks, readers(host):
         fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 20)
         end = time.monotonic() + 10
         wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
