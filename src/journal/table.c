@@ -233,7 +233,7 @@ static const struct field history_rows[] = {
 	U64(history, mark_b),
 	U64(history, rest_until_us),
 	U64(history, boots),
-	U64_MAX(history, verify_next, VERIFY_COUNT),
+	U64_MAX(history, verify_next, VERIFY_60S),
 	WORD64(history, request, REQUEST_COUNT, word_request),
 	STATS(history, base),
 	FACT(history, base_cpu_us),

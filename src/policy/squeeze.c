@@ -492,12 +492,13 @@ static bool measure(struct step *st, uint64_t due_us)
 		taken ? less(sq->resident_before_b, resident) : FIGURE_UNKNOWN;
 	if (st->h->verify_next == VERIFY_AT_ONCE)
 		first_yield(st);
-	if (++st->h->verify_next == VERIFY_COUNT) {
+	if (st->h->verify_next == VERIFY_60S) {
 		verified(st);
 		step_rest(st, sq->stop == REASON_STOP_RELEASED ? REASON_REST_RELEASED
 							       : (enum reason)st->h->ending);
 		return true;
 	}
+	st->h->verify_next++;
 	return sq->probe && st->h->verify_next == VERIFY_60S && probed(st);
 }
 

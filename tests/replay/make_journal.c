@@ -8,7 +8,8 @@
  *
  * tests/replay/squeeze.jsonl was written by it. When the policy is changed on
  * purpose, "build/tests/replay/make_journal tests/replay/squeeze.jsonl" after
- * removing the old one records what it decides from then on.
+ * removing the old one records what it decides from then on, and
+ * tests/fuzz/make_journal_corpus makes the fuzzed journals of it.
  */
 #include "journal/writer.h"
 #include "policy/policy.h"

@@ -95,7 +95,7 @@ static inline void sample_history(uint64_t *seed, struct history *h)
 	h->start = sample_stats(seed);
 	h->base_cpu_us = sample_fact(seed);
 	h->phase = sample_below(seed, PHASE_COUNT);
-	h->verify_next = sample_below(seed, VERIFY_COUNT + 1);
+	h->verify_next = sample_below(seed, VERIFY_COUNT);
 	h->request = sample_below(seed, REQUEST_COUNT);
 	h->calm = sample_below(seed, TRI_COUNT);
 	h->busy = sample_below(seed, TRI_COUNT);
