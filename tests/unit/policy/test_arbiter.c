@@ -543,9 +543,11 @@ static void a_vm_that_an_operator_let_go_is_not_asked(void **state)
 	assert_int_equal(w.d.reason, REASON_STOP_RELEASED);
 	world_balloon(&w, 0);
 	world_after(&w, FAST);
-	w.history.calm = TRI_YES;
-	while (w.d.phase == PHASE_VERIFYING)
+	while (w.d.phase == PHASE_VERIFYING) {
+		w.history.calm = TRI_YES;
 		world_after(&w, USEC_PER_SEC);
+		assert_int_equal(w.market.offered_b, 0); /* nor is it counted on */
+	}
 	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
 	w.history.calm = TRI_YES;
 	world_after(&w, USEC_PER_SEC);
