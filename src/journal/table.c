@@ -284,6 +284,8 @@ _Static_assert(sizeof(struct history) ==
 static const struct field host_history_rows[] = {
 	U64(host_history, short_since_us),
 	U64(host_history, well_since_us),
+	U64(host_history, fell_us),
+	U64(host_history, fell_b),
 	U64(host_history, hurried_us),
 	ARRAY(host_history, offer_b, PRICE_CLASSES),
 	ARRAY(host_history, held_b, PRICE_CLASSES),
@@ -293,7 +295,7 @@ static const struct field host_history_rows[] = {
 };
 static const struct table host_history_table = TABLE(host_history, host_history_rows);
 _Static_assert(sizeof(struct host_history) ==
-		       (4 + 2 * PRICE_CLASSES + LEARN_SHARES + LEARN_RATES) * 8,
+		       (6 + 2 * PRICE_CLASSES + LEARN_SHARES + LEARN_RATES) * 8,
 	       "a row per member");
 
 static const struct field journal_rows[] = {

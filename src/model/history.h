@@ -147,9 +147,11 @@ struct history {
 
 /* What the policy remembers of the host. */
 struct host_history {
-	uint64_t short_since_us;	 /* 0: the host is well */
-	uint64_t well_since_us;		 /* since it is well again; 0: it is short, or was never */
-	uint64_t hurried_us;		 /* when all VMs were last asked to show what they have */
+	uint64_t short_since_us; /* 0: the host is well */
+	uint64_t well_since_us;	 /* since it is well again; 0: it is short, or was never */
+	uint64_t fell_us;    /* when its memory last fell so fast that it would soon be short, */
+	uint64_t fell_b;     /* and how much would be gone by then */
+	uint64_t hurried_us; /* when all VMs were last asked to show what they have */
 	uint64_t offer_b[PRICE_CLASSES]; /* what all VMs offer, by price */
 	uint64_t held_b[PRICE_CLASSES];	 /* what all VMs hold, by price */
 	uint64_t coming_b;		 /* asked of VMs, and on its way */

@@ -89,22 +89,30 @@ static void judge_host(const struct settings *s, const struct host_facts *facts,
 	uint64_t short_b = u64_ppm(facts->total_b.value, s->host_short_ppm);
 	uint64_t well_b = u64_ppm(facts->total_b.value, s->host_well_ppm);
 	uint64_t spare_b = u64_sub_sat(facts->available_b.value, facts->reserved_b);
-	uint64_t soon_b = u64_sub_sat(spare_b, fall_ahead(s, facts, spare_b, well_b));
+	uint64_t ahead_b = fall_ahead(s, facts, spare_b, well_b);
 	bool pressed = facts->pressure_us && now_us <= facts->pressure_us + PRESSURE_US;
+	bool falls = spare_b - ahead_b < short_b;
 
+	if (falls && ahead_b) {
+		host->fell_us = now_us;
+		host->fell_b = ahead_b;
+	}
+	/* it is not well yet because it fell a little less for a moment */
+	if (host->fell_us && now_us >= u64_add_sat(host->fell_us, s->free_within_us))
+		host->fell_us = host->fell_b = 0;
 	if (host->short_since_us) {
-		if (spare_b >= well_b) {
+		if (spare_b >= well_b && host->fell_us == 0) {
 			host->short_since_us = 0;
 			host->well_since_us = now_us;
 		}
-	} else if (soon_b < short_b || (pressed && spare_b < well_b)) {
+	} else if (falls || (pressed && spare_b < well_b)) {
 		host->short_since_us = now_us;
 		host->well_since_us = 0;
 		host->hurried_us = 0;
 	}
 	if (!host->short_since_us)
 		return;
-	d->want_b = u64_add_sat(well_b + (spare_b - soon_b), facts->reserved_b);
+	d->want_b = u64_add_sat(u64_add_sat(well_b, host->fell_b), facts->reserved_b);
 	d->deadline_us = host->short_since_us + s->free_within_us;
 	/* what is short for a reservation's sake alone has the time that this has */
 	if (facts->reserved_by_us && facts->available_b.value >= well_b)

@@ -117,7 +117,10 @@ static void a_host_whose_memory_falls_fast_is_short_before_it_is_gone(void **sta
 	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
 	assert_in_range(m.d.want_b, u64_ppm(TOTAL, m.s.host_well_ppm) + 1536 * MIB - MIB,
 			u64_ppm(TOTAL, m.s.host_well_ppm) + 1536 * MIB);
-	m.facts.fall_b = 0; /* it was a start, and is over */
+	m.facts.fall_b = 0; /* it fell less for a moment */
+	m.now_us += m.s.free_within_us - 1;
+	assert_int_equal(decide(&m), REASON_HOST_UNSERVED);
+	m.now_us += 1; /* it was a start, and is over */
 	assert_int_equal(decide(&m), REASON_HOST_WELL);
 	m.facts.fall_b = 10 * MIB; /* what always comes and goes */
 	assert_int_equal(decide(&m), REASON_HOST_WELL);
