@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.cache import BUILD
-from lab.daemon import Daemon, Settings, Watch
+from lab.daemon import Daemon, Watch
 from lab.footprint import BLOCK_B, Sampler, now_us
 from lab.guest import AgentError, Guest, Spec
 from lab.host import ShortHost
@@ -38,7 +38,8 @@ STALE_MIB = 500  # each of the others frees this much,
 CACHE_MIB = 150  # and reads this much into a part of it
 SPIKE_MIB = 800
 SPIKE_PASSES = 20
-SETTLED_S = 60
+# no guest is squeezed unless its host wants it to be
+ONLY_ASKED = {"interval": "1s", "min_yield": "900GiB"}
 
 
 @dataclass
@@ -79,8 +80,8 @@ def leave_behind(guests: list[Guest]) -> None:
             guest.finish(number)
 
 
-def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) -> Spike:
-    """The whole story; the daemon is there from the beginning."""
+def serve_spike(limited: bool, managed: bool) -> Spike:
+    """The whole story. The daemon has seen all guests at rest, and squeezes none unasked."""
     with ExitStack() as stack:
         host = stack.enter_context(ShortHost(LIMIT_B if limited else None))
         guests = stack.enter_context(guests_of(host, (*OTHERS, SPIKER)))
@@ -89,13 +90,13 @@ def serve_spike(limited: bool, managed: bool, defaults: Settings | None = None) 
         for guest in guests:
             sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
         sampler.watch("host", spiker.process.pid, host.cgroup)
+        leave_behind(others)
         events = None
         if managed:
-            daemon = stack.enter_context(Daemon(guests, defaults, host=host if limited else None))
-            for guest in guests:
-                daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"] is not None, 30)
+            daemon = stack.enter_context(Daemon(guests, ONLY_ASKED, host=host))
             events = stack.enter_context(Watch(daemon)).events
-        leave_behind(others)
+            for guest in guests:
+                daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
         before = {guest.name: guest.report() for guest in guests}
         used_before_b, start_us = host.used_b(), now_us()
         work = work_of(spiker, "hot", SPIKE_MIB, SPIKE_PASSES)
@@ -136,8 +137,6 @@ READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
 READERS = 3  # one alone stalls for 65 ms a second, which is hardly enough for a trigger
 READ_TIMES = 1000  # for longer than anybody waits
 FREED_MIB = 512
-# no guest is squeezed unless its host wants it to be
-ONLY_ASKED = {"interval": "1s", "min_yield": "900GiB"}
 # which it does by pressure, not by what is available, and then for more than FREED_MIB
 BY_PRESSURE = {**ONLY_ASKED, "host_short": "2%", "host_well": "45%"}
 
@@ -242,22 +241,22 @@ def serve_pressure(rounds: int) -> list[Pressed]:
         for guest in guests:
             spike(guest, PRESSED_STALE_MIB)
         host.limit(host.used_b() + SPARE_MIB * MIB)
-        daemon = stack.enter_context(Daemon(guests, BY_PRESSURE, host=host))
-        return [_pressed(host, guests, daemon) for _ in range(rounds)]
+        return [_pressed(host, guests) for _ in range(rounds)]
 
 
-def _pressed(host: ShortHost, guests: list[Guest], daemon: Daemon) -> Pressed:
+def _pressed(host: ShortHost, guests: list[Guest]) -> Pressed:
     for guest in guests:
-        daemon.wait_vm(guest.name, "an empty balloon", lambda vm: vm["balloon_b"] == 0, 60)
         spike(guest, PRESSED_STALE_MIB)
-    for guest in guests:
-        daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
-    start_us = now_us()
-    with Blocks(guests) as blocks, readers(host):
-        fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 20)
-        end = time.monotonic() + 10
-        wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
-                 or time.monotonic() > end, 20, 0.1)
+    # started when that is over: it would make room as soon as it sees memory fall
+    with Daemon(guests, BY_PRESSURE, host=host) as daemon, Blocks(guests) as blocks:
+        for guest in guests:
+            daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
+        start_us = now_us()
+        with readers(host):
+            fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 20)
+            end = time.monotonic() + 10
+            wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
+                     or time.monotonic() > end, 20, 0.1)
     return Pressed(fired, blocks.freed_after(fired, 1), blocks.freed_after(fired, FREED_MIB * MIB),
                    blocks.values_b[0] - min(blocks.values_b))
 
