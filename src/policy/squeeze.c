@@ -228,7 +228,9 @@ static enum reason stop_inflate(const struct step *st)
 
 	if (why != REASON_NONE)
 		return why;
-	if (st->now_us > u64_add_sat(st->vm->stats.taken_us, st->s->answer_max_us))
+	/* it is silent from its first step on, however old the figures were with which it began */
+	if (st->now_us > u64_add_sat(u64_max(st->vm->stats.taken_us, st->h->phase_since_us),
+				     st->s->answer_max_us))
 		return REASON_STOP_STATS;
 	if (lies(st))
 		return REASON_STOP_LIES;
