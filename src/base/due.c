@@ -22,12 +22,12 @@ void due_heap_fini(struct due_heap *h)
 
 int due_reserve(struct due_heap *h, size_t n)
 {
-	struct due **v;
+	struct due_entry *v;
 
 	if (n <= h->cap)
 		return 0;
 	n += n / 2 + 8;
-	v = reallocarray(h->v, n, sizeof(struct due *));
+	v = reallocarray(h->v, n, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	h->v = v;
@@ -35,65 +35,66 @@ int due_reserve(struct due_heap *h, size_t n)
 	return 0;
 }
 
-static void put(struct due_heap *h, size_t i, struct due *d)
+static void put(struct due_heap *h, size_t i, struct due_entry e)
 {
-	h->v[i] = d;
-	d->index = i;
+	h->v[i] = e;
+	e.due->index = i;
 }
 
-static void sift_up(struct due_heap *h, size_t i, struct due *d)
+static void sift_up(struct due_heap *h, size_t i, struct due_entry e)
 {
-	while (i && h->v[(i - 1) / 2]->at_us > d->at_us) {
+	while (i && h->v[(i - 1) / 2].at_us > e.at_us) {
 		put(h, i, h->v[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
-	put(h, i, d);
+	put(h, i, e);
 }
 
-static void sift_down(struct due_heap *h, size_t i, struct due *d)
+static void sift_down(struct due_heap *h, size_t i, struct due_entry e)
 {
 	size_t child;
 
 	while ((child = 2 * i + 1) < h->n) {
-		if (child + 1 < h->n && h->v[child + 1]->at_us < h->v[child]->at_us)
+		if (child + 1 < h->n && h->v[child + 1].at_us < h->v[child].at_us)
 			child++;
-		if (h->v[child]->at_us >= d->at_us)
+		if (h->v[child].at_us >= e.at_us)
 			break;
 		put(h, i, h->v[child]);
 		i = child;
 	}
-	put(h, i, d);
+	put(h, i, e);
 }
 
-/* Finds the place of @d, which may stand anywhere from @i. */
-static void settle(struct due_heap *h, size_t i, struct due *d)
+/* Finds the place of @e, which may stand anywhere from @i. */
+static void settle(struct due_heap *h, size_t i, struct due_entry e)
 {
-	if (i && h->v[(i - 1) / 2]->at_us > d->at_us)
-		sift_up(h, i, d);
+	if (i && h->v[(i - 1) / 2].at_us > e.at_us)
+		sift_up(h, i, e);
 	else
-		sift_down(h, i, d);
+		sift_down(h, i, e);
 }
 
 void due_set(struct due_heap *h, struct due *d, uint64_t at_us)
 {
 	uint64_t before_us = d->at_us;
-	struct due *last;
+	const struct due_entry now = { .at_us = at_us, .due = d };
+	struct due_entry last;
 
 	if (at_us == before_us)
 		return;
 	d->at_us = at_us;
 	if (before_us == DUE_NEVER) {
-		sift_up(h, h->n++, d);
+		sift_up(h, h->n++, now);
 	} else if (at_us != DUE_NEVER) {
-		settle(h, d->index, d);
+		settle(h, d->index, now);
 	} else {
 		last = h->v[--h->n];
-		if (last != d)
+		if (last.due != d)
 			settle(h, d->index, last);
 	}
 }
 
 struct due *due_first(const struct due_heap *h)
 {
-	return h->n ? h->v[0] : NULL;
+	return h->n ? h->v[0].due : NULL;
 }
