@@ -34,6 +34,7 @@
 #include "device/control.h"
 #include "device/front.h"
 #include "device/pageset.h"
+#include "device/sandbox.h"
 #include "device/shared.h"
 #include "device/worker.h"
 
@@ -521,13 +522,12 @@ static int open_all(struct keeper *k, const struct keeper_config *config)
 	return r;
 }
 
-static void close_all(struct keeper *k, const struct keeper_config *config)
+/* The sockets' names stay, for the next device to take over: taking them away needs a call too
+ * many.
+ */
+static void close_all(struct keeper *k)
 {
 	front_close(&k->front);
-	if (k->control.listen >= 0)
-		(void)unlink(config->control);
-	if (k->listen >= 0)
-		(void)unlink(config->socket);
 	control_fini(&k->control);
 	if (k->listen >= 0)
 		(void)close(k->listen);
@@ -559,8 +559,13 @@ int keeper_run(const struct keeper_config *config)
 		   config->huge, &front_ops, &k);
 	control_init(&k.control, on_command, &k);
 	r = open_all(&k, config);
+	if (r == 0) {
+		r = sandbox_enter(SANDBOX_KEEPER);
+		if (r < 0)
+			log_error("no-sandbox error=\"%s\"", strerror(-r));
+	}
 	if (r == 0)
 		r = loop(&k, config->stop_fd);
-	close_all(&k, config);
+	close_all(&k);
 	return r;
 }

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox.c - what a worker may still do once it reads what a guest wrote
+ * sandbox.c - what is left to the processes of a device once they read what others wrote
  *
  * Layer: device.
  * In:    -
  * Out:   no capabilities, no new privileges, a seccomp filter.
  *
  * Punching a hole needs a descriptor that is open for writing and nothing
- * else, so there is no privilege that a worker would miss.
+ * else, and those come over the front end's socket: there is no privilege that
+ * keeper or worker would miss.
  */
 #include "device/sandbox.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,7 +26,7 @@
 #include "base/num.h"
 
 /* sigaltstack is for sanitizers, which call it on exit */
-static const int allowed[] = {
+static const int of_worker[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(epoll_wait),
@@ -37,6 +41,46 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(sigaltstack),
+};
+
+/*
+ * What a keeper does besides, and what becomes a worker on its way into its own
+ * filter: a filter is inherited, and can only be narrowed.
+ */
+static const int of_keeper[] = {
+	SCMP_SYS(pread64),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(accept4),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(getsockopt),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(close),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(brk),
+	SCMP_SYS(futex),
+	/* a worker: to have one, */
+	SCMP_SYS(clone),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(waitid),
+	SCMP_SYS(wait4),
+	/* and to be one */
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(close_range),
+	SCMP_SYS(prctl),
+	SCMP_SYS(capset),
+	SCMP_SYS(seccomp),
 };
 
 static int compare(const void *a, const void *b)
@@ -70,10 +114,38 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-int sandbox_enter(void)
+static int allow(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return r;
+}
+
+/* Memory never becomes code; and nobody is sent a signal but the worker, which only ever dies. */
+static int allow_keeper(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp to_kill = SCMP_A1(SCMP_CMP_EQ, SIGKILL);
+	const struct scmp_arg_cmp isatty = SCMP_A1(SCMP_CMP_EQ, TCGETS); /* each line of the log */
+	int r = allow(ctx, of_keeper, ARRAY_SIZE(of_keeper));
+
+	if (r == 0)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_code);
+	if (r == 0)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_code);
+	if (r == 0)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, &to_kill);
+	if (r == 0)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &isatty);
+	return r;
+}
+
+int sandbox_enter(enum sandbox who)
 {
 	scmp_filter_ctx ctx;
-	size_t i;
 	int r;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -84,8 +156,9 @@ int sandbox_enter(void)
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!ctx)
 		return -ENOMEM;
-	for (i = 0; i < ARRAY_SIZE(allowed) && r == 0; i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	r = allow(ctx, of_worker, ARRAY_SIZE(of_worker));
+	if (r == 0 && who == SANDBOX_KEEPER)
+		r = allow_keeper(ctx);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

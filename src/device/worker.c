@@ -139,7 +139,7 @@ static void begin(struct state *st)
 	err = close_others(st);
 	if (err < 0)
 		give_up(w, "closing descriptors", err);
-	err = sandbox_enter();
+	err = sandbox_enter(SANDBOX_WORKER);
 	if (err < 0)
 		give_up(w, "the sandbox", err);
 }

@@ -278,7 +278,9 @@ static int end(void **state)
 	}
 	(void)close(w->stop[0]);
 	(void)close(w->stop[1]);
-	assert_int_equal(rmdir(w->folder), 0); /* the keeper took its sockets away */
+	assert_int_equal(unlink(w->socket), 0); /* a keeper has no call to take them away */
+	assert_int_equal(unlink(w->control_path), 0);
+	assert_int_equal(rmdir(w->folder), 0);
 	fake_guest_fini(&w->guest);
 	return 0;
 }

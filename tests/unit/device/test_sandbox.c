@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_sandbox.c - the filter bites, and lets a worker work
+ * test_sandbox.c - the filters bite, and let keeper and worker work
  *
  * Layer: tests.
  * In:    children that enter the sandbox.
@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -52,6 +53,21 @@ static void do_kill(void)
 	(void)syscall(SYS_kill, 1, 0);
 }
 
+static void do_execute(void)
+{
+	(void)syscall(SYS_execve, "/bin/true", NULL, NULL);
+}
+
+static void do_unlink(void)
+{
+	(void)syscall(SYS_unlink, "/nonexistent");
+}
+
+static void do_connect(void)
+{
+	(void)syscall(SYS_connect, -1, NULL, 0);
+}
+
 static void do_work(void)
 {
 	struct stat st;
@@ -62,15 +78,41 @@ static void do_work(void)
 		_exit(1);
 }
 
-/* How a child ends that does @what in the sandbox. */
-static int in_sandbox(void (*what)(void))
+/* What a keeper does: has a worker that narrows the filter further, and kills it. */
+static void do_keep(void)
+{
+	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	int status = 0;
+	pid_t pid;
+
+	if (map == MAP_FAILED || munmap(map, 4096) < 0)
+		_exit(1);
+	pid = fork();
+	if (pid == 0) {
+		if (sandbox_enter(SANDBOX_WORKER) < 0)
+			_exit(99);
+		do_work();
+		_exit(7);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 7)
+		_exit(2);
+	pid = fork();
+	if (pid == 0)
+		for (;;)
+			(void)poll(NULL, 0, -1);
+	if (pid < 0 || kill(pid, SIGKILL) < 0 || waitpid(pid, &status, 0) != pid)
+		_exit(3);
+}
+
+/* How a child ends that does @what in the sandbox of @who. */
+static int in_sandbox(enum sandbox who, void (*what)(void))
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (sandbox_enter() < 0)
+		if (sandbox_enter(who) < 0)
 			_exit(99);
 		what();
 		_exit(0);
@@ -86,25 +128,51 @@ static void test_calls_that_a_worker_has_no_use_for_are_its_end(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		int status = in_sandbox(calls[i]);
+		int status = in_sandbox(SANDBOX_WORKER, calls[i]);
 
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGSYS);
 	}
 }
 
-static void test_calls_of_a_worker_are_let_through(void **state)
+static void test_calls_that_a_keeper_has_no_use_for_are_its_end(void **state)
+{
+	void (*const calls[])(void) = { do_open,    do_socket, do_connect, do_mmap,
+					do_execute, do_unlink, do_kill };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		int status = in_sandbox(SANDBOX_KEEPER, calls[i]);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
+static void assert_let_through(enum sandbox who, void (*what)(void))
 {
 	int status;
 
-	(void)state;
 	memory = memfd_create("test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(memory, 4096), 0);
 	assert_int_equal(pwrite(memory, "x", 1, 0), 1);
-	status = in_sandbox(do_work);
+	status = in_sandbox(who, what);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	(void)close(memory);
+}
+
+static void test_calls_of_a_worker_are_let_through(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_WORKER, do_work);
+}
+
+static void test_calls_of_a_keeper_are_let_through(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_KEEPER, do_keep);
 }
 
 static void test_only_the_descriptors_that_are_kept_stay_open(void **state)
@@ -136,7 +204,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls_that_a_worker_has_no_use_for_are_its_end),
+		cmocka_unit_test(test_calls_that_a_keeper_has_no_use_for_are_its_end),
 		cmocka_unit_test(test_calls_of_a_worker_are_let_through),
+		cmocka_unit_test(test_calls_of_a_keeper_are_let_through),
 		cmocka_unit_test(test_only_the_descriptors_that_are_kept_stay_open),
 	};
 
