@@ -33,7 +33,7 @@ struct squeeze {
 	uint64_t asked;	      /* 1: the host was short and asked for it; 2: and then for more */
 	uint64_t class;	      /* the dearest class that is pressed */
 	uint64_t size_b;      /* the balloon meant at most */
-	uint64_t balloon_b;   /* the largest balloon seen */
+	uint64_t balloon_b;   /* the largest balloon seen; right-sizing: the one it grows from */
 	uint64_t stale_b;     /* expected, of stale memory */
 	uint64_t cold_b;      /* expected, of cold cache */
 	uint64_t resident_before_b;

@@ -91,6 +91,7 @@ static const char *const reason_words[REASON_COUNT] = {
 	[REASON_GAVE_UP] = "gave-up",
 	[REASON_GAVE_UP_HUGETLB] = "gave-up-hugetlb",
 	[REASON_REST_SCARED] = "rest-scared",
+	[REASON_REST_LIED] = "rest-lied",
 	[REASON_HOST_WELL] = "host-well",
 	[REASON_HOST_UNKNOWN] = "host-unknown",
 	[REASON_HOST_SHORT] = "host-short",

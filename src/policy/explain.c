@@ -145,6 +145,8 @@ static const char *const sentences[REASON_COUNT] = {
 	[REASON_SIZED_FLOOR] =
 		"The balloon is left at {balloon}: the guest is not to have less than "
 		"its floor of {floor}.",
+	[REASON_REST_LIED] = "What its guest says of its memory is not to be trusted; it rests for "
+			     "{until} more.",
 	[REASON_REST_SCARED] = "Its guest was in distress and has all of its memory back; it rests "
 			       "for {until} more.",
 	[REASON_HOST_WELL] = "The host has {available} available: it is well.",

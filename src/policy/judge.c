@@ -318,17 +318,20 @@ void judge_learn_probe(const struct vm_facts *vm, struct history *h)
 	learn_cold(vm, &h->done, h);
 }
 
+uint64_t judge_longer_rest(const struct settings *s, const struct history *h)
+{
+	return u64_min(u64_max(u64_mul_sat(h->rest_us, 2), s->rest_min_us), s->rest_max_us);
+}
+
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	const struct squeeze *sq = &h->done;
 	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
 	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
-	uint64_t longer_us =
-		u64_min(u64_max(u64_mul_sat(h->rest_us, 2), s->rest_min_us), s->rest_max_us);
 
 	learn_cold(vm, sq, h);
 	h->ending = REASON_REST_DISAPPOINTED;
-	h->rest_us = longer_us;
+	h->rest_us = judge_longer_rest(s, h);
 	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN)
 		return;
 	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)

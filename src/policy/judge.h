@@ -37,6 +37,9 @@ bool judge_pressed(const struct squeeze *sq);
 /* Did this squeeze end because the guest would not give what it said to have? */
 bool judge_unwilling(const struct squeeze *sq);
 
+/* How long the rest is after one that brought nothing: twice the last, between the two settings. */
+uint64_t judge_longer_rest(const struct settings *s, const struct history *h);
+
 /* What a squeeze that was verified whole taught: cold_ppm, rest_us, zero_yields, ending. */
 void judge_learn(const struct settings *s, const struct vm_facts *vm, struct history *h);
 

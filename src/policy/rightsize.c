@@ -27,6 +27,8 @@
 #define HELPLESS_LOOK_US (200 * USEC_PER_MSEC)
 /* A balloon that is smaller than its target by more than this was taken from. */
 #define TAKEN_B (2 * MIB)
+/* A balloon that grew by this much shows in what its guest has. */
+#define SHOWS_B (4 * MIB)
 
 /* Does this guest take pages back under pressure, before it is short? */
 static bool gives_back(const struct vm_facts *vm, const struct history *h)
@@ -93,12 +95,20 @@ static void settle(struct step *st, enum reason why)
 	st->d->reason = why;
 }
 
+/* From here on rates are told, and what the guest says is held against what its balloon does. */
+static void begin_span(struct step *st)
+{
+	st->h->start = st->vm->stats;
+	st->h->now.balloon_b = st->balloon_b;
+}
+
 /* The balloon grows by one step of the @room_b that there is. */
 static void grow(struct step *st, uint64_t room_b)
 {
 	step_enter(st, PHASE_SIZING);
 	step_target(st, st->vm->actual_b.value - u64_min(stride(st), room_b));
 	step_refresh(st, st->s->fast_interval_us);
+	begin_span(st);
 	st->h->mark_us = st->now_us;
 	st->h->mark_b = st->balloon_b;
 	st->h->size_us = st->now_us + st->s->size_every_us;
@@ -136,6 +146,20 @@ static bool is_short(const struct step *st)
 	       tag[BALLOON_STAT_MEMFREE] < estimate_keep(st->s, &st->vm->stats);
 }
 
+/*
+ * Has a balloon grown, and was left, since its guest last said anything new? A
+ * running kernel has no two figures the same after a thousand of its pages went.
+ */
+static bool is_frozen(const struct step *st)
+{
+	const uint64_t *was = st->h->start.tag, *is = st->vm->stats.tag;
+
+	return st->h->phase == PHASE_SIZED && st->vm->stats.taken_us > st->h->phase_since_us &&
+	       st->balloon_b >= u64_add_sat(st->h->now.balloon_b, SHOWS_B) &&
+	       is[BALLOON_STAT_AVAIL] == was[BALLOON_STAT_AVAIL] &&
+	       is[BALLOON_STAT_MEMFREE] == was[BALLOON_STAT_MEMFREE];
+}
+
 /* What ends right-sizing for now. */
 static enum reason stop(const struct step *st)
 {
@@ -148,6 +172,8 @@ static enum reason stop(const struct step *st)
 	why = judge_hurt(st->s, st->vm, st->h);
 	if (why != REASON_NONE)
 		return why;
+	if (is_frozen(st))
+		return REASON_STOP_LIES;
 	return is_short(st) ? REASON_STOP_SHORT : REASON_NONE;
 }
 
@@ -176,7 +202,6 @@ void rightsize_watch(struct step *st)
 	}
 	st->h->looking_us = 0;
 	st->h->now = (struct squeeze){ 0 };
-	st->h->start = st->vm->stats;
 	grow(st, room_b);
 }
 
@@ -224,7 +249,7 @@ void rightsize_sized(struct step *st)
 	}
 	room_b = room(st, &why);
 	if (st->now_us >= u64_add_sat(st->h->start.taken_us, st->s->size_every_us))
-		st->h->start = st->vm->stats; /* rates are told over about one step */
+		begin_span(st); /* of about one step */
 	if (room_b >= CLOSE_B &&
 	    (st->asked_b || (st->now_us >= st->h->size_us && st->h->calm == TRI_YES)))
 		grow(st, room_b);

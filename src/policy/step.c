@@ -14,6 +14,7 @@
 #include "policy/estimate.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
+#include "policy/judge.h"
 
 #include "base/num.h"
 
@@ -146,6 +147,16 @@ enum reason step_stop(const struct step *st)
 	return guard_facts(st->s, vm, st->now_us);
 }
 
+/* Why it rests after a balloon that was no squeeze's and went to 0 because of @why. */
+static enum reason rest_after(enum reason why)
+{
+	if (is_distress(why))
+		return REASON_REST_SCARED;
+	if (why == REASON_STOP_LIES)
+		return REASON_REST_LIED;
+	return why == REASON_STOP_RELEASED ? REASON_REST_RELEASED : REASON_REST;
+}
+
 /* The balloon is at 0: what stays freed is measured from here on. */
 static void deflated(struct step *st)
 {
@@ -160,9 +171,9 @@ static void deflated(struct step *st)
 		return;
 	}
 	if (st->h->now.start_us == 0) { /* no squeeze of ours: there is nothing to verify */
-		step_rest(st, is_distress(why)		    ? REASON_REST_SCARED
-			      : why == REASON_STOP_RELEASED ? REASON_REST_RELEASED
-							    : REASON_REST);
+		if (why == REASON_STOP_LIES)
+			st->h->rest_us = judge_longer_rest(st->s, st->h);
+		step_rest(st, rest_after(why));
 		return;
 	}
 	st->h->now.end_us = st->now_us;

@@ -382,6 +382,50 @@ static void a_floor_is_left_and_a_ceiling_comes_down_in_one_step(void **state)
 	assert_int_equal(w.d.reason, REASON_SIZED_FLOOR);
 }
 
+/* Figures that stand still while the balloon grows are those of another time. */
+static void a_guest_whose_figures_are_frozen_is_left_alone_longer_each_time(void **state)
+{
+	struct guest_stats frozen;
+	struct world w;
+	uint64_t rest_us;
+
+	(void)state;
+	rightsize(&w, GUEST_UNKNOWN);
+	frozen = w.vm.stats;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_SIZE_STEP);
+	followed(&w, STEP, FAST); /* these may be of before: they are not held against it */
+	assert_int_equal(w.d.reason, REASON_SIZED);
+	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
+	world_after(&w, USEC_PER_SEC);
+	assert_stopped(&w, REASON_STOP_LIES);
+	rest_us = w.history.rest_us;
+	w.vm.actual_b = fact_of(RAM, w.now_us + FAST);
+	world_after(&w, FAST);
+	assert_int_equal(w.d.reason, REASON_REST_LIED);
+	assert_int_equal(w.history.rest_us, u64_max(2 * rest_us, w.settings.rest_min_us));
+	assert_int_equal(w.history.rest_until_us, w.now_us + w.history.rest_us);
+
+	/* one of the two that moves is enough, and so is a balloon that did not grow */
+	rightsize(&w, GUEST_UNKNOWN);
+	frozen = w.vm.stats;
+	world_tick(&w);
+	followed(&w, STEP, FAST);
+	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
+	w.vm.stats.tag[BALLOON_STAT_MEMFREE] -= 4096;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_SIZED);
+	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] -= 4096;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_SIZED);
+	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
+	w.vm.actual_b = fact_of(RAM - 3 * MIB, w.now_us);
+	w.history.target_b = RAM - 3 * MIB;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_SIZED);
+}
+
 static void a_guest_that_was_not_watched_for_long_enough_is_left_alone(void **state)
 {
 	struct world w;
@@ -557,6 +601,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_is_new_is_asked_for_more_than_there_can_be),
 		cmocka_unit_test(who_cannot_take_back_keeps_free_memory_and_what_it_needed),
 		cmocka_unit_test(a_floor_is_left_and_a_ceiling_comes_down_in_one_step),
+		cmocka_unit_test(a_guest_whose_figures_are_frozen_is_left_alone_longer_each_time),
 		cmocka_unit_test(a_guest_that_was_not_watched_for_long_enough_is_left_alone),
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(fresh_figures_decide),
