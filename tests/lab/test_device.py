@@ -175,7 +175,7 @@ def test_the_daemon_squeezes_a_guest_on_the_device_as_any_other(boot_device):
         daemon.wait_vm(guest.name, "statistics", lambda vm: vm["free_b"], 30)
         daemon.squeeze(guest.name)
         watch.wait_first(guest.name, "verifying", 60)
-        shown = daemon.vm(guest.name)
+        shown = daemon.wait_vm(guest.name, "measurement", lambda vm: vm["yield_total_b"], 30)
     assert shown["state"] == "running" and shown["yield_total_b"] > 500 * MIB
     control = guest.control()
     state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 30)
@@ -189,7 +189,7 @@ def test_the_daemon_has_a_guest_press_that_can(boot_device):
     at_once = {"cache_age": "0s", "cold_probe": "100%"}
     with Daemon([guest], defaults=at_once) as daemon, Watch(daemon) as watch:
         watch.wait_first(guest.name, "verifying", 60)
-        shown = daemon.vm(guest.name)
+        shown = daemon.wait_vm(guest.name, "measurement", lambda vm: vm["yield_total_b"], 30)
     state = guest.control_state()
     assert state["pressed_seq"] == state["press_seq"] > 0 and state["inflated_b"] == 0
     assert before["resident_b"] - state["resident_b"] > 300 * MIB
