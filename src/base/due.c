@@ -17,12 +17,14 @@
 void due_heap_fini(struct due_heap *h)
 {
 	free(h->v);
+	free(h->slot);
 	*h = (struct due_heap){ 0 };
 }
 
 int due_reserve(struct due_heap *h, size_t n)
 {
 	struct due_entry *v;
+	struct due_slot *slot;
 
 	if (n <= h->cap)
 		return 0;
@@ -31,14 +33,19 @@ int due_reserve(struct due_heap *h, size_t n)
 	if (!v)
 		return -ENOMEM;
 	h->v = v;
-	h->cap = n;
+	slot = reallocarray(h->slot, n, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	h->slot = slot;
+	for (; h->cap < n; h->cap++)
+		h->v[h->cap].slot = h->cap;
 	return 0;
 }
 
 static void put(struct due_heap *h, size_t i, struct due_entry e)
 {
 	h->v[i] = e;
-	e.due->index = i;
+	h->slot[e.slot].index = i;
 }
 
 static void sift_up(struct due_heap *h, size_t i, struct due_entry e)
@@ -74,27 +81,42 @@ static void settle(struct due_heap *h, size_t i, struct due_entry e)
 		sift_down(h, i, e);
 }
 
+static void insert(struct due_heap *h, struct due *d)
+{
+	struct due_entry e = { .at_us = d->at_us, .slot = h->v[h->n].slot };
+
+	d->slot = e.slot;
+	h->slot[e.slot].due = d;
+	sift_up(h, h->n++, e);
+}
+
+static void take_out(struct due_heap *h, const struct due *d)
+{
+	size_t i = h->slot[d->slot].index;
+	struct due_entry last = h->v[--h->n];
+
+	h->v[h->n].slot = d->slot;
+	if (i != h->n)
+		settle(h, i, last);
+}
+
 void due_set(struct due_heap *h, struct due *d, uint64_t at_us)
 {
 	uint64_t before_us = d->at_us;
-	const struct due_entry now = { .at_us = at_us, .due = d };
-	struct due_entry last;
 
 	if (at_us == before_us)
 		return;
 	d->at_us = at_us;
-	if (before_us == DUE_NEVER) {
-		sift_up(h, h->n++, now);
-	} else if (at_us != DUE_NEVER) {
-		settle(h, d->index, now);
-	} else {
-		last = h->v[--h->n];
-		if (last.due != d)
-			settle(h, d->index, last);
-	}
+	if (before_us == DUE_NEVER)
+		insert(h, d);
+	else if (at_us == DUE_NEVER)
+		take_out(h, d);
+	else
+		settle(h, h->slot[d->slot].index,
+		       (struct due_entry){ .at_us = at_us, .slot = d->slot });
 }
 
 struct due *due_first(const struct due_heap *h)
 {
-	return h->n ? h->v[0].due : NULL;
+	return h->n ? h->slot[h->v[0].slot].due : NULL;
 }

@@ -19,17 +19,22 @@
 /* Embedded in what is due; at_us is DUE_NEVER while it is in no heap. */
 struct due {
 	uint64_t at_us;
-	size_t index;
+	size_t slot; /* while it is in a heap */
 };
 
-/* The instant stands beside its owner, so that comparing reads nothing of a thousand VMs. */
-struct due_entry {
-	uint64_t at_us;
-	struct due *due;
-};
-
+/*
+ * Sifting works on two dense arrays, and reads and writes nothing of a thousand
+ * owners. Behind the heap's end stand the slots that nobody has.
+ */
 struct due_heap {
-	struct due_entry *v;
+	struct due_entry {
+		uint64_t at_us;
+		size_t slot;
+	} * v;
+	struct due_slot {
+		size_t index; /* in v */
+		struct due *due;
+	} * slot;
 	size_t n, cap;
 };
 

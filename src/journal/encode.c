@@ -11,34 +11,77 @@
  */
 #include "journal/table.h"
 
+#include "base/num.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DIGITS_MAX 20 /* of 2^64-1 */
+#define UNKNOWN "18446744073709551615" /* FIGURE_UNKNOWN */
+#define DIGITS_MAX (sizeof(UNKNOWN) - 1)
 #define UTF8_MAX 4
 #define STATS_ALL ((UINT32_C(1) << BALLOON_STAT_COUNT) - 1)
 
-/* Where the text goes; the first error stays, and nothing is written after it. */
+/* Where the text goes, between @at and @end; the first error stays, and nothing is written after.
+ */
 struct out {
 	struct buf *b;
+	char *at, *end;
 	int error;
 };
 
-static void put_bytes(struct out *o, const char *text, size_t n)
+static void begin(struct out *o, struct buf *b)
+{
+	*o = (struct out){ .b = b };
+	if (!b->data)
+		return; /* the first byte makes room */
+	o->at = b->data + b->len;
+	o->end = b->data + u64_min(b->cap - 1, b->limit);
+}
+
+/* The buffer has it all, or what it had at @start. */
+static int end(struct out *o, size_t start)
+{
+	if (o->b->data) {
+		o->b->len = o->error ? start : (size_t)(o->at - o->b->data);
+		o->b->data[o->b->len] = '\0';
+	}
+	return o->error;
+}
+
+/* Makes room for @n more bytes. False: there is none. */
+static bool grow(struct out *o, size_t n)
 {
 	int r;
 
 	if (o->error)
-		return;
-	r = buf_add(o->b, text, n);
-	if (r < 0)
+		return false;
+	if (o->b->data)
+		o->b->len = (size_t)(o->at - o->b->data);
+	r = buf_reserve(o->b, n);
+	if (r < 0) {
 		o->error = r;
+		o->end = o->at;
+		return false;
+	}
+	o->at = o->b->data + o->b->len;
+	o->end = o->b->data + u64_min(o->b->cap - 1, o->b->limit);
+	return true;
 }
 
-static void put_char(struct out *o, char c)
+static inline void put_bytes(struct out *o, const char *text, size_t n)
 {
-	put_bytes(o, &c, 1);
+	if ((size_t)(o->end - o->at) < n && !grow(o, n))
+		return;
+	memcpy(o->at, text, n);
+	o->at += n;
+}
+
+static inline void put_char(struct out *o, char c)
+{
+	if (o->at == o->end && !grow(o, 1))
+		return;
+	*o->at++ = c;
 }
 
 static void put_text(struct out *o, const char *text)
@@ -50,6 +93,10 @@ static void put_u64(struct out *o, uint64_t v)
 {
 	char digits[DIGITS_MAX], *at = digits + sizeof(digits);
 
+	if (v == FIGURE_UNKNOWN) { /* half of a calm VM's figures */
+		put_bytes(o, UNKNOWN, sizeof(UNKNOWN) - 1);
+		return;
+	}
 	do {
 		*--at = (char)('0' + v % 10);
 		v /= 10;
@@ -64,12 +111,12 @@ static void put_i64(struct out *o, int64_t v)
 	put_u64(o, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
-static void put_key(struct out *o, const char *key, size_t len, bool first)
+static void put_key(struct out *o, const char *key, bool first)
 {
 	if (!first)
 		put_char(o, ',');
 	put_char(o, '"');
-	put_bytes(o, key, len);
+	put_text(o, key);
 	put_bytes(o, "\":", 2);
 }
 
@@ -157,12 +204,12 @@ static void put_stats(struct out *o, const struct guest_stats *s)
 		return;
 	}
 	put_char(o, '{');
-	put_key(o, STATS_TAKEN, sizeof(STATS_TAKEN) - 1, true);
+	put_key(o, STATS_TAKEN, true);
 	put_u64(o, s->taken_us);
 	for (i = 0; i < BALLOON_STAT_COUNT; i++) {
 		if (!stats_has(s, (enum balloon_stat)i))
 			continue;
-		put_key(o, stats_keys[i], strlen(stats_keys[i]), false);
+		put_key(o, stats_keys[i], false);
 		put_u64(o, s->tag[i]);
 	}
 	put_char(o, '}');
@@ -191,7 +238,7 @@ static void put_settings(struct out *o, const struct settings *s)
 	put_char(o, '{');
 	for (i = 0; i < n; i++) {
 		v = setting_get(s, &row[i]);
-		put_key(o, row[i].key, strlen(row[i].key), i == 0);
+		put_key(o, row[i].key, i == 0);
 		if (row[i].unit == UNIT_MODE) {
 			put_string(o, mode_word(v));
 		} else if (row[i].unit == UNIT_BOOL) {
@@ -268,11 +315,13 @@ static void put_value(struct out *o, const struct field *f, const char *base)
 /* The members, without the braces. */
 static void put_members(struct out *o, const struct table *t, const char *base, bool first)
 {
-	size_t i;
+	const struct field *f;
+	size_t comma;
 
-	for (i = 0; i < t->n; i++) {
-		put_key(o, t->field[i].key, t->field[i].key_len, first && i == 0);
-		put_value(o, &t->field[i], base);
+	for (f = t->field; f < t->field + t->n; f++) {
+		comma = first && f == t->field;
+		put_bytes(o, f->lead + comma, f->lead_len - comma);
+		put_value(o, f, base);
 	}
 }
 
@@ -286,33 +335,30 @@ static void put_struct(struct out *o, const struct table *t, const char *base)
 int record_encode(struct buf *b, const struct record *r)
 {
 	const struct record_type *type = &record_types[r->kind];
-	struct out o = { .b = b };
 	size_t start = b->len;
+	struct out o;
 
+	begin(&o, b);
 	put_text(&o, "{\"record\":\"");
 	put_text(&o, type->word);
 	put_char(&o, '"');
 	put_members(&o, type->table, record_body(r), false);
 	put_text(&o, "}\n");
-	if (b->len - start > RECORD_LINE_MAX)
-		o.error = o.error ? o.error : -EMSGSIZE;
-	if (o.error) {
-		b->len = start;
-		if (b->data)
-			b->data[start] = '\0';
-	}
-	return o.error;
+	if (!o.error && (size_t)(o.at - b->data) - start > RECORD_LINE_MAX)
+		o.error = -EMSGSIZE;
+	return end(&o, start);
 }
 
 /* One value as it is written, cut where it does not fit. */
 static void value_text(const struct field *f, const char *base, char *text, size_t size)
 {
 	struct buf b;
-	struct out o = { .b = &b };
+	struct out o;
 
 	buf_init(&b, RECORD_LINE_MAX);
+	begin(&o, &b);
 	put_value(&o, f, base);
-	(void)snprintf(text, size, "%s", o.error || !b.data ? "?" : b.data);
+	(void)snprintf(text, size, "%s", end(&o, 0) < 0 ? "?" : b.data);
 	buf_fini(&b);
 }
 

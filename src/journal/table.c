@@ -15,7 +15,8 @@
 
 /* clang-format off */
 #define ROW(s, k, m, t, ...) \
-	{ .key = k, .key_len = sizeof(k) - 1, .type = t, .offset = offsetof(struct s, m), __VA_ARGS__ }
+	{ .key = k, .lead = ",\"" k "\":", .lead_len = sizeof(k) + 3, .type = t, \
+	  .offset = offsetof(struct s, m), __VA_ARGS__ }
 #define U64(s, m)            ROW(s, #m, m, FIELD_U64)
 #define U64_MAX(s, m, max)   ROW(s, #m, m, FIELD_U64, .limit = max)
 #define U32(s, m)            ROW(s, #m, m, FIELD_U32)

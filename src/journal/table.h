@@ -35,7 +35,8 @@ struct table;
 
 struct field {
 	const char *key;
-	size_t key_len;
+	const char *lead; /* as it is written: ,"key": */
+	size_t lead_len;
 	enum field_type type;
 	size_t offset;
 	size_t count; /* FIELD_LIST: offset of how many */
