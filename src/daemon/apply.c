@@ -80,20 +80,30 @@ static bool hold(struct vm *vm, struct guardian *guardian)
 	return true;
 }
 
+/* The guard's word on the target of @d, by the newest facts that its connection has. */
+static bool is_allowed(const struct vm *vm, const struct decision *d,
+		       struct daemon_figures *figures, uint64_t now_us, struct vm_facts *ret)
+{
+	enum reason why;
+
+	*ret = vm->facts;
+	vmm_facts(vm->conn, ret);
+	why = guard_target(&vm->settings, ret, d->target_b, now_us);
+	if (why == REASON_NONE)
+		return true;
+	figures->targets_refused++;
+	log_debug("target-refused vm=%s why=%s", vm->name, reason_word(why));
+	return false;
+}
+
 static void apply_target(struct vm *vm, const struct decision *d, struct guardian *guardian,
 			 struct daemon_figures *figures, uint64_t now_us)
 {
-	struct vm_facts facts = vm->facts;
-	enum reason why;
+	struct vm_facts facts;
 	int r;
 
-	vmm_facts(vm->conn, &facts);
-	why = guard_target(&vm->settings, &facts, d->target_b, now_us);
-	if (why != REASON_NONE) {
-		figures->targets_refused++;
-		log_debug("target-refused vm=%s why=%s", vm->name, reason_word(why));
+	if (!is_allowed(vm, d, figures, now_us, &facts))
 		return;
-	}
 	if (d->target_b < vm->facts.ram_b.value && !hold(vm, guardian))
 		return;
 	r = vmm_set_target(vm->conn, d->target_b, now_us);
@@ -109,17 +119,11 @@ static void apply_target(struct vm *vm, const struct decision *d, struct guardia
 static void apply_press(struct vm *vm, const struct decision *d, struct daemon_figures *figures,
 			uint64_t now_us)
 {
-	struct vm_facts facts = vm->facts;
-	enum reason why;
+	struct vm_facts facts;
 	int r;
 
-	vmm_facts(vm->conn, &facts);
-	why = guard_target(&vm->settings, &facts, d->target_b, now_us);
-	if (why != REASON_NONE) {
-		figures->targets_refused++;
-		log_debug("press-refused vm=%s why=%s", vm->name, reason_word(why));
+	if (!is_allowed(vm, d, figures, now_us, &facts))
 		return;
-	}
 	r = vmm_press(vm->conn, u64_sub_sat(facts.actual_b.value, d->target_b), now_us);
 	if (r < 0)
 		log_debug("press-not-sent vm=%s error=%s", vm->name, strerror(-r));

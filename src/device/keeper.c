@@ -79,10 +79,11 @@ struct keeper {
 
 	/* the guest */
 	uint32_t boots;
-	uint64_t lease_us; /* when the target ends; NEVER: it is 0 */
-	uint32_t told_seq; /* statistics that clients were told of */
-	uint64_t tell_us;  /* when clients are to be told the state; NEVER: nothing changed */
-	uint64_t told_us;  /* when they were last told */
+	uint64_t lease_us;     /* when the target ends; NEVER: it is 0 */
+	uint32_t told_seq;     /* statistics that clients were told of */
+	uint64_t tell_us;      /* when clients are to be told the state; NEVER: nothing changed */
+	uint64_t told_us;      /* when they were last told, */
+	uint32_t told_pressed; /* and of which press */
 };
 
 static uint64_t now_us(void)
@@ -256,6 +257,7 @@ static void tell_state(struct keeper *k)
 
 	k->tell_us = NEVER;
 	k->told_us = now;
+	k->told_pressed = front_config(f, BALLOON_CONFIG_PRESSED_SEQ);
 	(void)snprintf(
 		line, sizeof(line),
 		"state front=%d pid=%d driver=%d broken=%d features=0x%" PRIx64 " ram_b=%" PRIu64
@@ -372,9 +374,14 @@ static void on_forget_pages(void *userdata, uint64_t first, uint64_t n)
 	}
 }
 
+/* A press that is done is waited for, and told at once. */
 static void on_config_written(void *userdata)
 {
-	changed(userdata);
+	struct keeper *k = userdata;
+
+	changed(k);
+	if (front_config(&k->front, BALLOON_CONFIG_PRESSED_SEQ) != k->told_pressed)
+		k->tell_us = 0;
 }
 
 static const struct front_ops front_ops = {

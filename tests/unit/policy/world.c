@@ -136,3 +136,22 @@ void world_verify(struct world *w, uint64_t late_b)
 		world_tick(w);
 	}
 }
+
+void world_stopped(const struct world *w, enum reason why)
+{
+	assert_int_equal(w->d.reason, why);
+	assert_int_equal(w->d.phase, PHASE_DEFLATING);
+	assert_true(w->d.actions & ACT_SET_TARGET);
+	assert_int_equal(w->d.target_b, RAM);
+	assert_int_equal(w->history.now.stop, why);
+}
+
+void world_inflating(struct world *w)
+{
+	world_init(w);
+	world_begin(w);
+	world_balloon(w, 100 * MIB);
+	w->vm.resident_b.value -= 100 * MIB;
+	world_after(w, 20 * USEC_PER_MSEC);
+	assert_int_equal(w->d.phase, PHASE_INFLATING);
+}

@@ -43,6 +43,12 @@ void world_balloon(struct world *w, uint64_t balloon_b);
 /* Ticks until the squeeze has begun; the balloon is still at 0. */
 void world_begin(struct world *w);
 
+/* A squeeze that holds 100 MiB in its balloon, all of it freed. */
+void world_inflating(struct world *w);
+
+/* Asserts that its last decision was to stop for @why, and gave back all memory. */
+void world_stopped(const struct world *w, enum reason why);
+
 /* A squeeze that went well, up to the moment at which the balloon is at 0 again. */
 void world_squeeze(struct world *w, uint64_t freed_b);
 
