@@ -157,7 +157,7 @@ struct ballonet {
 	wait_queue_head_t report_ack;
 	struct page_reporting_dev_info reporting;
 	bool reporting_registered;
-	struct scatterlist *press_sg;
+	struct scatterlist *block_sg; /* blocks to be reported; under op_lock */
 	struct work_struct press_work;
 	spinlock_t press_lock;
 	struct list_head press_pages; /* taken and not yet in the device's hands */
@@ -238,7 +238,8 @@ struct watch {
 	unsigned long swapped, killed; /* the kernel's counts at the start */
 	int oom_seq;
 	unsigned int looks;
-	unsigned int order; /* larger free blocks than these were not to be had */
+	unsigned int order;	  /* larger free blocks than these were not to be had, */
+	unsigned int clean_order; /* and no larger ones by reclaim */
 };
 void watch_start(struct ballonet *b, struct watch *w);
 /* END_DONE if pages may be taken, and lowers *want to how many; else why not. */

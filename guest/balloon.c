@@ -186,15 +186,34 @@ static void deflate_done(struct pfnq *q, struct slot *slot)
 
 /* ---------------------------------------------------------------- inflate */
 
-/* Fills @slot with up to @want pages. */
-static void fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigned long want)
+/* Blocks that the device discards in one piece, and that are worth a message of their own. */
+#define BLOCK_ORDER pageblock_order
+
+/*
+ * Hypervisors discard page by page what comes by the inflate queue, and in one piece what is
+ * reported. So blocks are reported first, and then there is nothing left to discard. A device that
+ * takes big buffers joins pages itself.
+ */
+static bool reports_blocks(struct ballonet *b)
 {
+	return b->reporting_registered && ballonet_one_direction() &&
+	       !virtio_has_feature(b->vdev, BALLOON_F_BIG_BUFFERS);
+}
+
+/* Fills @slot with up to @want pages; returns how many blocks of that stand in block_sg. */
+static unsigned int fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigned long want)
+{
+	unsigned int blocks = 0;
+
+	sg_init_table(b->block_sg, PAGE_REPORTING_CAPACITY);
 	while (slot->count < want && READ_ONCE(b->dir) == INFLATING) {
 		unsigned int order, i;
 		struct page *page = watch_alloc(w, ilog2(want - slot->count), &order);
 
 		if (!page)
-			return;
+			break;
+		if (order >= BLOCK_ORDER && blocks < PAGE_REPORTING_CAPACITY && reports_blocks(b))
+			sg_set_page(&b->block_sg[blocks++], page, PAGE_SIZE << order, 0);
 		if (order)
 			split_page(page, order);
 		slot_add(slot, page, 1U << order);
@@ -203,12 +222,16 @@ static void fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigne
 		atomic_long_add(1L << order, &b->flying);
 		b->counters.allocated_pages += 1UL << order;
 	}
+	if (blocks)
+		sg_mark_end(&b->block_sg[blocks - 1]);
+	return blocks;
 }
 
 /* One buffer full; END_DONE if there may be more. */
 static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned long want)
 {
 	struct slot *slot;
+	unsigned int blocks;
 	enum ending end = watch_look(b, w, &want);
 
 	if (end != END_DONE)
@@ -220,7 +243,9 @@ static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned lo
 	}
 	if (!ballonet_one_direction())
 		want = min_t(unsigned long, want, BALLOON_BUFFER_PFNS / PFNS_PER_PAGE);
-	fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
+	blocks = fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
+	if (blocks)
+		(void)report_send(b, b->block_sg, blocks); /* where it fails there is more to do */
 	if (!slot->count || READ_ONCE(b->dir) != INFLATING) {
 		end = READ_ONCE(b->dir) == INFLATING ? END_NO_PAGES : END_OOM;
 		b->counters.allocated_pages -= slot->count;

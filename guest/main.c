@@ -466,7 +466,7 @@ static void ballonet_free(struct ballonet *b)
 		destroy_workqueue(b->wq);
 	if (b->press_wq)
 		destroy_workqueue(b->press_wq);
-	kfree(b->press_sg);
+	kfree(b->block_sg);
 	kfree(b->stats);
 	kvfree(b);
 }

@@ -78,17 +78,17 @@ static unsigned int next_buffer(struct ballonet *b, struct list_head *blocks)
 	struct page *page, *next;
 	unsigned int n = 0;
 
-	sg_init_table(b->press_sg, PAGE_REPORTING_CAPACITY);
+	sg_init_table(b->block_sg, PAGE_REPORTING_CAPACITY);
 	spin_lock(&b->press_lock);
 	list_for_each_entry_safe(page, next, &b->press_pages, lru) {
 		if (n == PAGE_REPORTING_CAPACITY)
 			break;
-		sg_set_page(&b->press_sg[n++], page, PAGE_SIZE << page_private(page), 0);
+		sg_set_page(&b->block_sg[n++], page, PAGE_SIZE << page_private(page), 0);
 		list_move_tail(&page->lru, blocks);
 	}
 	spin_unlock(&b->press_lock);
 	if (n)
-		sg_mark_end(&b->press_sg[n - 1]);
+		sg_mark_end(&b->block_sg[n - 1]);
 	return n;
 }
 
@@ -101,7 +101,7 @@ static unsigned long tell(struct ballonet *b)
 	int err = 0;
 
 	while (!err && (n = next_buffer(b, &blocks))) {
-		err = report_send(b, b->press_sg, n);
+		err = report_send(b, b->block_sg, n);
 		pages = free_blocks(&blocks);
 		if (!err)
 			told += pages;
@@ -208,6 +208,6 @@ int press_init(struct ballonet *b)
 	INIT_LIST_HEAD(&b->press_pages);
 	mutex_init(&b->hand_lock);
 	init_waitqueue_head(&b->hand_served);
-	b->press_sg = kcalloc(PAGE_REPORTING_CAPACITY, sizeof(*b->press_sg), GFP_KERNEL);
-	return b->press_sg ? 0 : -ENOMEM;
+	b->block_sg = kcalloc(PAGE_REPORTING_CAPACITY, sizeof(*b->block_sg), GFP_KERNEL);
+	return b->block_sg ? 0 : -ENOMEM;
 }

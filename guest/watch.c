@@ -23,6 +23,11 @@
  */
 #define GFP_CLEAN (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL)
 
+/* The same for a block, and gives up at once. Up to PAGE_ALLOC_COSTLY_ORDER the kernel reclaims for
+ * a block as it does for a page, so that its slow path is walked once for eight of them.
+ */
+#define GFP_CLEAN_BLOCK (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_NORETRY)
+
 /* What the kernel's own driver asks with. For the tests that show why ours does not. */
 #define GFP_419 (GFP_ANYWHERE | __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_NORETRY)
 
@@ -39,6 +44,7 @@ void watch_start(struct ballonet *b, struct watch *w)
 	w->oom_seq = atomic_read(&b->oom_seq);
 	w->looks = 0;
 	w->order = COMPAT_MAX_ORDER;
+	w->clean_order = PAGE_ALLOC_COSTLY_ORDER;
 }
 
 enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
@@ -63,19 +69,32 @@ enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
 	return END_DONE;
 }
 
-struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *ret_order)
+/* A block of at most *@highest that is to be had with @gfp; *@highest falls to what was. */
+static struct page *alloc_block(gfp_t gfp, unsigned int *highest, unsigned int max_order,
+				unsigned int *ret_order)
 {
-	unsigned int order = min(w->order, max_order);
+	unsigned int order = min(*highest, max_order);
 	struct page *page;
 
 	for (; order > 0; order--) {
-		page = alloc_pages(GFP_FREE, order);
+		page = alloc_pages(gfp, order);
 		if (page) {
 			*ret_order = order;
 			return page;
 		}
-		w->order = order - 1;
+		*highest = order - 1;
 	}
+	return NULL;
+}
+
+struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *ret_order)
+{
+	struct page *page = alloc_block(GFP_FREE, &w->order, max_order, ret_order);
+
+	if (!page && ballonet_one_direction())
+		page = alloc_block(GFP_CLEAN_BLOCK, &w->clean_order, max_order, ret_order);
+	if (page)
+		return page;
 	*ret_order = 0;
 	return alloc_page(ballonet_one_direction() ? GFP_CLEAN : GFP_419);
 }

@@ -53,6 +53,7 @@ class Spec:
     free_page_reporting: bool = False
     swap_mib: int = 0
     memfd: bool = False
+    memory_folder: Path | None = None  # its file is the memory instead, aligned to huge pages
     reboots: bool = False  # a reset starts it again; else it ends
     own_cgroup: bool = True
     host: Path | None = None  # a memory cgroup that its own is below (lab/host.py)
@@ -293,12 +294,12 @@ class AloneGuest(Guest):
 
 def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
     """The command line; @folder takes the sockets, the console log and the swap disk."""
-    boot = kernel(spec.series)
+    boot, shared = kernel(spec.series), shared_memory(spec)
     argv = [
         spec.qemu, "-nodefaults", "-no-user-config", "-display", "none",
         *([] if spec.reboots else ["-no-reboot"]),
         "-name", f"guest={spec.name},debug-threads=on",
-        "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if spec.memfd else ""),
+        "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if shared else ""),
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),
         "-kernel", str(boot.vmlinuz), "-initrd",
         str(initramfs(boot, spec.driver, spec.driver_args, spec.spare_drivers)),
@@ -308,13 +309,20 @@ def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
         argv += ["-accel", "kvm", "-cpu", "host"]
     else:
         argv += ["-accel", f"tcg,tb-size={TB_SIZE_MIB}", "-cpu", "qemu64"]
-    if spec.memfd:
-        argv += ["-object", f"memory-backend-memfd,id=ram,size={spec.memory_mib}M,share=on"]
+    if shared:
+        argv += ["-object", f"{shared},id=ram,size={spec.memory_mib}M,share=on"]
     if spec.balloon:
         argv += ["-device", "virtio-balloon-pci,id=balloon0"
                  f",deflate-on-oom={_on(spec.deflate_on_oom)}"
                  f",free-page-reporting={_on(spec.free_page_reporting)}{spec.balloon_args}"]
     return argv + list(spec.qemu_args)
+
+
+def shared_memory(spec: Spec) -> str | None:
+    """The backend of memory that others may map; QEMU aligns a memfd to 4 KiB only."""
+    if spec.memory_folder:
+        return f"memory-backend-file,mem-path={spec.memory_folder},align=2M"
+    return "memory-backend-memfd" if spec.memfd else None
 
 
 def attachments(spec: Spec, folder: Path) -> list[str]:
