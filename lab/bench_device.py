@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.cache import BUILD
-from lab.device import Control, DeviceError, DeviceGuest
+from lab.device import Control, DeviceError, DeviceGuest, huge_folder
 from lab.figures import Figures
 from lab.guest import MIB, AgentError, Guest, Spec, accelerator
 from lab.headers import module
@@ -104,17 +104,6 @@ def huge_pages() -> Iterator[None]:
         yield
     finally:
         SHMEM_HUGE.write_text(before, encoding="ascii")
-
-
-@contextmanager
-def huge_folder() -> Iterator[Path]:
-    """A file system in memory that gives huge pages to who asks, as QEMU does for its guests."""
-    with tempfile.TemporaryDirectory(prefix="ballonet-huge-") as name:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "huge=advise", "tmpfs", name], check=True)
-        try:
-            yield Path(name)
-        finally:
-            subprocess.run(["umount", "--lazy", name], check=True)
 
 
 def unback(figures: Figures) -> None:

@@ -6,9 +6,11 @@ Out: DeviceGuest (a Guest whose balloon is ours), Control (commands, state, stat
 """
 import signal
 import socket
+import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +160,17 @@ class Device:
         if self.process.returncode is not None:
             raise DeviceError(f"ballonet-device ended with {self.process.returncode}: {self.log()}")
         return self.vhost.exists() and self.control_path.exists()
+
+
+@contextmanager
+def huge_folder() -> Iterator[Path]:
+    """A file system in memory that gives huge pages to who asks, as QEMU does for its guests."""
+    with tempfile.TemporaryDirectory(prefix="ballonet-huge-") as name:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "huge=advise", "tmpfs", name], check=True)
+        try:
+            yield Path(name)
+        finally:
+            subprocess.run(["umount", "--lazy", name], check=True)
 
 
 class DeviceGuest(Guest):

@@ -2,15 +2,17 @@
 """ballonet-device with real guests: squeezed, killed, paused, and left without an owner."""
 import os
 import random
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from lab import rustfront
 from lab.daemon import Daemon, Watch
-from lab.device import Device, DeviceGuest
+from lab.device import Device, DeviceGuest, huge_folder
 from lab.guest import MIB, Spec
 from lab.headers import module
 from lab.process import wait_for
@@ -97,6 +99,30 @@ def kill_workers(guest: DeviceGuest, wanted: int) -> None:
     guest.stop_works()
     squeeze(control, 400 * MIB)
     assert before - control.ask_state()["resident_b"] > 250 * MIB
+
+
+def huge_b(pid: int) -> int:
+    """Bytes that a process has mapped by huge pages of shared memory."""
+    smaps = Path(f"/proc/{pid}/smaps").read_text(encoding="ascii")
+    return sum(1024 * int(kib) for kib in re.findall(r"ShmemPmdMapped: +(\d+) kB", smaps))
+
+
+def test_huge_pages_go_back_whole_and_the_others_stay_huge(boot_device):
+    with huge_folder() as folder:
+        guest = boot_device("--no-reporting", "--huge", memory_folder=folder)
+        control = guest.control()
+        guest.run("touch", 600, 0)
+        hot = guest.start_work("hot", 100)
+        before, huge_before_b = control.ask_state()["resident_b"], huge_b(guest.process.pid)
+        assert huge_before_b > 500 * MIB
+        squeeze(control, 400 * MIB)
+        state = control.ask_state()
+        gone_b = before - state["resident_b"]
+        assert gone_b > 300 * MIB and state["splits"] == 0
+        # 2 MiB a punch at least, and what is left is mapped as it was
+        assert state["punches"] <= gone_b / (2 * MIB)
+        assert huge_b(guest.process.pid) > huge_before_b - gone_b - 16 * MIB
+        assert guest.work(hot)["errors"] == 0
 
 
 @pytest.mark.parametrize("option", ["--no-huge", "--must-tell-host"])
