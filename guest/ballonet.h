@@ -175,7 +175,9 @@ struct ballonet {
 	struct list_head hint_pages;
 	u32 hint_id;	   /* of the last round */
 	bool hint_changed; /* the device has changed its configuration */
-	__le32 hint_cmd; /* what the device is told; lies here because it must not lie on a stack */
+	__le32 hint_cmd;   /* what the device is told; here because it must not lie on a stack */
+	__le32 hint_stop;
+	unsigned int hint_flying; /* buffers that the device has not answered */
 
 	/* statistics */
 	struct virtqueue *statsq;

@@ -14,11 +14,22 @@
 #define HINT_ORDER COMPAT_MAX_ORDER
 #define GFP_HINT (__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
-/* Sends one buffer and waits. 0 or -errno. */
+static bool all_answered(struct ballonet *b)
+{
+	unsigned int len;
+
+	while (b->hint_flying && virtqueue_get_buf(b->hintq, &len))
+		b->hint_flying--;
+	return !b->hint_flying;
+}
+
+/*
+ * Sends one buffer and waits, until the device has answered or wants something else: QEMU may leave
+ * what comes in that moment lying until the next round. 0 or -errno.
+ */
 static int send(struct ballonet *b, void *data, size_t size, bool to_device)
 {
 	struct scatterlist sg;
-	unsigned int len;
 	int err;
 
 	sg_init_one(&sg, data, size);
@@ -28,14 +39,29 @@ static int send(struct ballonet *b, void *data, size_t size, bool to_device)
 		err = virtqueue_add_inbuf(b->hintq, &sg, 1, b, GFP_KERNEL);
 	if (err)
 		return err;
+	b->hint_flying++;
 	virtqueue_kick(b->hintq);
-	return ballonet_wait(b, b->hint_ack, virtqueue_get_buf(b->hintq, &len)) ? 0 : -ENODEV;
+	return ballonet_wait(b, b->hint_ack, all_answered(b) || READ_ONCE(b->hint_changed))
+		       ? 0
+		       : -ENODEV;
 }
 
-static int send_cmd(struct ballonet *b, u32 id)
+/*
+ * A round begins when the device has seen all of the last one: it would take what is left of that
+ * for this one's, and read this id where the last one's was.
+ */
+static int begin_round(struct ballonet *b, u32 id)
 {
+	if (!ballonet_wait(b, b->hint_ack, all_answered(b)))
+		return -ENODEV;
 	b->hint_cmd = cpu_to_le32(id);
 	return send(b, &b->hint_cmd, sizeof(b->hint_cmd), true);
+}
+
+static void end_round(struct ballonet *b)
+{
+	b->hint_stop = cpu_to_le32(BALLOON_HINT_STOP);
+	(void)send(b, &b->hint_stop, sizeof(b->hint_stop), true);
 }
 
 /* One free block; 0 while there may be more. */
@@ -96,13 +122,13 @@ static void hint_work_fn(struct work_struct *work)
 	if (id == BALLOON_HINT_DONE || id == BALLOON_HINT_STOP || id == b->hint_id)
 		return;
 	b->hint_id = id;
-	if (send_cmd(b, id))
+	if (begin_round(b, id))
 		return;
 	while (!READ_ONCE(b->stopping) && atomic_read(&b->oom_seq) == seq && still(b, id) &&
 	       !hint_one(b))
 		;
 	if (!READ_ONCE(b->gone))
-		send_cmd(b, BALLOON_HINT_STOP);
+		end_round(b);
 }
 
 void hint_init(struct ballonet *b)

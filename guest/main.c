@@ -358,6 +358,7 @@ static void config_changed(struct virtio_device *vdev)
 	balloon_kick(b, 0);
 	queue_work(b->press_wq, &b->press_work);
 	WRITE_ONCE(b->hint_changed, true);
+	wake_up_all(&b->hint_ack);
 	if (b->hintq)
 		queue_work(b->wq, &b->hint_work);
 }
@@ -396,6 +397,7 @@ static int start(struct ballonet *b)
 
 	b->stopping = b->gone = b->stuck = false;
 	b->hint_id = BALLOON_HINT_STOP;
+	b->hint_flying = 0;
 	b->inflate_end = jiffies - HZ;
 	b->must_tell = virtio_has_feature(b->vdev, BALLOON_F_MUST_TELL_HOST);
 	choose_relief(b);
