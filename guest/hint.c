@@ -23,11 +23,7 @@ static bool all_answered(struct ballonet *b)
 	return !b->hint_flying;
 }
 
-/*
- * Sends one buffer and waits, until the device has answered or wants something else: QEMU may leave
- * what comes in that moment lying until the next round. 0 or -errno.
- */
-static int send(struct ballonet *b, void *data, size_t size, bool to_device)
+static int add(struct ballonet *b, void *data, size_t size, bool to_device)
 {
 	struct scatterlist sg;
 	int err;
@@ -41,6 +37,19 @@ static int send(struct ballonet *b, void *data, size_t size, bool to_device)
 		return err;
 	b->hint_flying++;
 	virtqueue_kick(b->hintq);
+	return 0;
+}
+
+/*
+ * Sends one buffer and waits, until the device has answered or wants something else: QEMU may leave
+ * what comes in that moment lying until the next round. 0 or -errno.
+ */
+static int send(struct ballonet *b, void *data, size_t size, bool to_device)
+{
+	int err = add(b, data, size, to_device);
+
+	if (err)
+		return err;
 	return ballonet_wait(b, b->hint_ack, all_answered(b) || READ_ONCE(b->hint_changed))
 		       ? 0
 		       : -ENODEV;
@@ -58,10 +67,11 @@ static int begin_round(struct ballonet *b, u32 id)
 	return send(b, &b->hint_cmd, sizeof(b->hint_cmd), true);
 }
 
+/* Nobody waits for that: the device may have ended the round itself. */
 static void end_round(struct ballonet *b)
 {
 	b->hint_stop = cpu_to_le32(BALLOON_HINT_STOP);
-	(void)send(b, &b->hint_stop, sizeof(b->hint_stop), true);
+	(void)add(b, &b->hint_stop, sizeof(b->hint_stop), true);
 }
 
 /* One free block; 0 while there may be more. */

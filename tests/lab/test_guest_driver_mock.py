@@ -4,6 +4,8 @@
 The device is a module in the guest (lab/mock/), so it can offer any feature, keep buffers for ever
 and count every access past its configuration space.
 """
+import time
+
 import pytest
 
 from lab.cache import ROOT
@@ -19,6 +21,7 @@ PARAMETERS = "/sys/module/mock_balloon/parameters"
 (NUM_PAGES, ACTUAL, HINT_CMD, POISON_VAL, PRESS_SEQ, PRESS_PAGES, PRESSED_SEQ,
  PRESSED_PAGES) = range(8)
 HINT_STOP, HINT_DONE = 0, 1
+PATIENCE_S = 5  # guest/ballonet.h, DEVICE_PATIENCE
 MIB = 1 << 20
 
 
@@ -262,6 +265,23 @@ def test_hinted_blocks_come_back_when_the_guest_runs_out_of_memory(guest):
     assert guest.finish(guest.start_work("burst", 350, 100))["state"] == "done"
     assert guest.vmstat()["oom_kill"] == 0 and guest.state()["oom_pages"] > 0
     mock.leave()
+
+
+def test_round_of_hints_that_the_device_has_ended_is_not_waited_for(guest):
+    """QEMU leaves the last buffers of a migration that is cancelled until the next one begins."""
+    mock = Mock(guest, HINT)
+    mock.answer(False)
+    mock.set(HINT_CMD, 0x80000001)
+    mock.set(HINT_CMD, HINT_DONE)
+    time.sleep(PATIENCE_S + 1)
+    assert guest.state()["stuck"] == 0
+    # the next one begins when it has them
+    mock.set(HINT_CMD, 0x80000002)
+    mock.answer(True)
+    wait_for("end of the round", lambda: mock.read("hint_cmds") == f"{0x80000002},{HINT_STOP}", 20)
+    mock.set(HINT_CMD, HINT_DONE)
+    mock.leave()
+    assert guest.run("touch", 250)["errors"] == 0
 
 
 def test_press_by_hand_that_the_device_never_sees_fails_and_the_module_goes(guest):
