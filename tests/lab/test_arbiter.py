@@ -78,8 +78,6 @@ def test_spike_where_nobody_manages_costs_a_guest():
     assert run.host_oom_kills >= 1 and run.lost_guests
 
 
-# On a host that nothing else slows down these two are not served every time (docs/policy.md, Figures).
-@pytest.mark.long
 def test_spike_is_served_from_the_others():
     run = serve_spike(limited=True, managed=True)
     assert run.host_oom_kills == run.guest_oom_kills == 0 and not run.lost_guests, run.told
