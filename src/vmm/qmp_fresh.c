@@ -28,6 +28,9 @@
 /* Median of an answer under TCG is 4.4 ms, p90 8.7 ms; under KVM less than 1. */
 #define FRESH_FIRST_US (3 * USEC_PER_MSEC)
 #define FRESH_WAIT_MAX_US (100 * USEC_PER_MSEC)
+/* QEMU tells of a balloon that changes by itself, and of another change this much later at most
+ * (QMP reference, BALLOON_CHANGE: events are rate-limited). */
+#define EVENT_PAUSE_US USEC_PER_SEC
 /* The second has to end (1 s at most), then a slow guest has 0.5 s to answer in the next. */
 #define FRESH_MAX_US (1500 * USEC_PER_MSEC)
 
@@ -73,6 +76,16 @@ static void take(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us
 	q->have_last = true;
 	q->last = *stats;
 	q->last_asked_us = asked_us;
+}
+
+/* Whatever the balloon did before @asked_us has been told by now, but for the pause between events.
+ */
+static void confirm_actual(struct qmp *q, uint64_t asked_us)
+{
+	struct fact *actual = &q->conn.facts.actual_b;
+
+	if (actual->known)
+		actual->taken_us = u64_max(actual->taken_us, u64_sub_sat(asked_us, EVENT_PAUSE_US));
 }
 
 /* The interval while a VM is calm: as it was found, or ours where that was 0. */
@@ -140,6 +153,7 @@ void qmp_stats_read(struct qmp *q, const struct qmp_stats *stats, uint64_t asked
 {
 	const struct guest_stats *facts = &q->conn.facts.stats;
 
+	confirm_actual(q, asked_us);
 	if (stats)
 		take(q, stats, asked_us, now_us);
 	if (q->refreshing) {
