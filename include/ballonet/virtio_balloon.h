@@ -74,10 +74,11 @@ enum balloon_config {
 	BALLOON_CONFIG_HINT_CMD_ID = 8, /* device, with FREE_PAGE_HINT */
 	BALLOON_CONFIG_POISON_VAL = 12, /* driver, with PAGE_POISON */
 	/*
-	 * With PRESS: the device writes press_pages, then a new press_seq. The driver allocates
-	 * as much, no further than its reserve, sends it as scatter-gather on the reporting queue,
-	 * frees it when it is acknowledged, and writes pressed_pages, then pressed_seq =
-	 * press_seq. So the host gets what an inflate and deflate would give it.
+	 * With PRESS: the device writes press_pages, then a new press_seq. The driver reports
+	 * what is free where it lies; what is missing it allocates, no further than its reserve,
+	 * sends it as scatter-gather on the reporting queue, and frees it when it is acknowledged.
+	 * Then it writes pressed_pages, then pressed_seq = press_seq. So the host gets what an
+	 * inflate and deflate would give it.
 	 */
 	BALLOON_CONFIG_PRESS_SEQ = 16,
 	BALLOON_CONFIG_PRESS_PAGES = 20,

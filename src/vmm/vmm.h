@@ -7,8 +7,8 @@
  * Out:   events, and the vmm's share of struct vm_facts.
  *
  * All connections live in one nested epoll behind one fd: sd-event dispatches
- * one source per wakeup, which at 1000 busy sockets costs 35 times as much
- * (shared facts, section 8). Nothing here blocks, and the caller says what time
+ * one source per wakeup, which at 1000 busy sockets costs 35 times as much (221 us
+ * a message against 6.3, libsystemd 252). Nothing here blocks, and the caller says what time
  * it is (CLOCK_MONOTONIC, microseconds): one @now_us never lies before the last.
  */
 #ifndef BALLONET_VMM_VMM_H

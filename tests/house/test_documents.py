@@ -8,7 +8,7 @@ import pytest
 from house import ROOT, run
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-FOLDERS = "src|include|tests|tools|lab|man|docs|packaging|\\.ci"
+FOLDERS = "src|guest|include|tests|tools|lab|man|docs|packaging|\\.ci"
 PATH = re.compile(rf"`((?:{FOLDERS})/[A-Za-z0-9_./-]*)`")
 PLACEHOLDER = re.compile(r"[A-Z]{4,}")  # tests/unit/LAYER/ stands for many
 # `tests/x.c:name`, or `:name` for one more of the file that was named last

@@ -23,7 +23,8 @@ def root(tmp_path_factory):
 @pytest.mark.parametrize("part", [
     "sbin/ballonetd", "bin/ballonet", "libexec/ballonet/ballonet-guardian",
     "lib/systemd/system/ballonetd.service", "share/man/man1/ballonet.1",
-    "share/man/man5/ballonet.yaml.5", "share/man/man8/ballonetd.8",
+    "share/man/man5/ballonet.yaml.5", "share/man/man8/ballonetd.8", "sbin/ballonet-device",
+    "share/man/man8/ballonet-device.8",
     "ballonet/ballonet.yaml", "ballonet/ballonet.d"])
 def test_every_part_is_installed(root, part):
     assert len(list(root.glob(f"**/{part}"))) == 1

@@ -23,6 +23,8 @@ BIT_PRESSURE, BIT_PRESS = 50, 51
 
 # kept in tools/check; the others run with --all
 SHORT = ("test_the_daemon_has_a_guest_press_that_can",
+         "test_the_daemon_squeezes_a_guest_on_the_device_as_any_other",
+         "test_huge_pages_go_back_whole_and_the_others_stay_huge",
          "test_a_worker_killed_a_few_times_in_a_squeeze_harms_no_guest",
          "test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses",
          "test_a_killed_daemon_leaves_a_balloon_that_goes_to_0")
@@ -237,12 +239,16 @@ def test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses(boot_devi
     control = guest.control()
     features = control.ask_state()["features"]
     assert features >> BIT_PRESSURE & 1 and features >> BIT_PRESS & 1
-    guest.run("touch", 600, 0)
+    hot = guest.start_work("hot", 600)
+    wait_for("touched memory", lambda: guest.work(hot)["done"] > 0, 60)
+    touched_b = control.ask_state()["resident_b"]
+    guest.stop_works()
     before = control.ask_state()
     control.send(f"press {SQUEEZE_B}")
     state = control.wait("end of the press", lambda state: state["press_seq"] != 0
                          and state["pressed_seq"] == state["press_seq"], 20)
     assert state["reported_b"] - before["reported_b"] >= 0.9 * SQUEEZE_B
-    assert before["resident_b"] - state["resident_b"] > 0.8 * SQUEEZE_B or before["reported_b"]
+    # free page reporting may have begun: the press and it together gave back what was freed
+    assert touched_b - state["resident_b"] > 0.8 * SQUEEZE_B
     assert state["balloon_b"] == 0 and not state["broken"]
     squeeze(control, 256 * MIB)

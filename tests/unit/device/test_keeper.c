@@ -389,7 +389,7 @@ static void test_a_killed_worker_is_back_within_100_ms(void **state)
 	struct world *w = *state;
 	uint32_t pfn = GUEST_FREE_PFN;
 	struct timespec a, b;
-	long ms, least = LONG_MAX;
+	unsigned int soon = 0;
 	uint64_t pid, last = 0;
 	uint16_t i;
 
@@ -404,10 +404,9 @@ static void test_a_killed_worker_is_back_within_100_ms(void **state)
 		kick(w, BALLOON_INFLATE);
 		wait_used(w, BALLOON_INFLATE, (uint16_t)(i + 1));
 		(void)clock_gettime(CLOCK_MONOTONIC, &b);
-		ms = (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
-		least = ms < least ? ms : least;
+		soon += (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 100;
 	}
-	assert_true(least < 100);
+	assert_true(soon >= 6);
 }
 
 static void test_statistics_are_passed_on_as_they_arrive(void **state)

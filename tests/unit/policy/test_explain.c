@@ -68,6 +68,53 @@ static void every_reason_is_one_sentence_with_its_numbers(void **state)
 	}
 }
 
+/* Each figure is unlike the others; the words are what a sentence about it has to hold. */
+static void sentences_hold_the_figures_that_they_are_about(void **state)
+{
+	static const struct {
+		enum reason reason;
+		const char *words[5];
+	} rows[] = {
+		{ REASON_LITTLE_TO_GAIN, { "406 MiB", "307 MiB" } },
+		{ REASON_AT_RESERVE, { "802 MiB", "703 MiB" } },
+		{ REASON_AT_FLOOR, { "150 MiB" } },
+		{ REASON_BEGIN, { "406 MiB", "901 MiB", "604 MiB", "505 MiB", "802 MiB" } },
+		{ REASON_BEGIN_HOST, { "406 MiB", "901 MiB" } },
+		{ REASON_STEP, { "208 MiB", "109 MiB", "250 MiB", "802 MiB" } },
+		{ REASON_HOLD_HOST_SHORT, { "208 MiB", "60 s", "802 MiB" } },
+		{ REASON_STOP_STALL, { "208 MiB", "109 MiB" } },
+		{ REASON_STOP_LIES, { "208 MiB", "802 MiB" } },
+		{ REASON_SIZE_STEP, { "250 MiB" } },
+		{ REASON_DEFLATE_WAIT, { "208 MiB" } },
+		{ REASON_VERIFY, { "109 MiB", "60 s" } },
+		{ REASON_REST, { "60 s" } },
+		{ REASON_REST_DISAPPOINTED, { "109 MiB", "60 s" } },
+	};
+	struct decision d = { .target_b = 250 * MIB,
+			      .fig = { .resident_b = 901 * MIB,
+				       .available_b = 802 * MIB,
+				       .reserve_b = 703 * MIB,
+				       .stale_b = 604 * MIB,
+				       .cold_b = 505 * MIB,
+				       .expected_b = 406 * MIB,
+				       .need_b = 307 * MIB,
+				       .balloon_b = 208 * MIB,
+				       .freed_b = 109 * MIB,
+				       .floor_b = 150 * MIB,
+				       .until_us = 70 * USEC_PER_SEC } };
+	char text[EXPLAIN_MAX];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		d.reason = rows[i].reason;
+		(void)explain(&d, 10 * USEC_PER_SEC, text, sizeof(text));
+		for (k = 0; k < ARRAY_SIZE(rows[i].words) && rows[i].words[k]; k++)
+			if (!strstr(text, rows[i].words[k]))
+				fail_msg("no %s in: %s", rows[i].words[k], text);
+	}
+}
+
 /* A balloon is out in right-sizing too, and the daemon releases all of them when it ends. */
 static void the_end_of_a_balloon_blames_nobody_who_may_not_have_been_there(void **state)
 {
@@ -136,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_is_one_sentence_with_its_numbers),
 		cmocka_unit_test(the_hosts_own_figures_stand_in_its_sentences),
+		cmocka_unit_test(sentences_hold_the_figures_that_they_are_about),
 		cmocka_unit_test(the_end_of_a_balloon_blames_nobody_who_may_not_have_been_there),
 		cmocka_unit_test(figures_read_as_people_say_them),
 		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut),

@@ -167,6 +167,8 @@ static void cold_cache_is_pressed_whole_once_a_probe_stayed_away(void **state)
 	assert_int_equal(w.history.now.probe, 0);
 	assert_int_equal(w.history.cold_ppm, 900000);
 	assert_int_equal(w.history.now.cold_b, 474 * MIB);
+	/* it kept what it gave while its cache was pressed */
+	assert_int_equal(w.history.kind, GUEST_NOTIFIER);
 }
 
 static void hot_cache_is_left_alone_after_a_probe(void **state)
