@@ -240,7 +240,7 @@ def test_a_guest_with_our_driver_negotiates_bits_50_and_51_and_presses(boot_devi
     features = control.ask_state()["features"]
     assert features >> BIT_PRESSURE & 1 and features >> BIT_PRESS & 1
     hot = guest.start_work("hot", 600)
-    wait_for("touched memory", lambda: guest.work(hot)["done"] > 0, 60)
+    wait_for("touched memory", lambda: guest.work(hot)["passes"] > 0, 60)
     touched_b = control.ask_state()["resident_b"]
     guest.stop_works()
     before = control.ask_state()
