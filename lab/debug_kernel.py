@@ -14,6 +14,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from lab.apt import private_apt
 from lab.cache import ROOT, cached
 
 SERIES = "debug"
@@ -46,10 +47,8 @@ def _digest() -> str:
 
 
 def _make(folder: Path) -> None:
-    from lab.kernels import Source, private_apt  # that module offers this kernel as one of its series
-
     scrap = folder / "scrap"
-    apt = private_apt(Source(SUITE), scrap / "apt")
+    apt = private_apt(scrap / "apt", SUITE)
     for words in (("update",), ("download", PACKAGE)):
         subprocess.run(["apt-get", *apt, "-qq", *words], check=True, cwd=scrap, stdout=sys.stderr)
     subprocess.run(["dpkg", "-x", next(scrap.glob("*.deb")), scrap], check=True)

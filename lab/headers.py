@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 
 from lab import debug_kernel
+from lab.apt import private_apt
 from lab.cache import BUILD, ROOT, cached, locked
-from lab.kernels import SERIES, Source, kernel, private_apt
+from lab.kernels import SERIES, Source, kernel
 
 GUEST = ROOT / "guest"
 SHARED = ROOT / "include" / "ballonet"
@@ -98,7 +99,7 @@ def _fetch(series: str, release: str, folder: Path) -> None:
 def _unpack(source: Source, scrap: Path, folder: Path, package: str) -> None:
     """Downloads @package with the header parts it depends on, and unpacks all into @folder."""
     shutil.rmtree(scrap, ignore_errors=True)
-    apt = private_apt(source, scrap / "apt")
+    apt = private_apt(scrap / "apt", source.suite)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     todo, names = [package], []
     while todo:

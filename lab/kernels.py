@@ -3,11 +3,7 @@
 
 In:  a series ("6.1") and the mirror this machine's apt already uses.
 Out: Kernel(series, release, vmlinuz, modules), kept in the cache.
-
-Each series has a private apt root (sources, lists, state), so the machine's own apt is read for its
-mirror and otherwise left alone, and a kernel of another suite needs no change to the machine.
 """
-import os
 import re
 import shutil
 import subprocess
@@ -16,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import debug_kernel
+from lab.apt import private_apt
 from lab.cache import cached
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PARTS = re.compile(r"linux-(image|binary|modules|base)-\d\S*$")
 
 
@@ -59,29 +55,9 @@ def kernel(series: str) -> Kernel:
     return Kernel(series, modules.name, place / "vmlinuz", modules)
 
 
-def mirror(suite: str) -> str:
-    """The address this machine's apt uses for Debian, or for its security updates."""
-    out = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages"],
-        check=True, capture_output=True, text=True).stdout
-    known = [line.split(" ", 1) for line in out.splitlines() if " " in line]
-    security = [uri for release, uri in known if release.endswith("-security")]
-    plain = [uri for release, uri in known if not release.endswith("-security")]
-    if suite.endswith("-security"):
-        # the two lie side by side on every mirror that has both
-        security += [uri.rstrip("/") + "-security/" for uri in plain]
-        found = security
-    else:
-        found = plain
-    if not found:
-        raise RuntimeError("apt knows no Debian mirror here: is there a sources.list, "
-                           "and was `apt-get update` run?")
-    return found[0]
-
-
 def _fetch(source: Source, folder: Path) -> None:
     """Fills @folder with vmlinuz and modules/RELEASE/."""
-    apt = private_apt(source, folder / "apt")
+    apt = private_apt(folder / "apt", source.suite)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     debs, tree = folder / "debs", folder / "tree"
     debs.mkdir()
@@ -98,30 +74,6 @@ def _fetch(source: Source, folder: Path) -> None:
     release.rename(folder / "modules" / release.name)
     for scrap in (folder / "apt", debs, tree):
         shutil.rmtree(scrap)
-
-
-def private_apt(source: Source, root: Path) -> list[str]:
-    """Options that make apt work below @root, with one suite in its sources."""
-    for sub in ("lists/partial", "archives/partial"):
-        (root / sub).mkdir(parents=True)
-    (root / "status").touch()
-    (root / "sources.list").write_text(
-        f"deb [arch=amd64 signed-by={KEYRING}] {mirror(source.suite)} {source.suite} main\n",
-        encoding="utf-8")
-    options = {
-        "Dir::Etc::sourcelist": root / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "Dir::State": root,
-        "Dir::State::lists": root / "lists",
-        "Dir::State::status": root / "status",
-        "Dir::Cache": root,
-        "Dir::Cache::archives": root / "archives",
-        "Acquire::Languages": "none",
-        "APT::Architecture": "amd64",
-        "APT::Sandbox::User": "root" if os.getuid() == 0 else "",
-    }
-    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 def _kernel_parts(apt: list[str], meta: str) -> list[str]:

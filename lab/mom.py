@@ -12,24 +12,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lab.apt import private_apt
 from lab.cache import cached
-from lab.kernels import Source, private_apt
 from lab.libvirtd import Libvirtd
 from lab.process import Process, own_folder
 
-SUITE = Source("trixie", "mom")
+SUITE, PACKAGE = "trixie", "mom"
 EXAMPLES = "usr/share/doc/mom/examples"
 
 
 def mom_tree() -> Path:
     """Where the package is unpacked."""
-    return cached("mom", SUITE.suite, _fetch)
+    return cached("mom", SUITE, _fetch)
 
 
 def _fetch(folder: Path) -> None:
-    apt = private_apt(SUITE, folder / "apt")
+    apt = private_apt(folder / "apt", SUITE)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
-    subprocess.run(["apt-get", *apt, "-qq", "download", SUITE.meta], check=True,
+    subprocess.run(["apt-get", *apt, "-qq", "download", PACKAGE], check=True,
                    cwd=folder / "apt", stdout=sys.stderr)
     for deb in (folder / "apt").glob("*.deb"):
         subprocess.run(["dpkg", "-x", deb, folder], check=True)

@@ -7,14 +7,13 @@ Out: the path of a qemu-system-x86_64 that runs beside the machine's own.
 Debian bookworm's QEMU knows no generic vhost-user device. The one of trixie-backports does, and needs
 a newer C library, so it is started through its own dynamic linker with its own libraries.
 """
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from lab.apt import private_apt
 from lab.cache import cached
-from lab.kernels import KEYRING, mirror
 
 SUITES = ("trixie", "trixie-backports")
 PACKAGE = "qemu-system-x86"
@@ -36,7 +35,7 @@ def new_qemu() -> Path:
 
 def unpack(package: str, suites: tuple[str, ...], folder: Path) -> None:
     """Fills @folder/tree with a package of the last of @suites, and all that it needs."""
-    apt = _private_apt(folder / "apt", suites)
+    apt = private_apt(folder / "apt", *suites)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     subprocess.run(["apt-get", *apt, "-qq", "-y", "--no-install-recommends", "--download-only",
                     "-t", suites[-1], "install", package], check=True, stdout=sys.stderr)
@@ -51,30 +50,6 @@ def _fetch(folder: Path) -> None:
     start = folder / "qemu-system-x86_64"
     start.write_text(START.format(libraries=LIBRARIES), encoding="utf-8")
     start.chmod(0o755)
-
-
-def _private_apt(root: Path, suites: tuple[str, ...]) -> list[str]:
-    """Options that make apt resolve for an empty machine below @root."""
-    for sub in ("lists/partial", "archives/partial"):
-        (root / sub).mkdir(parents=True)
-    (root / "status").touch()
-    (root / "sources.list").write_text("".join(
-        f"deb [arch=amd64 signed-by={KEYRING}] {mirror(suite)} {suite} main\n"
-        for suite in suites), encoding="utf-8")
-    options = {
-        "Dir::Etc::sourcelist": root / "sources.list",
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "Dir::State": root,
-        "Dir::State::lists": root / "lists",
-        "Dir::State::status": root / "status",
-        "Dir::Cache": root,
-        "Dir::Cache::archives": root / "archives",
-        "Acquire::Languages": "none",
-        "APT::Architecture": "amd64",
-        "APT::Sandbox::User": "root" if os.getuid() == 0 else "",
-    }
-    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
 
 
 if __name__ == "__main__":
