@@ -85,7 +85,6 @@ def test_spike_is_served_from_the_others():
     assert run.given_b > 200 * MIB, run.told
 
 
-@pytest.mark.long
 def test_pressure_of_the_host_frees_memory():
     run = serve_pressure(1)[0]
     assert run.freed_b >= FREED_MIB * MIB and run.first_us > run.trigger_us
