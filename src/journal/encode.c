@@ -71,7 +71,7 @@ static bool grow(struct out *o, size_t n)
 
 static inline void put_bytes(struct out *o, const char *text, size_t n)
 {
-	if ((size_t)(o->end - o->at) < n && !grow(o, n))
+	if ((!o->at || (size_t)(o->end - o->at) < n) && !grow(o, n))
 		return;
 	memcpy(o->at, text, n);
 	o->at += n;
