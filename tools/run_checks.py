@@ -89,7 +89,7 @@ def steps(everything: bool) -> list[Step]:
              + (" 5.10 7 debug" if everything else "") + " && tools/package-dkms",
              limit_s=7200 if everything else 900),
         Step("cppcheck", "tools/check-cppcheck"),
-        Step("house", pytest("house", "tests/house"), "pytest:house", needs=("gcc",)),
+        Step("repository", pytest("repository", "tests/repository"), "pytest:repository", needs=("gcc",)),
         Step("layers", "tools/check-layers"),
         Step("pure", "tools/check-pure", needs=("gcc",)),
         Step("headers", "tools/check-headers"),

@@ -22,7 +22,7 @@
 
 /*
  * How long a full queue of the daemon's socket is waited for: it lets clients
- * that ask nothing go after 5 s (src/daemon/control.c).
+ * that ask nothing go after 5 s (src/api/control.c).
  */
 #define CLIENT_CONNECT_MS 6000
 

@@ -12,9 +12,9 @@
 #ifndef BALLONET_DAEMON_APPLY_H
 #define BALLONET_DAEMON_APPLY_H
 
-#include "daemon/control.h"
-#include "daemon/fleet.h"
-#include "daemon/guardian.h"
+#include "api/control.h"
+#include "fleet/fleet.h"
+#include "guardian/guardian.h"
 
 /* Performs @d, and remembers it in @vm. @guardian NULL: nothing may inflate. */
 void apply_decision(struct vm *vm, const struct decision *d, struct guardian *guardian,

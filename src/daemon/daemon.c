@@ -12,12 +12,12 @@
 #include "daemon/daemon.h"
 
 #include "daemon/apply.h"
-#include "daemon/config.h"
-#include "daemon/control.h"
-#include "daemon/fleet.h"
-#include "daemon/guardian.h"
-#include "daemon/reserve.h"
-#include "daemon/roster.h"
+#include "config/config.h"
+#include "api/control.h"
+#include "fleet/fleet.h"
+#include "guardian/guardian.h"
+#include "fleet/reserve.h"
+#include "daemon/discovery.h"
 #include "daemon/tick.h"
 
 #include "base/cleanup.h"
@@ -63,7 +63,7 @@ struct daemon {
 	struct config config;
 	struct fleet fleet;
 	struct host_roots roots;
-	struct roster roster;
+	struct discovery discovery;
 	struct tick tick;
 	struct daemon_figures figures;
 	struct reserve reserve;
@@ -79,13 +79,13 @@ struct daemon {
 	uint64_t group_changes; /* of the cgroup that stands for the host, when triggers were set */
 	bool group_troubled;	/* it was told that this cgroup is not there */
 	sd_event_source *guardian_source;
-	uint64_t beat_us;     /* next heartbeat */
-	uint64_t control_us;  /* next look at the control socket */
-	int control_error;    /* of the last look, so that it is told once */
-	uint64_t roster_us;   /* next look around */
-	uint64_t reserve_us;  /* next look at reservations; UINT64_MAX: there are none */
-	uint64_t guardian_us; /* next attempt to start the guardian; UINT64_MAX: it runs */
-	uint64_t stop_us;     /* when to leave at the latest; 0: not stopping */
+	uint64_t beat_us;      /* next heartbeat */
+	uint64_t control_us;   /* next look at the control socket */
+	int control_error;     /* of the last look, so that it is told once */
+	uint64_t discovery_us; /* next look around */
+	uint64_t reserve_us;   /* next look at reservations; UINT64_MAX: there are none */
+	uint64_t guardian_us;  /* next attempt to start the guardian; UINT64_MAX: it runs */
+	uint64_t stop_us;      /* when to leave at the latest; 0: not stopping */
 };
 
 static uint64_t now_us(void)
@@ -187,14 +187,14 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 			log_warning("two-vms-of-one-name name=%s this=%s", vmm_conn_name(conn),
 				    vm->name);
 		if (!d->stop_us)
-			roster_settings(&d->roster, vm);
+			discovery_settings(&d->discovery, vm);
 		log_info("vm-up vm=%s pid=%d", vm->name, (int)vmm_conn_pid(conn));
 		break;
 	case VMM_EVENT_DOWN:
 		log_info("vm-down vm=%s why=\"%s\"", vm->name, vmm_conn_trouble(conn));
 		vm->pid = 0;
 		vm->attach = true;
-		d->roster_us = 0;
+		d->discovery_us = 0;
 		break;
 	case VMM_EVENT_ACTUAL:
 		if (vm->history.phase != PHASE_DEFLATING)
@@ -253,7 +253,7 @@ static const char *op_set(void *userdata, struct vm *vm, const struct control_ch
 
 	if (d->stop_us)
 		return "The daemon is about to end.";
-	conflict = roster_set(&d->roster, vm, change);
+	conflict = discovery_set(&d->discovery, vm, change);
 	if (!conflict)
 		tick_due(&d->tick, vm, now_us());
 	return conflict;
@@ -314,8 +314,8 @@ static void reload(struct daemon *d)
 		journal_host(d->journal, &d->config.defaults, &d->tick.host_history);
 	(void)vmm_set_poll(d->vmm, poll_s(d), now_us());
 	for (i = 0; i < d->fleet.n; i++)
-		roster_settings(&d->roster, d->fleet.vm[i]);
-	d->roster_us = 0;
+		discovery_settings(&d->discovery, d->fleet.vm[i]);
+	d->discovery_us = 0;
 	d->figures.reloads++;
 	log_info("reloaded");
 }
@@ -385,7 +385,7 @@ static void look_at_reservations(struct daemon *d, uint64_t now)
 		}
 	d->reserve_us = d->reserve.n ? now + RESERVE_LOOK_US : UINT64_MAX;
 	if (d->reserve.n) /* a VM that starts is to be found soon */
-		d->roster_us = u64_min(d->roster_us, now + RESERVE_LOOK_US);
+		d->discovery_us = u64_min(d->discovery_us, now + RESERVE_LOOK_US);
 }
 
 /* The host's pressure, where its kernel tells of it; that of its cgroup where that stands for it.
@@ -448,10 +448,10 @@ static void work(struct daemon *d, uint64_t now)
 		beat(d, now);
 	if (d->control_us <= now)
 		check_control(d, now);
-	if (d->roster_us <= now && !d->stop_us) {
-		roster_update(&d->roster, now);
+	if (d->discovery_us <= now && !d->stop_us) {
+		discovery_update(&d->discovery, now);
 		tick_adopt(&d->tick);
-		d->roster_us = now + d->config.discover_every_us;
+		d->discovery_us = now + d->config.discover_every_us;
 	}
 	if (vmm_deadline(d->vmm) <= now)
 		vmm_timeout(d->vmm, now);
@@ -469,7 +469,7 @@ static uint64_t until_next(const struct daemon *d, uint64_t now)
 	uint64_t next = u64_min(u64_min(d->beat_us, tick_next(&d->tick)), vmm_deadline(d->vmm));
 
 	if (!d->stop_us)
-		next = u64_min(next, d->roster_us);
+		next = u64_min(next, d->discovery_us);
 	next = d->reserve.changed ? now : u64_min(next, d->reserve_us);
 	return u64_min(u64_sub_sat(next, now), control_timeout_us(d->control));
 }
@@ -557,7 +557,7 @@ static int open_control(struct daemon *d)
 		.fleet = &d->fleet,
 		.host = &d->tick.host,
 		.history = &d->tick.host_history,
-		.decision = &d->tick.market,
+		.decision = &d->tick.host_decision,
 		.defaults = &d->config.defaults,
 		.hostgroup = d->roots.host,
 		.figures = &d->figures,
@@ -626,7 +626,7 @@ static int start(struct daemon *d)
 	r = vmm_new(poll_s(d), on_vm, d, &d->vmm);
 	if (r < 0)
 		return r;
-	d->roster = (struct roster){
+	d->discovery = (struct discovery){
 		.fleet = &d->fleet,
 		.vmm = d->vmm,
 		.config = &d->config,
@@ -664,7 +664,7 @@ static bool finish(struct daemon *d)
 		log_warning("balloons-left effect=\"the guardian brings them to 0\"");
 	control_free(d->control);
 	if (d->vmm) {
-		roster_close(&d->roster);
+		discovery_close(&d->discovery);
 		vmm_free(d->vmm);
 	}
 	guardian_stop(d->guardian); /* with balloons out, our end is what tells it to act */

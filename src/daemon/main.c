@@ -9,7 +9,7 @@
  *
  * Options are rows of one table, which getopt_long() and the help both read.
  */
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/daemon.h"
 
 #include "base/log.h"

@@ -11,8 +11,8 @@
 #ifndef BALLONET_DAEMON_OVERRIDE_H
 #define BALLONET_DAEMON_OVERRIDE_H
 
-#include "daemon/control.h"
-#include "daemon/fleet.h"
+#include "api/control.h"
+#include "fleet/fleet.h"
 
 #include "model/settings.h"
 

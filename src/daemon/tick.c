@@ -114,7 +114,7 @@ uint64_t tick_next(const struct tick *t)
 /* Is the host short, or has it just been under pressure? */
 static bool is_urgent(const struct tick *t, uint64_t now_us)
 {
-	return t->market.want_b ||
+	return t->host_decision.want_b ||
 	       (t->pressure_us && now_us < u64_add_sat(t->pressure_us, HOST_LOOK_US));
 }
 
@@ -341,12 +341,12 @@ static void tell_host(struct tick *t, const struct host_decision *now)
 {
 	char sentence[EXPLAIN_MAX];
 
-	if (now->reason != t->market.reason) {
+	if (now->reason != t->host_decision.reason) {
 		(void)explain_host(now, &t->host, sentence, sizeof(sentence));
 		log_event(now->reason == REASON_HOST_WELL ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 			  "host reason=%s why=\"%s\"", reason_word(now->reason), sentence);
 	}
-	t->market = *now;
+	t->host_decision = *now;
 }
 
 /* A look at the host alone that changed nothing of what is remembered is not worth a record. */

@@ -12,9 +12,9 @@
 #ifndef BALLONET_DAEMON_TICK_H
 #define BALLONET_DAEMON_TICK_H
 
-#include "daemon/control.h"
-#include "daemon/fleet.h"
-#include "daemon/guardian.h"
+#include "api/control.h"
+#include "fleet/fleet.h"
+#include "guardian/guardian.h"
 
 #include "host/footprint.h"
 #include "host/roots.h"
@@ -43,11 +43,11 @@ struct tick {
 	uint64_t host_us; /* when it was read; 0: never */
 	uint64_t fall_b;  /* bytes per second by which its available memory fell of late */
 	uint64_t look_us; /* when the host is looked at though no VM is due */
-	struct host_history host_history; /* what the policy remembers of it */
-	struct host_decision market;	  /* of the last tick */
-	uint64_t cpus;			  /* processors of the host; 0: not known */
-	uint64_t squeezing;		  /* VMs that are being squeezed */
-	struct due_heap heap;		  /* the VMs, by when they are to be looked at */
+	struct host_history host_history;   /* what the policy remembers of it */
+	struct host_decision host_decision; /* of the last tick */
+	uint64_t cpus;			    /* processors of the host; 0: not known */
+	uint64_t squeezing;		    /* VMs that are being squeezed */
+	struct due_heap heap;		    /* the VMs, by when they are to be looked at */
 
 	/* one entry per VM that is due, grown as needed */
 	size_t cap;

@@ -3,7 +3,7 @@
  * settings.h - what an operator may set for a VM, and the table of it
  *
  * Layer: model (pure).
- * In:    daemon/config_load.c fills it in from YAML, by the table.
+ * In:    config/config_load.c fills it in from YAML, by the table.
  * Out:   policy/ obeys it; journal/ writes it down; documentation prints the table.
  *
  * The table is the only list of keys: name, unit, range, default and help.

@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Longest name of a VM that is kept; QEMU allows any, a longer one is cut. */
+#define VM_NAME_MAX 128
+
 /* One figure. Where !known, value and taken_us mean nothing. */
 struct fact {
 	uint64_t value;

@@ -83,8 +83,8 @@ static uint64_t fall_ahead(const struct settings *s, const struct host_facts *fa
 }
 
 /* Enters and leaves the shortage. */
-static void judge_host(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
-		       struct host_history *host, struct host_decision *d)
+static void decide_host(const struct settings *s, const struct host_facts *facts, uint64_t now_us,
+			struct host_history *host, struct host_decision *d)
 {
 	uint64_t short_b = u64_ppm(facts->total_b.value, s->host_short_ppm);
 	uint64_t well_b = u64_ppm(facts->total_b.value, s->host_well_ppm);
@@ -161,7 +161,7 @@ void arbiter_decide(const struct settings *s, const struct host_facts *facts, ui
 		ret->reason = REASON_HOST_UNKNOWN;
 		return;
 	}
-	judge_host(s, facts, now_us, host, &d);
+	decide_host(s, facts, now_us, host, &d);
 	if (host->short_since_us) {
 		d.give_back = 0;
 		d.need_b = u64_sub_sat(d.want_b,

@@ -175,16 +175,17 @@ static void begin_decision(const struct step *st, struct decision *ret)
 }
 
 void machine_step(const struct settings *s, const struct host_facts *host,
-		  const struct host_decision *market, const struct vm_facts *vm, uint64_t now_us,
-		  struct history *h, struct host_history *learned, struct decision *ret)
+		  const struct host_decision *host_decision, const struct vm_facts *vm,
+		  uint64_t now_us, struct history *h, struct host_history *learned,
+		  struct decision *ret)
 {
 	struct step st = {
 		.s = s,
 		.host = host,
-		.market = market,
+		.host_decision = host_decision,
 		.vm = vm,
 		.now_us = now_us,
-		.asked_b = arbiter_asks(learned, market, &h->offer),
+		.asked_b = arbiter_asks(learned, host_decision, &h->offer),
 		.ripe_us = UINT64_MAX,
 		.h = h,
 		.learned = learned,

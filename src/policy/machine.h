@@ -18,11 +18,12 @@
 #include "model/snapshot.h"
 
 /*
- * One step of the machine. @market: what the host needs at this tick. Writes
+ * One step of the machine. @host_decision: what the host needs at this tick. Writes
  * @h, what was learned to @learned, and all of *ret.
  */
 void machine_step(const struct settings *s, const struct host_facts *host,
-		  const struct host_decision *market, const struct vm_facts *vm, uint64_t now_us,
-		  struct history *h, struct host_history *learned, struct decision *ret);
+		  const struct host_decision *host_decision, const struct vm_facts *vm,
+		  uint64_t now_us, struct history *h, struct host_history *learned,
+		  struct decision *ret);
 
 #endif

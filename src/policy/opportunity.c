@@ -13,7 +13,7 @@
 
 #include "policy/arbiter.h"
 #include "policy/floor.h"
-#include "policy/judge.h"
+#include "policy/learn.h"
 #include "policy/guard.h"
 #include "policy/rightsize.h"
 
@@ -203,7 +203,7 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
  */
 static bool would_not_give(const struct history *h)
 {
-	return judge_unwilling(&h->now) && h->phase != PHASE_WATCH;
+	return learn_unwilling(&h->now) && h->phase != PHASE_WATCH;
 }
 
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,

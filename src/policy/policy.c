@@ -12,7 +12,7 @@
 #include "policy/policy.h"
 
 #include "policy/arbiter.h"
-#include "policy/judge.h"
+#include "policy/learn.h"
 #include "policy/machine.h"
 #include "policy/opportunity.h"
 
@@ -48,7 +48,7 @@ void policy_fold(const struct snapshot *snap, const struct policy_host *host,
 	size_t i;
 
 	for (i = 0; i < snap->nvm; i++) {
-		judge_fold(settings[i], &snap->host, &snap->vm[i], snap->now_us, hist[i]);
+		learn_fold(settings[i], &snap->host, &snap->vm[i], snap->now_us, hist[i]);
 		offer(snap, host, settings[i], &snap->vm[i], hist[i]);
 	}
 }

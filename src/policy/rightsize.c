@@ -16,7 +16,7 @@
 #include "policy/estimate.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
-#include "policy/judge.h"
+#include "policy/learn.h"
 #include "policy/opportunity.h"
 
 #include "base/num.h"
@@ -169,7 +169,7 @@ static enum reason stop(const struct step *st)
 		return why;
 	if (st->s->mode != MODE_RIGHTSIZE)
 		return REASON_STOP_MODE;
-	why = judge_hurt(st->s, st->vm, st->h);
+	why = learn_hurt(st->s, st->vm, st->h);
 	if (why != REASON_NONE)
 		return why;
 	if (is_frozen(st))

@@ -14,7 +14,7 @@
 #include "policy/arbiter.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
-#include "policy/judge.h"
+#include "policy/learn.h"
 #include "policy/opportunity.h"
 
 #include "base/num.h"
@@ -172,7 +172,7 @@ static bool may_be_early(const struct step *st)
 {
 	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
 
-	if (judge_unwilling(&st->h->now)) /* nobody counts on what it says to have */
+	if (learn_unwilling(&st->h->now)) /* nobody counts on what it says to have */
 		return false;
 	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
@@ -207,7 +207,7 @@ static enum reason stop_common(const struct step *st)
 {
 	enum reason why = step_stop(st);
 
-	return why != REASON_NONE ? why : judge_distress(st->s, st->vm, st->h);
+	return why != REASON_NONE ? why : learn_distress(st->s, st->vm, st->h);
 }
 
 /* Says its guest to have as much available as before, whatever is in the balloon? */
@@ -289,7 +289,7 @@ static bool may_hold(const struct step *st)
 {
 	uint64_t floor_b = floor_of(st->s, st->h, st->host, st->now_us, true);
 
-	return st->s->hold_max_us && st->market->want_b && !reserve_broken(st) &&
+	return st->s->hold_max_us && st->host_decision->want_b && !reserve_broken(st) &&
 	       st->vm->actual_b.value >= floor_b;
 }
 
@@ -409,7 +409,7 @@ void squeeze_holding(struct step *st)
 		why = REASON_STOP_RESERVE;
 	if (why == REASON_NONE && st->now_us - st->h->now.inflated_us >= st->s->hold_max_us)
 		why = REASON_STOP_TIME;
-	if (why == REASON_NONE && st->h->now.class < st->market->give_back)
+	if (why == REASON_NONE && st->h->now.class < st->host_decision->give_back)
 		why = REASON_STOP_HOST_WELL;
 	if (why != REASON_NONE) {
 		step_deflate(st, why);
@@ -439,12 +439,12 @@ static void first_yield(struct step *st)
 	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE];
 
 	st->h->squeezes++;
-	if (judge_pressed(sq)) {
+	if (learn_pressed(sq)) {
 		st->h->pressed_b = sq->cache_before_b - sq->cache_low_b;
 		st->h->pressed_low_b = sq->cache_low_b;
 		st->h->pressed_us = sq->end_us;
 	}
-	if (judge_pressed(sq) && st->h->kind == GUEST_UNKNOWN)
+	if (learn_pressed(sq) && st->h->kind == GUEST_UNKNOWN)
 		st->h->kind = GUEST_NOTIFIER;
 	if (freed_b == FIGURE_UNKNOWN)
 		return;
@@ -465,7 +465,7 @@ static void verified(struct step *st)
 		st->h->return_total_b =
 			u64_add_sat(st->h->return_total_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
 								       sq->freed_b[VERIFY_60S]));
-	judge_learn(st->s, st->vm, st->h);
+	learn_squeeze(st->s, st->vm, st->h);
 }
 
 /* A probe of the page cache is over after 10 s: where it was cold, all of it is pressed at once. */
@@ -473,7 +473,7 @@ static bool probed(struct step *st)
 {
 	st->h->done = st->h->now;
 	st->d->actions |= ACT_POLLING;
-	judge_learn_probe(st->vm, st->h);
+	learn_probe(st->vm, st->h);
 	if (st->h->cold_tried_us == 0 || st->h->cold_ppm < COLD_LEAST_PPM)
 		return false;
 	step_enter(st, PHASE_WATCH);
@@ -513,7 +513,7 @@ static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
 		return false;
 	if (st->h->verify_next > VERIFY_AT_ONCE && st->h->phase != PHASE_VERIFYING) {
 		st->h->done = last;
-		judge_learn(st->s, st->vm, st->h);
+		learn_squeeze(st->s, st->vm, st->h);
 	}
 	return true;
 }

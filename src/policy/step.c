@@ -14,7 +14,7 @@
 #include "policy/estimate.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
-#include "policy/judge.h"
+#include "policy/learn.h"
 
 #include "base/num.h"
 
@@ -172,7 +172,7 @@ static void deflated(struct step *st)
 	}
 	if (st->h->now.start_us == 0) { /* no squeeze of ours: there is nothing to verify */
 		if (why == REASON_STOP_LIES)
-			st->h->rest_us = judge_longer_rest(st->s, st->h);
+			st->h->rest_us = learn_longer_rest(st->s, st->h);
 		step_rest(st, rest_after(why));
 		return;
 	}

@@ -21,7 +21,7 @@
 struct step {
 	const struct settings *s;
 	const struct host_facts *host;
-	const struct host_decision *market; /* what the host needs, and at which price */
+	const struct host_decision *host_decision; /* what the host needs, and at which price */
 	const struct vm_facts *vm;
 	uint64_t now_us;
 	uint64_t balloon_b; /* in the balloon now, by the last figure known */

@@ -16,8 +16,8 @@
 #define BALLONET_VMM_QMP_H
 
 #include "vmm/conn.h"
-#include "vmm/qmp_line.h"
-#include "vmm/qmp_msg.h"
+#include "qmp/qmp_line.h"
+#include "qmp/qmp_msg.h"
 
 #include "base/num.h"
 

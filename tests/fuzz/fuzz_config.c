@@ -5,7 +5,7 @@
  * In:    the bytes of a configuration file.
  * Out:   a trap where an error is no line, or a configuration is not sound.
  */
-#include "daemon/config.h"
+#include "config/config.h"
 
 #include <fcntl.h>
 #include <stdio.h>

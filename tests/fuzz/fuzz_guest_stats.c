@@ -5,7 +5,7 @@
  * In:    one line.
  * Out:   a crash where an answer is not what its description promises.
  */
-#include "vmm/qmp_msg.h"
+#include "qmp/qmp_msg.h"
 
 #include <stdint.h>
 #include <stdlib.h>

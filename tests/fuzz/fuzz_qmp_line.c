@@ -6,8 +6,8 @@
  * Out:   a crash where the lines differ from those of the whole, or one passes
  *        the limit.
  */
-#include "vmm/qmp_line.h"
-#include "vmm/qmp_msg.h"
+#include "qmp/qmp_line.h"
+#include "qmp/qmp_msg.h"
 
 #include <stdint.h>
 #include <stdlib.h>

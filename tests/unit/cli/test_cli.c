@@ -9,7 +9,7 @@
  * fleet, in which a squeeze that is asked for runs by the clock; or a child
  * that answers given bytes to everybody.
  */
-#include "daemon/control.h"
+#include "api/control.h"
 
 #include "base/num.h"
 #include "sample_fleet.h"

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * listener.h - a unix socket that others connect to, and its file
+ *
+ * Layer: api.
+ * In:    a path, and the group that may use it.
+ * Out:   a descriptor to accept from.
+ *
+ * Who may open the socket may squeeze and release: access is its mode and
+ * owner. A file that is not ours, or no more, is never touched.
+ */
+#ifndef BALLONET_API_LISTENER_H
+#define BALLONET_API_LISTENER_H
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+struct listener {
+	int fd;
+	gid_t group;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct stat bound; /* the socket as it was bound, so that only ours is removed */
+};
+
+/*
+ * Listens on @path (mode 0660, group @group or, where that is -1, the
+ * process's; its folder is made, mode 0755, where it is not there; a socket
+ * that nobody listens on is replaced, one in use is -EADDRINUSE). 0 or -errno;
+ * @l is good for listener_fini() either way.
+ */
+int listener_init(struct listener *l, const char *path, gid_t group);
+
+/* Closes it and removes its file. */
+void listener_fini(struct listener *l);
+
+/*
+ * A socket whose file somebody deleted is made anew; one that was replaced is
+ * left to whoever did. 1: made anew, and l->fd is another; 0: it is there, or
+ * -errno: it is still missing.
+ */
+int listener_check(struct listener *l);
+
+#endif

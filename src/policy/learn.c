@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * judge.c - how a guest is doing: calm, busy, in distress
+ *
+ * Layer: policy (pure).
+ * In:    statistics of two instants.
+ * Out:   what is remembered (calm, busy, stale since), and signs of distress.
+ *
+ * Counters come from the guest and may run backwards or jump: a difference
+ * saturates at 0 and a jump at worst postpones a squeeze.
+ */
+#include "policy/learn.h"
+
+#include "policy/estimate.h"
+#include "policy/floor.h"
+
+#include "base/num.h"
+
+/* Swap traffic in one interval that is no sign of need: a page now and then is touched again. */
+#define SWAP_CALM_B MIB
+/* A cache that grew by more in one interval is being filled: files are read. */
+#define CACHE_GROWS_B (16 * MIB)
+/* Where a cache was read again too soon, one must be this old at least. */
+#define RIPE_MIN_US (60 * USEC_PER_SEC)
+/* A large one may take in an eighth of its size, of a log that is written, and not be young for it.
+ */
+#define CACHE_GROWS_DIVISOR 8
+/* A guest that took an eighth of its memory in one interval is growing. */
+#define GROWING_DIVISOR 8
+/* Allocation stalls in one interval that are no sign of need. */
+#define STALLS_CALM 50
+/* A squeeze that freed less than this freed nothing; a guest's own noise is about as large. */
+#define ZERO_YIELD_B (4 * MIB)
+/* Two squeezes in a row that free nothing are enough (shared design, "verifying"). */
+#define ZERO_YIELDS_MAX 2
+/* Cache that was hardly pressed teaches nothing about being cold. */
+#define PRESSED_MIN_B (16 * MIB)
+/* However cold a cache was so far, a tenth is left alone: programs and libraries that run. */
+#define COLD_MAX_PPM (900 * UINT64_C(1000))
+
+static uint64_t grown(const struct guest_stats *from, const struct guest_stats *to,
+		      enum balloon_stat tag)
+{
+	if (!stats_has(from, tag) || !stats_has(to, tag))
+		return 0;
+	return u64_sub_sat(to->tag[tag], from->tag[tag]);
+}
+
+static uint64_t per_second(uint64_t count, uint64_t span_us)
+{
+	return u64_mul_sat(count, USEC_PER_SEC) / u64_max(span_us, USEC_PER_SEC);
+}
+
+/* No: it is in need. Unknown: it grows, which only an operator may take for harmless. */
+static enum tri is_calm(const struct settings *s, const struct guest_stats *from,
+			const struct guest_stats *to)
+{
+	uint64_t span_us = to->taken_us - from->taken_us;
+	uint64_t growing = u64_max(s->grow_max_b, to->tag[BALLOON_STAT_MEMTOT] / GROWING_DIVISOR);
+
+	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > SWAP_CALM_B)
+		return TRI_NO;
+	if (grown(from, to, BALLOON_STAT_SWAP_IN) > SWAP_CALM_B)
+		return TRI_NO;
+	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
+		return TRI_NO;
+	if (grown(from, to, BALLOON_STAT_ALLOC_STALL) > STALLS_CALM)
+		return TRI_NO;
+	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT), span_us) > s->faults_per_s)
+		return TRI_NO;
+	return grown(to, from, BALLOON_STAT_AVAIL) <= growing ? TRI_YES : TRI_UNKNOWN;
+}
+
+/* What it does: computes or reads files (busy), or next to nothing (idle). */
+static void fold_activity(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->base_cpu_us.taken_us);
+	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->base_cpu_us.value);
+	bool reads = grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
+
+	if (!vm->cpu_us.known || !h->base_cpu_us.known) {
+		h->busy = reads ? TRI_YES : TRI_UNKNOWN;
+		h->idle = TRI_UNKNOWN;
+		return;
+	}
+	h->busy = reads || used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->idle = !reads && used_us <= u64_ppm(span_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
+}
+
+/* A guest that was started anew is another guest: only what is true of the VM is kept. */
+static void forget(struct history *h)
+{
+	h->base.known = 0;
+	h->calm = TRI_UNKNOWN;
+	h->busy = TRI_UNKNOWN;
+	h->idle = TRI_UNKNOWN;
+	h->stale_since_us = 0;
+	h->overhead_b = FIGURE_UNKNOWN;
+	h->gives_back = 0;
+	h->zero_yields = 0;
+	h->cold_tried_us = 0;
+	h->kind = GUEST_UNKNOWN;
+	h->cache_us = 0;
+	h->ripe_after_us = 0;
+	h->pressed_b = 0;
+	h->settled_b = 0;
+	h->watched_us = 0;
+	h->peak_b = 0;
+	h->peak_last_b = 0;
+}
+
+/*
+ * Do the statistics or the processor time span too little to tell rates from?
+ * Statistics may be older than the processor time that came with them, and
+ * that one counts in steps of 10 ms: one step of a short span would look busy.
+ */
+static bool spans_little(const struct settings *s, const struct vm_facts *vm,
+			 const struct history *h)
+{
+	uint64_t least_us = s->interval_us / 2;
+
+	if (vm->stats.taken_us < u64_add_sat(h->base.taken_us, least_us))
+		return true;
+	return vm->cpu_us.known && h->base_cpu_us.known &&
+	       vm->cpu_us.taken_us < u64_add_sat(h->base_cpu_us.taken_us, least_us);
+}
+
+/* Calm and busy, over a span of about one interval. */
+static void fold_rates(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	bool first = h->base.known == 0;
+
+	if (!first && spans_little(s, vm, h))
+		return;
+	if (!first) {
+		h->calm = is_calm(s, &h->base, &vm->stats);
+		fold_activity(s, vm, h);
+	}
+	h->base = vm->stats;
+	h->base_cpu_us = vm->cpu_us;
+}
+
+/* How long stale memory has been there, and the overhead, which only ever was smaller. */
+static void fold_footprint(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
+			   struct history *h)
+{
+	struct estimate est;
+
+	if (!vm->resident_b.known || !vm->ram_b.known)
+		return;
+	if (now_us <= u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) &&
+	    fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) &&
+	    h->overhead_b != FIGURE_UNKNOWN)
+		h->overhead_b = u64_min(h->overhead_b, u64_sub_sat(vm->resident_b.value,
+								   estimate_used(&vm->stats)));
+	estimate_vm(s, vm, h, now_us, 0, &est);
+	if (est.stale_b < s->min_yield_b)
+		h->stale_since_us = 0;
+	else if (h->stale_since_us == 0)
+		h->stale_since_us = now_us;
+}
+
+/*
+ * Since when its page cache has not grown. It grew some time between the two
+ * statistics that tell of it: half way between them is the best guess.
+ */
+static void fold_cache(const struct vm_facts *vm, struct history *h)
+{
+	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
+	uint64_t grows_b = u64_max(CACHE_GROWS_B, h->cache_b / CACHE_GROWS_DIVISOR);
+
+	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES))
+		return;
+	if (h->cache_us == 0 || cache_b > u64_add_sat(h->cache_b, grows_b)) {
+		h->cache_us =
+			h->cache_us ? h->cache_seen_us + u64_sub_sat(taken_us, h->cache_seen_us) / 2
+				    : taken_us;
+		h->cache_b = cache_b;
+	}
+	h->cache_b = u64_min(h->cache_b, cache_b);
+	h->cache_seen_us = taken_us;
+}
+
+/*
+ * Was page cache that was pressed read again? Too soon, and its like must be
+ * twice as old the next time; not before it paid, and half of that will do.
+ * Nobody outside can tell other files from the same: either way the guest had
+ * to read as much, and the host had the room until then.
+ */
+static void fold_press(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
+	bool back = cache_b >= u64_add_sat(h->pressed_low_b, h->pressed_b / 2);
+	bool paid = taken_us >= u64_add_sat(h->pressed_us, s->cold_pays_us);
+	uint64_t after_us = u64_max(h->ripe_after_us, s->cache_age_us);
+
+	if (h->pressed_b == 0 || !stats_has(&vm->stats, BALLOON_STAT_CACHES) || (!back && !paid))
+		return;
+	if (paid)
+		h->ripe_after_us = u64_max(after_us / 2, s->cache_age_us);
+	else
+		h->ripe_after_us =
+			u64_min(u64_max(u64_mul_sat(after_us, 2), RIPE_MIN_US), s->rest_max_us);
+	h->pressed_b = 0;
+}
+
+/* What kind of guest it shows itself to be. A notifier is told by first_yield() in squeeze.c. */
+static void fold_kind(const struct vm_facts *vm, struct history *h)
+{
+	if (vm->device == TRI_NO)
+		h->kind = GUEST_NONE;
+	else if (!estimate_possible(&vm->stats))
+		h->kind = vm->state == VM_STATE_RUNNING ? GUEST_NONE : h->kind;
+	else if ((vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == BALLOON_MARK_BALLONET)
+		h->kind = GUEST_BALLONET;
+	else if (h->gives_back)
+		h->kind = GUEST_SHRINKER;
+	else if (h->kind == GUEST_NONE)
+		h->kind = GUEST_UNKNOWN;
+}
+
+void learn_fold(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		uint64_t now_us, struct history *h)
+{
+	if (vm->request != REQUEST_NONE)
+		h->request = vm->request;
+	if (vm->boots != h->boots)
+		forget(h);
+	if (now_us - h->cold_tried_us > s->rest_max_us)
+		h->cold_tried_us = 0; /* other files are in it by now: it is tried again */
+	fold_kind(vm, h);
+	floor_watch(s, host, vm, now_us, h);
+	if (!estimate_possible(&vm->stats))
+		return;
+	switch ((enum phase)h->phase) {
+	case PHASE_INFLATING:
+	case PHASE_HOLDING:
+	case PHASE_DEFLATING:
+		h->base.known = 0; /* rates across a squeeze would be our own doing */
+		break;
+	case PHASE_SIZING:
+	case PHASE_SIZED:
+		fold_rates(s, vm, h);
+		fold_cache(vm, h);
+		break;
+	default:
+		fold_rates(s, vm, h);
+		fold_cache(vm, h);
+		fold_press(s, vm, h);
+		fold_footprint(s, vm, now_us, h);
+		break;
+	}
+}
+
+enum reason learn_hurt(const struct settings *s, const struct vm_facts *vm, const struct history *h)
+{
+	const struct guest_stats *from = &h->start, *to = &vm->stats;
+
+	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
+		return REASON_STOP_OOM;
+	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > 0)
+		return REASON_STOP_SWAP;
+	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT),
+		       u64_sub_sat(to->taken_us, from->taken_us)) > s->faults_per_s)
+		return REASON_STOP_FAULTS;
+	return REASON_NONE;
+}
+
+enum reason learn_distress(const struct settings *s, const struct vm_facts *vm,
+			   const struct history *h)
+{
+	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+	uint64_t taken_b = grown(&vm->stats, &h->start, BALLOON_STAT_AVAIL);
+	enum reason why = learn_hurt(s, vm, h);
+
+	if (why != REASON_NONE)
+		return why;
+	return u64_sub_sat(taken_b, balloon_b) > s->grow_max_b ? REASON_STOP_GROWS : REASON_NONE;
+}
+
+bool learn_pressed(const struct squeeze *sq)
+{
+	return sq->cache_before_b != FIGURE_UNKNOWN &&
+	       u64_sub_sat(sq->cache_before_b, sq->cache_low_b) >= PRESSED_MIN_B;
+}
+
+/* How much of the cache that was pressed stayed away teaches how cold caches are here. */
+static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, struct history *h)
+{
+	uint64_t pressed_b, back_b, kept_ppm;
+
+	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES) || !learn_pressed(sq))
+		return;
+	pressed_b = u64_sub_sat(sq->cache_before_b, sq->cache_low_b);
+	back_b = u64_sub_sat(vm->stats.tag[BALLOON_STAT_CACHES], sq->cache_low_b);
+	kept_ppm = PPM - u64_share_ppm(back_b, pressed_b);
+	kept_ppm = u64_min(kept_ppm, COLD_MAX_PPM);
+	h->cold_ppm = h->cold_tried_us ? (h->cold_ppm + kept_ppm) / 2 : kept_ppm;
+	h->cold_tried_us = sq->end_us;
+}
+
+/* Bytes of the yield that count as kept: what the guest came to use since is its good right. */
+static uint64_t kept(const struct vm_facts *vm, const struct squeeze *sq)
+{
+	uint64_t at_once = sq->freed_b[VERIFY_AT_ONCE], late = sq->freed_b[VERIFY_60S];
+	uint64_t used_b = estimate_used(&vm->stats), returned_b;
+
+	if (late == FIGURE_UNKNOWN)
+		return at_once;
+	returned_b = u64_sub_sat(at_once, late);
+	if (used_b == FIGURE_UNKNOWN || sq->used_after_b == FIGURE_UNKNOWN)
+		return at_once - returned_b;
+	return at_once - u64_sub_sat(returned_b, u64_sub_sat(used_b, sq->used_after_b));
+}
+
+void learn_probe(const struct vm_facts *vm, struct history *h)
+{
+	learn_cold(vm, &h->done, h);
+}
+
+uint64_t learn_longer_rest(const struct settings *s, const struct history *h)
+{
+	return u64_min(u64_max(u64_mul_sat(h->rest_us, 2), s->rest_min_us), s->rest_max_us);
+}
+
+void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct history *h)
+{
+	const struct squeeze *sq = &h->done;
+	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
+	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
+
+	learn_cold(vm, sq, h);
+	h->ending = REASON_REST_DISAPPOINTED;
+	h->rest_us = learn_longer_rest(s, h);
+	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN)
+		return;
+	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)
+		h->zero_yields = 0;
+	else if (u64_min(sq->balloon_b, expected_b) >= s->min_yield_b)
+		h->zero_yields++;
+	if (h->zero_yields >= ZERO_YIELDS_MAX) {
+		h->ending =
+			vm->obstacles & OBSTACLE_HUGETLB ? REASON_GAVE_UP_HUGETLB : REASON_GAVE_UP;
+		return;
+	}
+	/* what was taken from a guest whose word is not good is no success, however much it was */
+	if (kept(vm, sq) >= hoped_b && sq->stop != REASON_STOP_LIES) {
+		h->ending = REASON_REST;
+		h->rest_us = s->rest_min_us;
+	}
+}
+
+bool learn_unwilling(const struct squeeze *sq)
+{
+	switch ((enum reason)sq->stop) {
+	case REASON_STOP_STALL:
+	case REASON_STOP_LIES:
+	case REASON_STOP_STATS:
+	case REASON_STOP_TIME:
+	case REASON_STOP_REFUSED:
+		return true;
+	default:
+		return false;
+	}
+}
