@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * api.h - what the control API answers: its paths, and who handles each
+ * api.h - requests and answers of the control API
  *
  * Layer: api.
- * In:    a request, parsed by control.c.
- * Out:   a status, and JSON or text; requests of operators, through control_ops.
+ * In:    bodies of requests, sentences.
+ * Out:   JSON objects, and answers that say what is wrong.
  */
 #ifndef BALLONET_API_API_H
 #define BALLONET_API_API_H
 
 #include "base/buf.h"
-#include "api/control.h"
+#include "api/owner.h"
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -36,8 +36,21 @@ struct api_answer {
 	struct buf text;	  /* instead of json, where it holds anything */
 };
 
-/* Fills in *ret, which the caller gives to api_answer_fini(). */
-void api_respond(const struct api *api, const struct api_request *req, struct api_answer *ret);
+/* Answers {"error":@sentence}. */
+void api_error(struct api_answer *ret, unsigned int status, const char *sentence);
+
+/* The same with 409 and {"reason":@word}: it cannot be done as things are. */
+void api_refuse(struct api_answer *ret, const char *word, const char *sentence);
+
+/* The object in @body, the caller's to put; NULL where it holds none, or something besides. */
+struct json_object *api_body(const struct buf *body);
+
+/* What the daemon's clock says. */
+uint64_t api_now(const struct api *api);
+
+/* Answers a path. @vm is the one that the path names, else NULL. */
+typedef void api_handler(const struct api *api, struct vm *vm, const struct api_request *req,
+			 struct api_answer *ret);
 
 void api_answer_fini(struct api_answer *answer);
 

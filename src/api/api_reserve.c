@@ -9,11 +9,11 @@
  * What the host cannot have is not held: a promise that nobody can keep would
  * only make it squeeze for nothing.
  */
-#include "api/api_parts.h"
+#include "api/api_reserve.h"
 
 #include "base/num.h"
 #include "fleet/reserve.h"
-#include "api/view.h"
+#include "api/view_room.h"
 
 #include <errno.h>
 #include <microhttpd.h>

@@ -9,12 +9,13 @@
  * It is a merge patch (RFC 7396) on the settings that were set at run time: a
  * value sets a key, null takes it back. All of it is read before any of it counts.
  */
-#include "api/api_parts.h"
+#include "api/api_set.h"
 
 #include "base/num.h"
 #include "config/config.h"
 #include "config/config_schema.h"
-#include "api/view.h"
+#include "api/view_json.h"
+#include "api/view_vm.h"
 
 #include <errno.h>
 #include <microhttpd.h>

@@ -17,6 +17,7 @@
 #include "api/api.h"
 #include "api/listener.h"
 #include "api/metrics.h"
+#include "api/routes.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -115,7 +116,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	}
 	req->method = method;
 	req->url = url;
-	api_respond(&c->api, req, &answer);
+	routes_respond(&c->api, req, &answer);
 	r = send_answer(conn, &answer);
 	api_answer_fini(&answer);
 	return r;

@@ -13,7 +13,9 @@
 #include "api/metrics.h"
 
 #include "base/num.h"
-#include "api/view.h"
+#include "api/view_json.h"
+#include "api/view_room.h"
+#include "api/view_vm.h"
 #include "model/plan.h"
 
 #include <string.h>
@@ -39,11 +41,6 @@ struct host_metric {
 
 /* -------------------------------------------------------------------- figures */
 
-static uint64_t of_fact(const struct fact *f)
-{
-	return f->known ? f->value : FIGURE_UNKNOWN;
-}
-
 static uint64_t of_tag(const struct vm *vm, enum balloon_stat tag)
 {
 	return stats_has(&vm->facts.stats, tag) ? vm->facts.stats.tag[tag] : FIGURE_UNKNOWN;
@@ -56,12 +53,12 @@ static uint64_t vm_up(const struct vm *vm)
 
 static uint64_t vm_ram(const struct vm *vm)
 {
-	return of_fact(&vm->facts.ram_b);
+	return json_fact(&vm->facts.ram_b);
 }
 
 static uint64_t vm_resident(const struct vm *vm)
 {
-	return of_fact(&vm->facts.resident_b);
+	return json_fact(&vm->facts.resident_b);
 }
 
 static uint64_t vm_balloon(const struct vm *vm)
@@ -136,22 +133,22 @@ static const struct vm_metric vm_metrics[] = {
 
 static uint64_t host_total(const struct control_view *v)
 {
-	return of_fact(&v->host->total_b);
+	return json_fact(&v->host->total_b);
 }
 
 static uint64_t host_available(const struct control_view *v)
 {
-	return of_fact(&v->host->available_b);
+	return json_fact(&v->host->available_b);
 }
 
 static uint64_t host_psi_some(const struct control_view *v)
 {
-	return of_fact(&v->host->psi_some_avg10_ppm);
+	return json_fact(&v->host->psi_some_avg10_ppm);
 }
 
 static uint64_t host_psi_full(const struct control_view *v)
 {
-	return of_fact(&v->host->psi_full_avg10_ppm);
+	return json_fact(&v->host->psi_full_avg10_ppm);
 }
 
 static uint64_t daemon_vms(const struct control_view *v)

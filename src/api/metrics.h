@@ -13,7 +13,7 @@
 #define BALLONET_API_METRICS_H
 
 #include "base/buf.h"
-#include "api/control.h"
+#include "api/owner.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

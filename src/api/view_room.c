@@ -9,28 +9,15 @@
  * How it stands with a reservation is asked of the policy anew each time: the
  * answer that was given when it was made is history.
  */
-#include "api/view.h"
+#include "api/view_room.h"
 
 #include "base/num.h"
+#include "api/view_json.h"
 #include "policy/explain.h"
 
 #include <stdio.h>
 
 #define SENTENCE_MAX 512
-
-static void add_figure(struct json_object *to, const char *key, uint64_t figure)
-{
-	(void)json_object_object_add(
-		to, key, figure == FIGURE_UNKNOWN ? NULL : json_object_new_uint64(figure));
-}
-
-static void add_text(struct json_object *to, const char *key, const char *bytes)
-{
-	char text[SENTENCE_MAX];
-
-	view_text(bytes, text, sizeof(text));
-	(void)json_object_object_add(to, key, json_object_new_string(text));
-}
 
 void view_find_headroom(const struct control_view *v, struct headroom *ret)
 {
@@ -55,16 +42,16 @@ struct json_object *view_headroom(const struct control_view *v, uint64_t now_us)
 		return NULL;
 	view_find_headroom(v, &room);
 	for (i = 0; i < HEADROOM_COUNT; i++)
-		add_figure(o, keys[i], room.b[i]);
-	add_figure(o, "offered_b", room.offered_b);
-	add_figure(o, "share_ppm", room.share_ppm);
-	add_figure(o, "rate_b", room.rate_b);
-	add_figure(o, "at_once", room.at_once);
-	add_figure(o, "squeezes", room.squeezes);
-	add_figure(o, "available_b",
-		   host->available_b.known ? host->available_b.value : FIGURE_UNKNOWN);
-	add_figure(o, "reserved_b", reserve_left(v->reserve, NULL));
-	add_figure(o, "now_us", now_us);
+		json_figure(o, keys[i], room.b[i]);
+	json_figure(o, "offered_b", room.offered_b);
+	json_figure(o, "share_ppm", room.share_ppm);
+	json_figure(o, "rate_b", room.rate_b);
+	json_figure(o, "at_once", room.at_once);
+	json_figure(o, "squeezes", room.squeezes);
+	json_figure(o, "available_b",
+		    host->available_b.known ? host->available_b.value : FIGURE_UNKNOWN);
+	json_figure(o, "reserved_b", reserve_left(v->reserve, NULL));
+	json_figure(o, "now_us", now_us);
 	return o;
 }
 
@@ -163,9 +150,9 @@ void view_room_figures(struct json_object *to, const struct reservation_answer *
 
 	if (!to)
 		return;
-	add_figure(to, "expected_us", in_time ? a->within_us : FIGURE_UNKNOWN);
-	add_figure(to, "to_free_b", known ? a->to_free_b : FIGURE_UNKNOWN);
-	add_figure(to, "missing_b", a->answer == RESERVE_NO ? a->missing_b : FIGURE_UNKNOWN);
+	json_figure(to, "expected_us", in_time ? a->within_us : FIGURE_UNKNOWN);
+	json_figure(to, "to_free_b", known ? a->to_free_b : FIGURE_UNKNOWN);
+	json_figure(to, "missing_b", a->answer == RESERVE_NO ? a->missing_b : FIGURE_UNKNOWN);
 }
 
 struct json_object *view_reservation(const struct control_view *v, const struct reservation *r,
@@ -181,18 +168,18 @@ struct json_object *view_reservation(const struct control_view *v, const struct 
 	view_room(v, r, r->left_b, r->by_us ? u64_max(u64_sub_sat(r->by_us, now_us), 1) : 0,
 		  &answer);
 	view_room_text(v, &answer, r->left_b, text, sizeof(text));
-	add_figure(o, "id", r->id);
-	add_figure(o, "size_b", r->size_b);
-	add_figure(o, "left_b", r->left_b);
-	(void)json_object_object_add(o, "for", NULL);
+	json_figure(o, "id", r->id);
+	json_figure(o, "size_b", r->size_b);
+	json_figure(o, "left_b", r->left_b);
+	json_add(o, "for", NULL);
 	if (r->name[0])
-		add_text(o, "for", r->name);
-	add_text(o, "answer", view_room_word(answer.answer));
-	add_text(o, "sentence", text);
+		json_text(o, "for", r->name);
+	json_text(o, "answer", view_room_word(answer.answer));
+	json_text(o, "sentence", text);
 	view_room_figures(o, &answer);
-	add_figure(o, "made_us", r->made_us);
-	add_figure(o, "by_us", r->by_us ? r->by_us : FIGURE_UNKNOWN);
-	add_figure(o, "until_us", r->until_us);
-	add_figure(o, "now_us", now_us);
+	json_figure(o, "made_us", r->made_us);
+	json_figure(o, "by_us", r->by_us ? r->by_us : FIGURE_UNKNOWN);
+	json_figure(o, "until_us", r->until_us);
+	json_figure(o, "now_us", now_us);
 	return o;
 }

@@ -12,7 +12,7 @@
 #ifndef BALLONET_DAEMON_APPLY_H
 #define BALLONET_DAEMON_APPLY_H
 
-#include "api/control.h"
+#include "api/owner.h"
 #include "fleet/fleet.h"
 #include "guardian/guardian.h"
 

@@ -21,6 +21,7 @@
 #include "daemon/tick.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -87,14 +88,6 @@ struct daemon {
 	uint64_t guardian_us;  /* next attempt to start the guardian; UINT64_MAX: it runs */
 	uint64_t stop_us;      /* when to leave at the latest; 0: not stopping */
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* ---- the guardian ---- */
 
@@ -166,7 +159,8 @@ static int on_guardian(sd_event_source *source, int fd, uint32_t events, void *u
 	guardian_stop(take_ptr(d->guardian));
 	d->tick.guardian = NULL;
 	d->figures.guardian = false;
-	d->guardian_us = now_us() + GUARDIAN_AGAIN_US; /* one that dies at once is no busy loop */
+	d->guardian_us =
+		monotonic_us() + GUARDIAN_AGAIN_US; /* one that dies at once is no busy loop */
 	return 0;
 }
 
@@ -205,7 +199,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	case VMM_EVENT_SHUTDOWN:
 		break;
 	}
-	tick_due(&d->tick, vm, now_us());
+	tick_due(&d->tick, vm, monotonic_us());
 }
 
 static void on_gone(void *userdata, struct vm *vm)
@@ -225,7 +219,7 @@ static int on_vmm(sd_event_source *source, int fd, uint32_t events, void *userda
 	(void)source;
 	(void)fd;
 	(void)events;
-	vmm_dispatch(d->vmm, now_us());
+	vmm_dispatch(d->vmm, monotonic_us());
 	return 0;
 }
 
@@ -236,14 +230,14 @@ static int op_request(void *userdata, struct vm *vm, enum vm_request request)
 	struct daemon *d = userdata;
 
 	vm->request = request;
-	tick_due(&d->tick, vm, now_us());
+	tick_due(&d->tick, vm, monotonic_us());
 	return 0;
 }
 
 static uint64_t op_now(void *userdata)
 {
 	(void)userdata;
-	return now_us();
+	return monotonic_us();
 }
 
 static const char *op_set(void *userdata, struct vm *vm, const struct control_change *change)
@@ -255,7 +249,7 @@ static const char *op_set(void *userdata, struct vm *vm, const struct control_ch
 		return "The daemon is about to end.";
 	conflict = discovery_set(&d->discovery, vm, change);
 	if (!conflict)
-		tick_due(&d->tick, vm, now_us());
+		tick_due(&d->tick, vm, monotonic_us());
 	return conflict;
 }
 
@@ -312,7 +306,7 @@ static void reload(struct daemon *d)
 	d->config = fresh;
 	if (d->journal)
 		journal_host(d->journal, &d->config.defaults, &d->tick.host_history);
-	(void)vmm_set_poll(d->vmm, poll_s(d), now_us());
+	(void)vmm_set_poll(d->vmm, poll_s(d), monotonic_us());
 	for (i = 0; i < d->fleet.n; i++)
 		discovery_settings(&d->discovery, d->fleet.vm[i]);
 	d->discovery_us = 0;
@@ -331,14 +325,14 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 	if (si->ssi_signo == SIGHUP) {
 		(void)sd_notify(0, "RELOADING=1");
 		reload(d);
-		check_control(d, now_us());
+		check_control(d, monotonic_us());
 		(void)sd_notify(0, "READY=1");
 		return 0;
 	}
 	if (d->stop_us) /* asked twice: leave the rest to the guardian */
 		d->stop_us = 1;
 	else
-		d->stop_us = now_us() + STOP_MAX_US;
+		d->stop_us = monotonic_us() + STOP_MAX_US;
 	(void)sd_notify(0, "STOPPING=1\nSTATUS=Bringing balloons to 0");
 	for (i = 0; i < d->fleet.n; i++) {
 		struct vm *vm = d->fleet.vm[i];
@@ -361,7 +355,7 @@ static int on_psi(sd_event_source *source, int fd, uint32_t events, void *userda
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
 	log_debug("host-pressure");
-	d->tick.pressure_us = now_us();
+	d->tick.pressure_us = monotonic_us();
 	tick_hurry(&d->tick);
 	return 0;
 }
@@ -495,10 +489,10 @@ static int loop(struct daemon *d)
 
 	(void)sd_notifyf(0, "READY=1\nSTATUS=Watching\nMAINPID=%d", (int)getpid());
 	for (;;) {
-		work(d, now_us());
-		if (is_over(d, now_us()))
+		work(d, monotonic_us());
+		if (is_over(d, monotonic_us()))
 			return 0;
-		r = sd_event_run(d->loop, until_next(d, now_us()));
+		r = sd_event_run(d->loop, until_next(d, monotonic_us()));
 		if (r < 0)
 			return r;
 	}
@@ -545,7 +539,7 @@ static int open_journal(struct daemon *d)
 		return 0;
 	return journal_open(d->config.journal, d->config.journal_max_b,
 			    (unsigned int)d->config.journal_files, PROGRAM, begin_journal_part, d,
-			    now_us(), &d->journal);
+			    monotonic_us(), &d->journal);
 }
 
 static int open_control(struct daemon *d)
@@ -648,7 +642,7 @@ static int start(struct daemon *d)
 	r = sd_event_add_io(d->loop, NULL, control_fd(d->control), EPOLLIN, on_control, d);
 	if (r < 0)
 		return r;
-	guardian_begin(d, now_us());
+	guardian_begin(d, monotonic_us());
 	return watch_pressure(d);
 }
 
@@ -694,7 +688,7 @@ int daemon_run(const struct daemon_options *o)
 	fleet_init(&d.fleet);
 	tick_init(&d.tick, &d.fleet, &d.roots, &d.config.defaults, &d.figures);
 	d.tick.host.cpus = d.tick.cpus; /* for who asks before the first tick, too */
-	d.figures.start_us = now_us();
+	d.figures.start_us = monotonic_us();
 	d.figures.dry_run = o->dry_run;
 	r = start(&d);
 	if (r >= 0)

@@ -11,7 +11,7 @@
 #ifndef BALLONET_DAEMON_OVERRIDE_H
 #define BALLONET_DAEMON_OVERRIDE_H
 
-#include "api/control.h"
+#include "api/owner.h"
 #include "fleet/fleet.h"
 
 #include "model/settings.h"

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "device/control.h"
@@ -86,14 +87,6 @@ struct keeper {
 	uint32_t told_pressed; /* and of which press */
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 uint64_t keeper_features(void)
 {
 	return UINT64_C(1) << BALLOON_F_MUST_TELL_HOST | UINT64_C(1) << BALLOON_F_STATS_VQ |
@@ -137,7 +130,7 @@ static void on_quiesce(void *userdata)
 	k->stopped |= !rings_ready(k);
 	k->broken = false;
 	k->quick_deaths = 0;
-	k->start_us = now_us() + START_AFTER_US;
+	k->start_us = monotonic_us() + START_AFTER_US;
 	if (!k->pid)
 		return;
 	(void)kill(k->pid, SIGKILL); /* it is our child and not yet waited for: the pid is its */
@@ -147,7 +140,7 @@ static void on_quiesce(void *userdata)
 /* A worker died by itself. */
 static void worker_died(struct keeper *k)
 {
-	uint64_t now = now_us();
+	uint64_t now = monotonic_us();
 	siginfo_t si = reap(k);
 	bool killed = si.si_code == CLD_KILLED && si.si_status == SIGKILL;
 
@@ -239,11 +232,11 @@ static void start_worker(struct keeper *k)
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, NULL, 0);
 		}
-		k->start_us = now_us() + RETRY_US;
+		k->start_us = monotonic_us() + RETRY_US;
 		return;
 	}
 	k->pid = pid;
-	k->started_us = now_us();
+	k->started_us = monotonic_us();
 }
 
 /* ------------------------------------------------------ what clients see */
@@ -252,7 +245,7 @@ static void tell_state(struct keeper *k)
 {
 	const struct shared *s = k->shared;
 	const struct front *f = &k->front;
-	uint64_t now = now_us();
+	uint64_t now = monotonic_us();
 	char line[LINE_MAX_B];
 
 	k->tell_us = NEVER;
@@ -316,7 +309,7 @@ static const char *do_balloon(struct keeper *k, const struct control_command *cm
 
 	if (cmd->bytes > guestmem_size_b(&k->front.mem))
 		return "that is more than the guest has";
-	set_target(k, pages, pages ? now_us() + cmd->lease_s * USEC_PER_SEC : NEVER);
+	set_target(k, pages, pages ? monotonic_us() + cmd->lease_s * USEC_PER_SEC : NEVER);
 	changed(k); /* an answer also where it is what it was */
 	return NULL;
 }
@@ -429,7 +422,7 @@ static void read_front(struct keeper *k)
 
 static void end_lease(struct keeper *k)
 {
-	if (now_us() < k->lease_us)
+	if (monotonic_us() < k->lease_us)
 		return;
 	log_warning("lease-ended balloon_b=%" PRIu64,
 		    (uint64_t)front_config(&k->front, BALLOON_CONFIG_NUM_PAGES)
@@ -445,7 +438,7 @@ static int wait_ms(const struct keeper *k)
 
 	if (at == NEVER)
 		return -1;
-	return (int)((u64_sub_sat(at, now_us()) + 999) / 1000);
+	return (int)((u64_sub_sat(at, monotonic_us()) + 999) / 1000);
 }
 
 static void turn(struct keeper *k, const struct pollfd *fds)
@@ -469,11 +462,11 @@ static void turn(struct keeper *k, const struct pollfd *fds)
 
 static void settle(struct keeper *k)
 {
-	if (now_us() >= k->lease_us)
+	if (monotonic_us() >= k->lease_us)
 		end_lease(k);
-	if (now_us() >= k->start_us)
+	if (monotonic_us() >= k->start_us)
 		start_worker(k);
-	if (now_us() >= k->tell_us)
+	if (monotonic_us() >= k->tell_us)
 		tell_state(k);
 }
 

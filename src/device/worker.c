@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/num.h"
 #include "device/sandbox.h"
 
@@ -39,14 +40,6 @@ static _Noreturn void give_up(const struct worker *w, const char *what, int err)
 	(void)snprintf(w->shared->trouble, sizeof(w->shared->trouble), "%s: %s", what,
 		       strerror(-err));
 	_exit(WORKER_FAILED);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* What is written to an eventfd or read from it is a number that nobody needs. */
@@ -151,7 +144,7 @@ static void work(struct state *st)
 	unsigned int q;
 
 	do {
-		r = balloon_run(&st->b, now_us());
+		r = balloon_run(&st->b, monotonic_us());
 		for (q = 0; q < BALLOON_QUEUES; q++) {
 			if (st->b.tell[q])
 				ring_bell(st->call[q]);
@@ -171,7 +164,7 @@ static int wait_ms(const struct balloon *b)
 {
 	if (b->due_us == UINT64_MAX)
 		return -1;
-	return (int)((u64_sub_sat(b->due_us, now_us()) + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+	return (int)((u64_sub_sat(b->due_us, monotonic_us()) + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
 }
 
 _Noreturn void worker_main(const struct worker *w)

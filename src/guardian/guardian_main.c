@@ -17,6 +17,7 @@
 #include "guardian/guardian_release.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 
@@ -45,14 +46,6 @@ struct ledger {
 	struct guardian_msg *hold;
 	size_t n, cap;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* Milliseconds from @now to @then for poll(), rounded up; -1: for ever. */
 static int poll_ms(uint64_t now, uint64_t then)
@@ -138,22 +131,22 @@ static int take_message(struct ledger *l)
 static int listen_to_daemon(struct ledger *l, uint64_t silent_us, bool always)
 {
 	struct pollfd p = { .fd = GUARDIAN_SOCKET_FD, .events = POLLIN };
-	uint64_t heard_us = now_us(), until_us;
+	uint64_t heard_us = monotonic_us(), until_us;
 	int r;
 
 	for (;;) {
 		do {
 			r = take_message(l);
 			if (r > 0)
-				heard_us = now_us();
+				heard_us = monotonic_us();
 		} while (r > 0);
 		if (r < 0)
 			return r;
 		until_us = l->n || always ? u64_add_sat(heard_us, silent_us) : UINT64_MAX;
 		/* nothing was there to be read, so this is silence and not our own slowness */
-		if (now_us() >= until_us)
+		if (monotonic_us() >= until_us)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, poll_ms(now_us(), until_us)) < 0 && errno != EINTR)
+		if (poll(&p, 1, poll_ms(monotonic_us(), until_us)) < 0 && errno != EINTR)
 			return -errno;
 	}
 }
@@ -207,7 +200,7 @@ static void wait_for_any(const struct release *rel, struct pollfd *p, size_t n)
 		p[i] = (struct pollfd){ .fd = release_fd(&rel[i]), .events = POLLIN };
 		wake_us = u64_min(wake_us, release_wake_us(&rel[i]));
 	}
-	(void)poll(p, n, poll_ms(now_us(), wake_us));
+	(void)poll(p, n, poll_ms(monotonic_us(), wake_us));
 }
 
 /* Deflates all of @l at once. How many could not be brought to 0; or -ENOMEM. */
@@ -221,12 +214,12 @@ static int release_all(const struct ledger *l)
 	if (!rel || !p)
 		return -ENOMEM;
 	for (i = 0; i < l->n; i++)
-		release_init(&rel[i], &l->hold[i], now_us());
+		release_init(&rel[i], &l->hold[i], monotonic_us());
 	while (left) {
 		for (i = 0; i < l->n; i++) {
-			if (rel[i].state == RELEASE_ENDED || !release_step(&rel[i], now_us()))
+			if (rel[i].state == RELEASE_ENDED || !release_step(&rel[i], monotonic_us()))
 				continue;
-			tell(&rel[i], now_us());
+			tell(&rel[i], monotonic_us());
 			failed += rel[i].outcome == RELEASE_NOT_REACHED;
 			left--;
 		}

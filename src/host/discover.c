@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "host/text.h"
 
 #include <errno.h>
@@ -111,32 +112,20 @@ static void take(char *ret, size_t size, const struct opt *o)
 }
 
 /* Bytes of the printable character at @s; 0 where it is none: broken UTF-8, or a control. */
-static size_t printable_len(const unsigned char *s)
+static size_t printable_len(const char *s)
 {
-	size_t n = *s < 0x80 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
-	size_t i;
+	const unsigned char *p = (const unsigned char *)s;
+	bool c0 = *p < 0x20 || *p == 0x7f, c1 = p[0] == 0xc2 && p[1] < 0xa0;
 
-	if (*s < 0x20 || *s == 0x7f || (*s >= 0x80 && *s < 0xc2) || *s > 0xf4)
-		return 0;
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* longer than it need be, a surrogate, over U+10FFFF, a C1 control */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ||
-	    (s[0] == 0xc2 && s[1] < 0xa0))
-		return 0;
-	return n;
+	return c0 || c1 ? 0 : utf8_length(s);
 }
 
 /* Bytes of @text up to its end or the first that is not of a printable character. */
 static size_t printable_span(const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t n = 0, len;
 
-	while (s[n] && (len = printable_len(s + n)))
+	while ((len = printable_len(text + n)))
 		n += len;
 	return n;
 }

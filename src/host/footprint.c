@@ -12,6 +12,7 @@
 #include "host/footprint.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "host/cgroup.h"
 #include "host/smaps.h"
@@ -171,14 +172,6 @@ static int measure_memfd(const struct footprint *fp, uint64_t *ret_b)
 	return 0;
 }
 
-static uint64_t clock_us(void)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* Did the process's RSS move since smaps were read? Its own noise does not count. */
 static bool has_moved(const struct footprint *fp)
 {
@@ -201,9 +194,9 @@ static int measure_smaps(struct footprint *fp, uint64_t now_us, bool force, stru
 		*ret_b = fp->smaps_b;
 		return 0;
 	}
-	start_us = clock_us();
+	start_us = monotonic_us();
 	r = smaps_read(fp->process.dir, now_us, &resident_b);
-	took_us = u64_sub_sat(clock_us(), start_us);
+	took_us = u64_sub_sat(monotonic_us(), start_us);
 	if (r < 0)
 		return r;
 	rest_us = u64_mul_sat(took_us, FOOTPRINT_SMAPS_REST);

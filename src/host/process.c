@@ -12,6 +12,7 @@
 #include "host/process.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "host/text.h"
@@ -137,18 +138,10 @@ void process_fini(struct process *p)
 	*p = (struct process){ .dir = -EBADF, .stat = -EBADF };
 }
 
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 uint64_t process_started_us(const struct process *p)
 {
 	uint64_t boot_us = clock_us(CLOCK_BOOTTIME); /* first: who is held up here is later */
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	uint64_t now_us = monotonic_us();
 	uint64_t tick_us = USEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	uint64_t began_us = u64_mul_sat(u64_add_sat(p->start_ticks, 1), tick_us);
 

@@ -12,6 +12,7 @@
 #include "journal/table.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,6 @@
 
 #define UNKNOWN "18446744073709551615" /* FIGURE_UNKNOWN */
 #define DIGITS_MAX (sizeof(UNKNOWN) - 1)
-#define UTF8_MAX 4
 #define STATS_ALL ((UINT32_C(1) << BALLOON_STAT_COUNT) - 1)
 
 /* Where the text goes, between @at and @end; the first error stays, and nothing is written after.
@@ -120,33 +120,6 @@ static void put_key(struct out *o, const char *key, bool first)
 	put_bytes(o, "\":", 2);
 }
 
-/* Bytes of the UTF-8 sequence at @s, or 0 where there is none (RFC 3629, table 3-7 of Unicode). */
-static size_t utf8_len(const unsigned char *s)
-{
-	unsigned char lo = 0x80, hi = 0xbf;
-	size_t n, i;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : UTF8_MAX;
-	if (s[0] == 0xe0)
-		lo = 0xa0; /* longer than needed */
-	else if (s[0] == 0xed)
-		hi = 0x9f; /* surrogates */
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f; /* past U+10FFFF */
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return n;
-}
-
 static void put_string(struct out *o, const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -155,7 +128,7 @@ static void put_string(struct out *o, const char *text)
 
 	put_char(o, '"');
 	for (; *s; s += n ? n : 1) {
-		n = utf8_len(s);
+		n = utf8_length((const char *)s);
 		if (n == 0) {
 			put_text(o, "\xef\xbf\xbd");
 		} else if (*s == '"' || *s == '\\') {

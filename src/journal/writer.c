@@ -15,6 +15,7 @@
 #include "journal/writer.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 
@@ -48,14 +49,6 @@ struct journal {
 	uint64_t lost_up;  /* lost, when it was up last */
 	bool warned;	   /* since it was up last */
 };
-
-static uint64_t clock_us(clockid_t clock)
-{
-	struct timespec t;
-
-	(void)clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* Takes the journal down; what is pending is lost. */
 static void go_down(struct journal *j, const char *what, int error)

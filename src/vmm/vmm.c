@@ -15,6 +15,7 @@
 #include "vmm/loop.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -40,11 +41,8 @@ static const struct vmm_ops *const kinds[] = {
 /* The one clock of this layer: hypervisors stamp statistics with the wall clock of the host. */
 static uint64_t wall_clock(void *userdata)
 {
-	struct timespec ts;
-
 	(void)userdata;
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+	return clock_us(CLOCK_REALTIME);
 }
 
 uint64_t vmm_wall_us(const struct vmm *vmm)

@@ -123,7 +123,7 @@ def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_
 
 
 @pytest.mark.parametrize("source, pattern", [
-    ("src/api/api.c", r'^\t\{ "(?:GET|POST|PATCH|DELETE)", "([^"]+)"'),
+    ("src/api/routes.c", r'^\t\{ "(?:GET|POST|PATCH|DELETE)", "([^"]+)"'),
     ("src/api/metrics.c", r'"(ballonet_[a-z0-9_]+)"'),
 ])
 def test_every_route_and_metric_is_in_the_document_of_the_api(source, pattern):

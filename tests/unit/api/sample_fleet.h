@@ -9,7 +9,7 @@
 #ifndef BALLONET_TESTS_SAMPLE_FLEET_H
 #define BALLONET_TESTS_SAMPLE_FLEET_H
 
-#include "api/control.h"
+#include "api/owner.h"
 #include "fleet/reserve.h"
 
 /* The name of the VM that is down: quotes, a newline, an escape sequence, no UTF-8. */

@@ -2,7 +2,9 @@
 /*
  * test_view.c - what is not known is null, and all that is shown is valid JSON
  */
-#include "api/view.h"
+#include "api/view_host.h"
+#include "api/view_json.h"
+#include "api/view_vm.h"
 
 #include "base/num.h"
 #include "host/hostgroup.h"
