@@ -13,7 +13,7 @@
 
 #include "sim/world.h"
 
-/* As they stand in the design, and in ARCHITECTURE.md under "Never". */
+/* The order of ARCHITECTURE.md, "Invariants". */
 enum invariant {
 	HOLDS = 0,
 	ONE_DIRECTION,	 /* never inflating and deflating at once */
