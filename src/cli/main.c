@@ -107,7 +107,7 @@ static const struct command commands[] = {
 	  .details =
 		  "It needs no daemon and touches no machine. The same seed tells the same world. "
 		  "GIB x H is\n"
-		  "the integral of resident memory; docs/policy.md says what the models do." },
+		  "the integral of resident memory; docs/simulator.md says what the models do." },
 };
 
 struct option_row {
