@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * judge.c - how a guest is doing: calm, busy, in distress
+ * learn.c - how a guest is doing: calm, busy, in distress
  *
  * Layer: policy (pure).
  * In:    statistics of two instants.
