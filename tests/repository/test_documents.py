@@ -134,3 +134,11 @@ def test_every_route_and_metric_is_in_the_document_of_the_api(source, pattern):
     names = re.findall(pattern, (ROOT / source).read_text(encoding="utf-8"), re.MULTILINE)
     assert names
     assert [name for name in names if name not in text] == []
+
+
+def test_every_key_of_an_answer_is_in_the_document_of_the_api():
+    text = (ROOT / "docs/control-api.md").read_text(encoding="utf-8")
+    keys = {key for path in ROOT.glob("src/api/view*.c")
+            for key in re.findall(r'\bjson_\w+\(\w+, "(\w+)"', path.read_text(encoding="utf-8"))}
+    assert len(keys) > 80
+    assert [key for key in sorted(keys) if f"`{key}`" not in text and f'"{key}"' not in text] == []
