@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * log.h - one line, one event, key=value, to standard error
+ * log.h - one event, one line of key=value; to standard error or to the journal
  *
  * Layer: base.
- * In:    a level and a formatted event: "event key=value key=value".
- * Out:   a line on standard error, with the "<N>" prefix that journald reads.
- *
- * The prefix is written only when standard error is not a terminal.
+ * In:    a level and an event: "event key=value key=value", formatted as by printf(3).
+ * Out:   a line on standard error; where that is the journal, an entry with its fields.
  */
 #ifndef BALLONET_BASE_LOG_H
 #define BALLONET_BASE_LOG_H
+
+struct iovec;
 
 enum log_level {
 	LOG_LEVEL_ERROR = 3, /* the numbers of syslog(3) */
@@ -22,10 +22,16 @@ enum log_level {
 void log_set_level(enum log_level level);
 
 /*
- * Writes one event. Conversions are %s, %.Ns, %d, %u, %zu, %llu and %llx; an event ends at any
- * other. In a %s '"' and '\\' are escaped by a '\\', and where it is a value ("key=%s") with a
- * blank, a quote or a '=' in it, quotes are put around it. Control characters are replaced by
- * spaces.
+ * @send, sd_journal_sendv(3), takes events as fields wherever standard error is the journal:
+ * MESSAGE, PRIORITY, BALLONET_EVENT, and BALLONET_KEY for each key. Without it the journal gets
+ * the line, with its level in front as sd-daemon(3) has it.
+ */
+void log_set_journal(int (*send)(const struct iovec *fields, int n));
+
+/*
+ * Writes one event. A key is of small letters, digits and '_' and stands in @fmt itself; whatever
+ * is formatted can be part of a value, but never a key: a value with a blank, a quote, a backslash
+ * or a '=' is put into quotes. Control characters become blanks, what is no UTF-8 becomes '?'.
  */
 void log_event(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -515,7 +515,7 @@ int daemon_configure(const struct daemon_options *o, struct config *ret)
 		dir = NULL;
 	r = config_load(file, dir, ret, error, sizeof(error));
 	if (r < 0)
-		log_error("configuration %s", error);
+		log_error("configuration error=\"%s\"", error);
 	return r;
 }
 

@@ -20,6 +20,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-journal.h>
 
 enum { EXIT_WELL = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BALLOONS_LEFT = 3 };
 
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
 	size_t i;
 	int c;
 
+	log_set_journal(sd_journal_sendv);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t at = strlen(shorts);
 

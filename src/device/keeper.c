@@ -154,7 +154,7 @@ static void worker_died(struct keeper *k)
 	k->broken = (si.si_code == CLD_EXITED && si.si_status == WORKER_BROKEN) ||
 		    (si.si_code != CLD_EXITED && si.si_status == SIGBUS) ||
 		    k->quick_deaths >= QUICK_DEATHS_MAX;
-	log_warning("worker-died %s=%d trouble=\"%s\" next=%s",
+	log_warning("worker-died how=%s code=%d trouble=\"%s\" next=%s",
 		    si.si_code == CLD_EXITED ? "status" : "signal", si.si_status,
 		    k->shared->trouble, k->broken ? "none until the guest resets" : "at once");
 	if (!k->broken) {

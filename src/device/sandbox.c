@@ -17,7 +17,6 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -129,7 +128,6 @@ static int allow_keeper(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
 	const struct scmp_arg_cmp to_kill = SCMP_A1(SCMP_CMP_EQ, SIGKILL);
-	const struct scmp_arg_cmp isatty = SCMP_A1(SCMP_CMP_EQ, TCGETS); /* each line of the log */
 	int r = allow(ctx, of_keeper, ARRAY_SIZE(of_keeper));
 
 	if (r == 0)
@@ -138,8 +136,6 @@ static int allow_keeper(scmp_filter_ctx ctx)
 		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_code);
 	if (r == 0)
 		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, &to_kill);
-	if (r == 0)
-		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &isatty);
 	return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_base.c - saturating numbers, bounded buffers, small files, lines of the log
+ * test_base.c - saturating numbers, bounded buffers, small files, UTF-8
  *
  * In:    the extremes.
  * Out:   no number wraps, no buffer passes its limit.
@@ -8,15 +8,14 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -96,47 +95,38 @@ static void ownership_moves_and_leaves_nothing_behind(void **state)
 	assert_int_equal(fd, -EBADF);
 }
 
-/* What the last log_event() wrote. */
-static const char *logged(int log)
+static void what_is_no_utf8_has_no_length(void **state)
 {
-	static char text[4096];
-	ssize_t n = pread(log, text, sizeof(text) - 1, 0);
-
-	text[n > 0 ? n : 0] = '\0';
-	(void)ftruncate(log, 0);
-	(void)lseek(log, 0, SEEK_SET);
-	return text;
-}
-
-static void no_name_forges_a_field_of_the_log(void **state)
-{
-	int log = memfd_create("log", MFD_CLOEXEC), was = dup(STDERR_FILENO);
-	char name[3000];
-	const char *text;
+	static const char *const good[] = { "a",
+					    "\xc2\x80",
+					    "\xe0\xa0\x80",
+					    "\xed\x9f\xbf",
+					    "\xf0\x90\x80\x80",
+					    "\xf4\x8f\xbf\xbf" };
+	static const char *const bad[] = {
+		"",
+		"\x80",
+		"\xc1\x81",
+		"\xc3",
+		"\xc3(",
+		"\xe0\x9f\x80",
+		"\xe2\x82",
+		"\xed\xa0\x80",
+		"\xe2(\x80",
+		"\xe2\x82(",
+		"\xf0\x8f\x80\x80",
+		"\xf0\x90",
+		"\xf0\x90\x80\xc0",
+		"\xf4\x90\x80\x80",
+		"\xf5",
+	};
+	size_t i;
 
 	(void)state;
-	assert_true(dup2(log, STDERR_FILENO) >= 0);
-	log_info("up vm=%s n=%d,%u,%zu,%llu,%llx 5%%", "db", -1, 2U, (size_t)3, 4ULL, 31ULL);
-	assert_string_equal(logged(log), "<6>up vm=db n=-1,2,3,4,1f 5%\n");
-	log_info("up vm=%s pid=%d", "a pid=1", 7);
-	assert_string_equal(logged(log), "<6>up vm=\"a pid=1\" pid=7\n");
-	log_info("held for=\"%s\" n=%d", "x\" n=9 \\\ny", 7);
-	assert_string_equal(logged(log), "<6>held for=\"x\\\" n=9 \\\\ y\" n=7\n");
-	log_warning("bad vm=%s line=\"%.4s\"", "\"", "ab\"cdef");
-	assert_string_equal(logged(log), "<4>bad vm=\"\\\"\" line=\"ab\\\"c\"\n");
-	log_error("two vm=%s this=%s", "a=b", "");
-	assert_string_equal(logged(log), "<3>two vm=\"a=b\" this=\n");
-	log_debug("not told");
-	assert_string_equal(logged(log), "");
-	memset(name, 'x', sizeof(name) - 1);
-	name[sizeof(name) - 1] = '\0';
-	log_info("long vm=%s", name);
-	text = logged(log);
-	assert_int_equal(strlen(text), 1024);
-	assert_ptr_equal(strchr(text, '\n'), text + 1023);
-	(void)dup2(was, STDERR_FILENO);
-	(void)close(was);
-	(void)close(log);
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		assert_int_equal(utf8_length(good[i]), strlen(good[i]));
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(utf8_length(bad[i]), 0);
 }
 
 int main(void)
@@ -145,7 +135,7 @@ int main(void)
 		cmocka_unit_test(numbers_saturate),
 		cmocka_unit_test(a_buffer_never_passes_its_limit),
 		cmocka_unit_test(a_file_that_does_not_fit_is_refused),
-		cmocka_unit_test(no_name_forges_a_field_of_the_log),
+		cmocka_unit_test(what_is_no_utf8_has_no_length),
 		cmocka_unit_test(ownership_moves_and_leaves_nothing_behind),
 	};
 
