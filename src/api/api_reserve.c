@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * api_reserve.c - reservations: asked for, looked at, cancelled
+ * api_reserve.c - reservations: created, shown, cancelled
  *
  * Layer: api.
  * In:    {"size_b":N,"within_us":N,"hold_us":N,"for":"NAME"}.
  * Out:   a reservation and the policy's answer to it; or why there is none.
  *
- * What the host cannot have is not held: a promise that nobody can keep would
- * only make it squeeze for nothing.
+ * Room that cannot be freed is not reserved: it would only cause squeezes that
+ * win nothing.
  */
 #include "api/api_reserve.h"
 

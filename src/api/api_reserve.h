@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * api_reserve.h - reservations: asked for, looked at, cancelled
+ * api_reserve.h - reservations: created, shown, cancelled
  *
  * Layer: api.
  * In:    {"size_b":N,"within_us":N,"hold_us":N,"for":"NAME"}.

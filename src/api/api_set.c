@@ -4,10 +4,10 @@
  *
  * Layer: api.
  * In:    PATCH of a VM: a JSON object of settings.
- * Out:   a change that is sound as a whole, through control_ops; or what is wrong with it.
+ * Out:   a change that is valid as a whole, through control_ops; or what is wrong with it.
  *
- * It is a merge patch (RFC 7396) on the settings that were set at run time: a
- * value sets a key, null takes it back. All of it is read before any of it counts.
+ * It is a merge patch (RFC 7396) on the settings changed at run time: a value sets
+ * a key, null resets it. A patch applies whole or not at all.
  */
 #include "api/api_set.h"
 

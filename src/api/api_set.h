@@ -4,7 +4,7 @@
  *
  * Layer: api.
  * In:    PATCH of a VM: a JSON object of settings.
- * Out:   a change that is sound as a whole, through control_ops; or what is wrong with it.
+ * Out:   a change that is valid as a whole, through control_ops; or what is wrong with it.
  */
 #ifndef BALLONET_API_API_SET_H
 #define BALLONET_API_API_SET_H

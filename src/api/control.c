@@ -4,12 +4,12 @@
  *
  * Layer: api.
  * In:    requests of local clients.
- * Out:   what the fleet is like; requests of operators, through control_ops.
+ * Out:   the state of the fleet; requests of operators, through control_ops.
  *
- * Who may open the socket may squeeze and release: access is the socket's
- * mode and owner, as with other daemons of this kind. libmicrohttpd runs on
- * the daemon's loop by its epoll fd and never on a thread of its own; it is
- * given connections and not the socket, so that the socket can be made anew.
+ * Whoever may open the socket may squeeze and release: its mode and owner are
+ * the access control. libmicrohttpd runs on the daemon's loop by its epoll fd,
+ * never on a thread of its own. It gets connections and not the socket, so that
+ * the socket can be replaced.
  */
 #include "api/control.h"
 

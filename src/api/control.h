@@ -4,7 +4,7 @@
  *
  * Layer: api.
  * In:    requests of local clients (the command line is one like any other).
- * Out:   what the fleet is like; requests of operators, through control_ops.
+ * Out:   the state of the fleet; requests of operators, through control_ops.
  *
  * It runs on the daemon's one loop: the owner watches control_fd() and calls
  * control_dispatch(), which never blocks.

@@ -7,7 +7,7 @@
  * Out:   a descriptor to accept from.
  *
  * The file may be left over from a daemon that died, belong to one that lives,
- * or go away while we listen: which of these it is decides what is done to it.
+ * or disappear while we listen. Each case is handled differently.
  */
 #include "api/listener.h"
 

@@ -6,8 +6,8 @@
  * In:    a path, and the group that may use it.
  * Out:   a descriptor to accept from.
  *
- * Who may open the socket may squeeze and release: access is its mode and
- * owner. A file that is not ours, or no more, is never touched.
+ * Whoever may open the socket may squeeze and release: its mode and owner are
+ * the access control. A file that is not ours, or no longer, is never touched.
  */
 #ifndef BALLONET_API_LISTENER_H
 #define BALLONET_API_LISTENER_H

@@ -6,8 +6,7 @@
  * In:    the fleet, the host's facts, the daemon's figures.
  * Out:   the text exposition format, version 0.0.4.
  *
- * A figure that is not known has no sample: a graph with a hole tells more
- * than one with a zero.
+ * An unknown figure has no sample: a gap in a graph is honest, a zero is not.
  */
 #ifndef BALLONET_API_METRICS_H
 #define BALLONET_API_METRICS_H

@@ -6,9 +6,9 @@
  * In:    a request, parsed by control.c.
  * Out:   a status, and JSON or text; requests of operators, through control_ops.
  *
- * A path is a row of a table: what it is called, who handles it, and the line
- * of help that GET / shows. Nothing here decides: a squeeze that is asked for
- * is passed on, and the policy says at the VM's next tick what becomes of it.
+ * A path is a row of a table: its name, its handler, and the line of help that
+ * GET / shows. Nothing here decides: a request for a squeeze is passed on, and
+ * the policy decides at the VM's next tick.
  */
 #include "api/routes.h"
 

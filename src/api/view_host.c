@@ -4,7 +4,7 @@
  *
  * Layer: api.
  * In:    the fleet, the host's facts, the arbiter's decision, the daemon's figures.
- * Out:   JSON. What is not known is null, never 0.
+ * Out:   JSON. An unknown figure is null, never 0.
  */
 #include "api/view_host.h"
 

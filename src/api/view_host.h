@@ -4,9 +4,9 @@
  *
  * Layer: api.
  * In:    the fleet, the host's facts, the arbiter's decision, the daemon's figures.
- * Out:   JSON. What is not known is null, never 0.
+ * Out:   JSON. An unknown figure is null, never 0.
  *
- * Its words and keys are a promise to scripts: docs/control-api.md.
+ * Scripts rely on its words and keys: docs/control-api.md.
  */
 #ifndef BALLONET_API_VIEW_HOST_H
 #define BALLONET_API_VIEW_HOST_H

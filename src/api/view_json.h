@@ -6,7 +6,7 @@
  * In:    figures, FIGURE_UNKNOWN where there is none, and texts of any bytes.
  * Out:   members: what is not known is null, what is no UTF-8 is '?'.
  *
- * An object that is NULL, because there was no memory for it, takes no members.
+ * Adding to a NULL object (out of memory) does nothing.
  */
 #ifndef BALLONET_API_VIEW_JSON_H
 #define BALLONET_API_VIEW_JSON_H

@@ -6,8 +6,8 @@
  * In:    the ledger of reservations, the host's facts, the policy's headroom.
  * Out:   JSON, and the sentences that go with the answers.
  *
- * How it stands with a reservation is asked of the policy anew each time: the
- * answer that was given when it was made is history.
+ * The policy is asked each time how a reservation stands now: the answer given
+ * when it was made may be out of date.
  */
 #include "api/view_room.h"
 

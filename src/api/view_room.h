@@ -6,7 +6,7 @@
  * In:    the ledger of reservations, the host's facts, the policy's headroom.
  * Out:   JSON, and the sentences that go with the answers.
  *
- * Its words and keys are a promise to scripts: docs/control-api.md.
+ * Scripts rely on its words and keys: docs/control-api.md.
  */
 #ifndef BALLONET_API_VIEW_ROOM_H
 #define BALLONET_API_VIEW_ROOM_H

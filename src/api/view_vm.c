@@ -4,7 +4,7 @@
  *
  * Layer: api.
  * In:    a VM of the fleet.
- * Out:   JSON. What is not known is null, never 0.
+ * Out:   JSON. An unknown figure is null, never 0.
  */
 #include "api/view_vm.h"
 

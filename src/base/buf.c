@@ -6,8 +6,8 @@
  * In:    bytes or formatted text.
  * Out:   one contiguous, NUL-terminated run of bytes.
  *
- * It doubles, so that a line that arrives in many pieces costs its length and
- * not its square.
+ * It doubles its size, so that a line that arrives in many pieces costs linear
+ * time.
  */
 #include "base/buf.h"
 

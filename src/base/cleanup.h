@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cleanup.h - what a scope owns it gives back: fds, heap memory, streams
+ * cleanup.h - a scope releases what it owns: fds, heap memory, streams
  *
  * Layer: base.
  * In:    a variable declared with one of the cleanup_* attributes.

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * due.c - who wants to be looked at next
+ * due.c - a heap of deadlines: who is due next
  *
  * Layer: base.
- * In:    one instant for each, set as often as it likes.
+ * In:    one deadline per entry, which may change at any time.
  * Out:   the earliest of them.
  *
- * A deadline is nearly always later than all others and goes away soon: such
- * an instant is appended and taken off the end, without any sifting.
+ * A new deadline is nearly always later than all others and is soon removed. So
+ * it is appended, and taken off the end again, without any sifting.
  */
 #include "base/due.h"
 

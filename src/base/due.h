@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * due.h - who wants to be looked at next
+ * due.h - a heap of deadlines: who is due next
  *
  * Layer: base.
- * In:    one instant for each, set as often as it likes.
+ * In:    one deadline per entry, which may change at any time.
  * Out:   the earliest of them.
  *
- * A heap, because every request to one of a thousand VMs moves an instant.
+ * A heap, because every request to one of a thousand VMs changes a deadline.
  */
 #ifndef BALLONET_BASE_DUE_H
 #define BALLONET_BASE_DUE_H

@@ -6,7 +6,7 @@
  * In:    a directory fd and a path relative to it.
  * Out:   the content, NUL-terminated, in the caller's array.
  *
- * Files of /proc may answer in pieces, so it reads until the end.
+ * A read of a /proc file may return a part only, so it reads until the end.
  */
 #include "base/file.h"
 

@@ -6,7 +6,7 @@
  * In:    text of any bytes.
  * Out:   the length of its first character.
  *
- * The end of a string is no byte of a longer character, so nothing behind it is read.
+ * The NUL that ends a string is never part of a character, so nothing behind it is read.
  */
 #include "base/utf8.h"
 

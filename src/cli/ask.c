@@ -6,8 +6,7 @@
  * In:    a request.
  * Out:   a JSON object, or a sentence and an exit code.
  *
- * Whatever listens on the socket may answer anything: only an object, or an
- * object with an error in it, is taken for an answer.
+ * Anything may be listening on the socket: only a JSON object counts as an answer.
  */
 #include "cli/cli.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * headroom.c - "ballonet headroom": memory that can be had, and how soon
+ * headroom.c - "ballonet headroom": memory that could be freed, and how soon
  *
  * Layer: cli.
  * In:    /v1/headroom.

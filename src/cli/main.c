@@ -6,8 +6,8 @@
  * In:    argv, and BALLONET_SOCKET.
  * Out:   the exit code of a command.
  *
- * Options may stand before or after the command, because nobody remembers
- * which; the table says which a command knows.
+ * Options may come before or after the command, because nobody remembers the
+ * order. The table says which options a command takes.
  */
 #include "base/num.h"
 #include "cli/cli.h"

@@ -4,7 +4,7 @@
  *
  * Layer: cli.
  * In:    a JSON object of the daemon.
- * Out:   text that a terminal shows and never obeys.
+ * Out:   text without control characters.
  */
 #include "cli/output.h"
 

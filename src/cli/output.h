@@ -4,10 +4,10 @@
  *
  * Layer: cli.
  * In:    a JSON object of the daemon.
- * Out:   text that a terminal shows and never obeys.
+ * Out:   text without control characters.
  *
- * Names come from hypervisors and may hold anything; none of it is to move a
- * cursor or colour a terminal.
+ * Names come from hypervisors and may hold anything, control characters of a
+ * terminal included.
  */
 #ifndef BALLONET_CLI_OUTPUT_H
 #define BALLONET_CLI_OUTPUT_H

@@ -6,8 +6,8 @@
  * In:    POST /v1/vms/NAME/release, for one VM or each of them.
  * Out:   a line per VM, or {"released":[...],"refused":[...]}.
  *
- * "All" is not refused for a VM that cannot be asked and has nothing in its
- * balloon: whoever calls this in an emergency wants to hear of the others.
+ * With --all, a VM that cannot be reached and has an empty balloon is no error:
+ * in an emergency only the other VMs matter.
  */
 #include "cli/cli.h"
 #include "cli/output.h"

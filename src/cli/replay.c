@@ -4,11 +4,11 @@
  *
  * Layer: cli (may include journal, policy, model, base).
  * In:    a journal file.
- * Out:   whether the policy decides again what it decided then; where not, the
- *        first plan that differs.
+ * Out:   whether the policy decides the same again; if not, the first plan that
+ *        differs.
  *
- * It stops at the first difference, because what is remembered of that VM is
- * another from there on, and all that follows would differ for that reason.
+ * It stops at the first difference: from there on the VM's history differs too,
+ * and with it everything that follows.
  */
 #include "cli/replay.h"
 

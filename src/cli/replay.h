@@ -4,8 +4,8 @@
  *
  * Layer: cli (may include journal, policy, model, base).
  * In:    a journal file.
- * Out:   whether the policy decides again what it decided then; where not, the
- *        first plan that differs.
+ * Out:   whether the policy decides the same again; if not, the first plan that
+ *        differs.
  */
 #ifndef BALLONET_CLI_REPLAY_H
 #define BALLONET_CLI_REPLAY_H

@@ -6,8 +6,8 @@
  * In:    POST /v1/reservations, then /v1/reservations/ID again and again.
  * Out:   whether it is there, and an exit code that a script can go by.
  *
- * An exit code that is not 0 means that nothing is held, or that it is said what
- * may be: a script that gives up need not clean up.
+ * On an exit code other than 0 nothing is held, or a message says what may be:
+ * a script that gives up has nothing to clean up.
  */
 #include "base/num.h"
 #include "cli/cli.h"

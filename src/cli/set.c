@@ -6,8 +6,7 @@
  * In:    keys and values as the configuration writes them.
  * Out:   PATCH /v1/vms/NAME; what is set for it now.
  *
- * What a key means and whether a value is one is the daemon's to say: it knows
- * the rest of the VM's settings.
+ * The daemon checks keys and values, because it knows the VM's other settings.
  */
 #include "cli/cli.h"
 #include "cli/output.h"

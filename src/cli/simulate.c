@@ -6,8 +6,7 @@
  * In:    the command's own options.
  * Out:   a line for each controller, or JSON.
  *
- * Options are lines of a scenario, said last: what they may be is the
- * scenario's affair.
+ * Options become the last lines of the scenario, which checks them.
  */
 #include "cli/simulate.h"
 

@@ -7,7 +7,7 @@
  * Out:   progress on standard error, what was freed on standard output.
  *
  * The daemon answers "accepted" and decides at the VM's next tick, with fresh
- * facts; so whether a squeeze began is seen, and not taken for granted.
+ * facts. So this command watches whether a squeeze really begins.
  */
 #include "base/num.h"
 #include "cli/cli.h"

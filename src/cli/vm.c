@@ -4,7 +4,7 @@
  *
  * Layer: cli.
  * In:    /v1/vms/NAME.
- * Out:   a line per figure; one that is not known has none.
+ * Out:   a line per figure; an unknown figure has no line.
  */
 #include "base/num.h"
 #include "cli/cli.h"

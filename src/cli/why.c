@@ -4,7 +4,7 @@
  *
  * Layer: cli.
  * In:    /v1/vms/NAME/why, or /v1/host.
- * Out:   the decision of now with its figures, then those before it, newest last.
+ * Out:   the current decision with its figures, then earlier ones, newest last.
  */
 #include "base/num.h"
 #include "cli/cli.h"

@@ -6,8 +6,8 @@
  * In:    the path of the control socket, a method, a path, maybe a body.
  * Out:   the status and body of the reply.
  *
- * libcurl says "could not connect" for all that may be wrong with a unix
- * socket; the errno that it keeps beside tells a user which.
+ * libcurl says "could not connect" for everything that may be wrong with a unix
+ * socket. The errno that it keeps tells which.
  */
 #include "client/client.h"
 

@@ -6,8 +6,8 @@
  * In:    the path of the control socket, a method, a path, maybe a body.
  * Out:   the status and body of the reply, whatever they are.
  *
- * What the reply says is the caller's to judge; here it is only made sure that
- * it came, in time, and was not without end.
+ * The caller judges what the reply says. This file makes sure that it came, in
+ * time, and within a size limit.
  */
 #ifndef BALLONET_CLIENT_CLIENT_H
 #define BALLONET_CLIENT_CLIENT_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config.c - the configuration as it is obeyed: defaults, groups, rules, started keys
+ * config.c - the settings of a VM: defaults, its group, rules, its own entry
  *
  * Layer: config.
  * In:    struct config, filled in by config_load.c.
  * Out:   the group and the settings of a VM by its name.
  *
- * Settings are laid over others whole or not at all: what is sound by itself
- * may still contradict what it is laid on.
+ * A layer of settings applies whole or not at all: it may be valid by itself and
+ * still contradict the layer below.
  */
 #include "config/config.h"
 

@@ -6,8 +6,8 @@
  * In:    /etc/ballonet/ballonet.yaml and the *.yaml files of ballonet.d/, in order of name.
  * Out:   the whole configuration, checked, or one error that names file, line and key.
  *
- * Parsed whole, validated whole, then handed over whole: a reload that fails
- * leaves what there is as it was.
+ * A configuration is parsed and checked whole before it is used: a reload that
+ * fails changes nothing.
  */
 #ifndef BALLONET_CONFIG_CONFIG_H
 #define BALLONET_CONFIG_CONFIG_H

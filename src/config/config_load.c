@@ -6,8 +6,8 @@
  * In:    the texts of the keys of some files (config_schema.h).
  * Out:   the whole configuration, checked, or one error that names file, line and key.
  *
- * All files are read before any is judged: defaults of a later file apply to
- * the rules of an earlier one too.
+ * All files are read before any is checked: defaults in a later file apply to
+ * the rules in an earlier one too.
  */
 #include "config/config.h"
 

@@ -6,10 +6,10 @@
  * In:    a sound YAML file.
  * Out:   the texts of its keys, of the right shape.
  *
- * libcyaml tells what is wrong in a log of several lines ("Unexpected key: x",
- * then from the inside out in which fields and entries); the path is taken
- * from there, and the line from the document. Should its wording change, the
- * error is still one line, only less exact.
+ * libcyaml reports an error as several log lines: "Unexpected key: x", then the
+ * fields and entries around it, from the inside out. The path is taken from
+ * there, and the line from the document. If its wording changes, the error is
+ * still one line, only less exact.
  */
 #include "config/config_schema.h"
 

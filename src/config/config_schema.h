@@ -4,7 +4,7 @@
  *
  * Layer: config.
  * In:    a sound YAML file.
- * Out:   the texts of its keys, of the right shape; what they mean is config_load.c's.
+ * Out:   the texts of its keys, of the right shape; config_load.c interprets them.
  *
  * The keys of settings come from settings_table() when the schema is built, so
  * that there is one list of them.

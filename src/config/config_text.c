@@ -6,8 +6,8 @@
  * In:    a file.
  * Out:   its bytes, and the line of any key.
  *
- * Aliases are refused: a configuration this flat has no use for them, and
- * without them no file can be larger in memory than it is on disk.
+ * Aliases are refused: a configuration this flat does not need them, and without
+ * them no file grows in memory beyond its size on disk.
  */
 #include "config/config_text.h"
 

@@ -6,8 +6,8 @@
  * In:    a file.
  * Out:   its bytes, and the line of any key.
  *
- * libcyaml checks a file against a schema but tells lines of what it read
- * before the fault; an operator is to be sent to the right line.
+ * libcyaml checks a file against a schema but names a line before the fault, and
+ * an operator needs the right one.
  */
 #ifndef BALLONET_CONFIG_CONFIG_TEXT_H
 #define BALLONET_CONFIG_CONFIG_TEXT_H

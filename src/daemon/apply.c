@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * apply.c - decisions become deeds, here and nowhere else
+ * apply.c - performs decisions; nothing else does
  *
  * Layer: daemon.
  * In:    one decision of a plan.
  * Out:   requests to the hypervisor, the guardian's ledger, a line in the log.
  *
- * The guardian hears of a balloon before the hypervisor does: whenever the
- * daemon dies, everything that may be inflated is on the guardian's list.
+ * The guardian is told of a balloon before the hypervisor is. So whenever the
+ * daemon dies, every balloon that may be inflated is on the guardian's list.
  */
 #include "daemon/apply.h"
 

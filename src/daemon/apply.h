@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * apply.h - decisions become deeds, here and nowhere else
+ * apply.h - performs decisions; nothing else does
  *
  * Layer: daemon.
  * In:    one decision of a plan.
  * Out:   requests to the hypervisor, the guardian's ledger, a line in the log.
  *
- * A decision may be a moment old: whatever would grow a balloon is put to the
- * guard again, with the facts of now.
+ * A decision may be a moment old, so the guard checks every growing balloon
+ * again, with the current facts.
  */
 #ifndef BALLONET_DAEMON_APPLY_H
 #define BALLONET_DAEMON_APPLY_H

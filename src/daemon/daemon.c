@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * daemon.c - the running daemon: one loop and everything that hangs on it
+ * daemon.c - the running daemon: one loop, and what it serves
  *
  * Layer: daemon.
  * In:    options of the command line; signals; fds that become ready.
  * Out:   an exit status.
  *
- * sd-event tells of fds and signals; what is due by time is asked for once per
- * round. A thousand timers would cost more than looking at a thousand numbers.
+ * sd-event reports fds and signals. Deadlines are looked at once per round,
+ * because a thousand timers would cost more than a thousand comparisons.
  */
 #include "daemon/daemon.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * daemon.h - the running daemon: one loop and everything that hangs on it
+ * daemon.h - the running daemon: one loop, and what it serves
  *
  * Layer: daemon.
  * In:    options of the command line.
  * Out:   an exit status.
  *
- * Everything is owned here and lent to the rooms that work on it.
+ * It owns everything and lends it to the modules that work on it.
  */
 #ifndef BALLONET_DAEMON_DAEMON_H
 #define BALLONET_DAEMON_DAEMON_H

@@ -6,8 +6,8 @@
  * In:    the configuration, the file system, the processes of this host.
  * Out:   VMs added to and removed from the fleet, with their connections.
  *
- * libvirt's own monitor sockets are never connected to: a connection that waits
- * there would be served before libvirt's own when libvirtd is restarted.
+ * libvirt's own monitor sockets are never touched: a connection waiting there
+ * would be served before libvirt's own when libvirtd restarts.
  */
 #include "daemon/discovery.h"
 

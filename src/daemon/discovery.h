@@ -6,7 +6,7 @@
  * In:    the configuration, the file system, the processes of this host.
  * Out:   VMs added to and removed from the fleet, with their connections.
  *
- * A VM is known by the path of its socket: two ways to find it are one VM.
+ * A VM is identified by the path of its socket, however it was found.
  */
 #ifndef BALLONET_DAEMON_DISCOVERY_H
 #define BALLONET_DAEMON_DISCOVERY_H

@@ -4,8 +4,8 @@
  *
  * Layer: daemon.
  * In:    argv.
- * Out:   an exit status: 0 well, 1 it could not start or go on, 2 bad usage or configuration,
- *        3 stopped, with balloons left to the guardian.
+ * Out:   an exit status: 0 success, 1 it could not start or go on, 2 bad usage or
+ *        configuration, 3 stopped with balloons left to the guardian.
  *
  * Options are rows of one table, which getopt_long() and the help both read.
  */

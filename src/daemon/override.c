@@ -6,8 +6,8 @@
  * In:    changes that operators ask for.
  * Out:   what is set for a VM, until the daemon ends.
  *
- * A plain list: people set by hand, and it is looked into only when a VM's
- * settings are made.
+ * A plain list: people change settings by hand, and it is searched only when a
+ * VM's settings are computed.
  */
 #include "daemon/override.h"
 

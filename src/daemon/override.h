@@ -6,7 +6,7 @@
  * In:    changes that operators ask for.
  * Out:   what is set for a VM, until the daemon ends.
  *
- * By name and not with the VM: a machine that is started again keeps them.
+ * Kept by name, so that a VM that is started again keeps them.
  */
 #ifndef BALLONET_DAEMON_OVERRIDE_H
 #define BALLONET_DAEMON_OVERRIDE_H

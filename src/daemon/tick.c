@@ -6,8 +6,8 @@
  * In:    the fleet; the time.
  * Out:   requests to hypervisors, records in the journal.
  *
- * Facts enter in observe() and leave as decisions in apply(): between the two
- * nothing of the world is looked at.
+ * Facts enter in observe() and leave as decisions in apply(). Nothing in between
+ * looks at the world.
  */
 #include "daemon/tick.h"
 

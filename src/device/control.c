@@ -6,8 +6,8 @@
  * In:    lines.
  * Out:   commands; lines.
  *
- * A client that talks nonsense is told so and kept: a typing error of a person
- * is not a reason to lose the line. One that sends a line too long is closed.
+ * A client that sends an invalid line gets an error and stays connected, because
+ * people mistype. One whose line is too long is disconnected.
  */
 #include "device/control.h"
 

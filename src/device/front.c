@@ -6,9 +6,8 @@
  * In:    vhost-user messages.
  * Out:   replies.
  *
- * QEMU waits for an answer with its main loop, and asserts where none comes:
- * nothing here waits for anything, and a front end is given up only when what
- * it says cannot be meant.
+ * QEMU's main loop waits for each answer and asserts when none comes. So nothing
+ * here waits, and a front end is disconnected only for an invalid message.
  */
 #include "device/front.h"
 

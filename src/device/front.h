@@ -6,8 +6,8 @@
  * In:    whole vhost-user messages.
  * Out:   replies, and what a worker needs to serve the rings.
  *
- * It is kept in the process that is never restarted, and it touches nothing
- * of the guest's memory but the two bytes of a used index.
+ * It lives in the process that is never restarted. Of the guest's memory it
+ * touches only the two bytes of a used index.
  */
 #ifndef BALLONET_DEVICE_FRONT_H
 #define BALLONET_DEVICE_FRONT_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guestmem.c - the memory of one guest, and the one door to it
+ * guestmem.c - the memory of one guest, and the only way to reach it
  *
  * Layer: device.
  * In:    regions from the front end; addresses from the guest.
  * Out:   pointers and page numbers that lie within.
  *
- * A region longer than its file is refused, because touching what is behind
- * the file's end would be the end of the process.
+ * A region longer than its file is refused: touching memory behind the end of
+ * the file would kill the process.
  */
 #include "device/guestmem.h"
 

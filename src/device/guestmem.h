@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guestmem.h - the memory of one guest, and the one door to it
+ * guestmem.h - the memory of one guest, and the only way to reach it
  *
  * Layer: device.
  * In:    regions as the front end tells them, each with a file descriptor.

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keeper.c - the process that stays: connection, configuration, lease, worker
+ * keeper.c - the process that survives: connection, configuration, lease, worker
  *
  * Layer: device.
  * In:    messages, commands, news, the time.
  * Out:   replies, a worker, targets.
  *
- * Theory of operation. One loop around poll(). What a turn changed is settled at
- * its end: a worker is started where rings are ready and none runs, clients are
- * told the new state. A worker is never asked to do things differently, it is
- * killed and another is forked; so the keeper waits for it once only, for as
- * long as a kill takes (a system call under way is bounded by UNBACK_PIECE).
+ * Theory of operation. One loop around poll(). At the end of each turn a worker
+ * is started if rings are ready and none runs, and clients are told the new
+ * state. A worker is never reconfigured: it is killed and another is forked. So
+ * the keeper waits for it only as long as a kill takes (a system call under way
+ * is bounded by UNBACK_PIECE).
  */
 #include "device/keeper.h"
 

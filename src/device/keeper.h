@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keeper.h - the process that stays: connection, configuration, lease, worker
+ * keeper.h - the process that survives: connection, configuration, lease, worker
  *
  * Layer: device.
  * In:    a front end, clients of the control socket, the worker's news.

@@ -8,9 +8,9 @@
  *
  * A bitmap with summaries above it: adding is a few stores, and an empty
  * gigabyte is skipped with one look. The memory is shared with children and
- * takes no room where nothing was added. A process that is killed in the midst
- * of a call leaves a set that can be used on: a summary may say "maybe" of an
- * empty word, never "none" of one that is not.
+ * takes no room where nothing was added. A process that is killed during a call
+ * leaves a usable set: a summary may say "maybe" of an empty word, but never
+ * "none" of a used one.
  */
 #ifndef BALLONET_DEVICE_PAGESET_H
 #define BALLONET_DEVICE_PAGESET_H

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox.c - what is left to the processes of a device once they read what others wrote
+ * sandbox.c - privileges that a device's processes drop before they read untrusted data
  *
  * Layer: device.
  * In:    -
  * Out:   no capabilities, no new privileges, a seccomp filter.
  *
- * Punching a hole needs a descriptor that is open for writing and nothing
- * else, and those come over the front end's socket: there is no privilege that
- * keeper or worker would miss.
+ * Punching a hole needs only a descriptor that is open for writing, and those
+ * come over the front end's socket. So keeper and worker need no privilege.
  */
 #include "device/sandbox.h"
 

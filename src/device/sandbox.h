@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox.h - what is left to the processes of a device once they read what others wrote
+ * sandbox.h - privileges that a device's processes drop before they read untrusted data
  *
  * Layer: device.
  * In:    -

@@ -4,11 +4,11 @@
  *
  * Layer: device.
  * In:    wishes of the keeper; what the worker sees and does.
- * Out:   the same to the other one.
+ * Out:   each reads what the other wrote.
  *
- * It outlives the worker, which may be killed between any two stores: a figure
- * is one store, and statistics are written to the slot that is not shown. The
- * keeper believes nothing here, it only passes it on.
+ * It outlives the worker, which may be killed between any two stores. So a
+ * figure is one store, and statistics are written to the slot that is not
+ * shown. The keeper does not trust these figures; it only passes them on.
  */
 #ifndef BALLONET_DEVICE_SHARED_H
 #define BALLONET_DEVICE_SHARED_H

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * unback.c - gives host memory back, in pieces as large as can be
+ * unback.c - gives host memory back, in the largest possible pieces
  *
  * Layer: device.
  * In:    sorted runs of pages.
  * Out:   fallocate() calls.
  *
- * With a virtual CPU running, every call costs 20 us of TLB shootdown however
- * much it frees, so calls are what to save. MADV_DONTNEED on a shared mapping
- * frees nothing; it is for private memory.
+ * With a virtual CPU running, every call costs 20 us of TLB shootdown, however
+ * much it frees. So the number of calls is what counts. MADV_DONTNEED frees
+ * private memory only, nothing of a shared mapping.
  */
 #include "device/unback.h"
 

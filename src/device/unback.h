@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * unback.h - gives host memory back, in pieces as large as can be
+ * unback.h - gives host memory back, in the largest possible pieces
  *
  * Layer: device.
  * In:    a batch of pages that the guest gave away; which of them it took back.

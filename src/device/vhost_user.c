@@ -6,8 +6,8 @@
  * In:    a stream socket.
  * Out:   whole messages.
  *
- * A header is read alone, since only it says how much follows, and nothing of
- * the next message may be taken: its descriptors would come with it.
+ * A header is read alone, since only it says how much follows. Reading any of the
+ * next message would take its descriptors too.
  */
 #include "device/vhost_user.h"
 

@@ -6,9 +6,8 @@
  * In:    descriptors, the available ring.
  * Out:   chains; the used ring.
  *
- * The guest can write to all of it at any time, so everything is copied once,
- * and the copy is what is checked and used. Little-endian throughout, as
- * VERSION_1 says.
+ * The guest can write to all of it at any time. So everything is copied once, and
+ * the copy is checked and used. Little-endian throughout, as VERSION_1 requires.
  */
 #include "device/virtq.h"
 

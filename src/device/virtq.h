@@ -6,8 +6,8 @@
  * In:    addresses of the rings; what the guest put there.
  * Out:   chains of buffers, copied and checked; used entries.
  *
- * Chains are given back in the order in which they came, so the used index is
- * all that a process needs to know to go on where another one was killed.
+ * Chains are returned in the order in which they came. So the used index is all
+ * that a new process needs to continue where another one was killed.
  */
 #ifndef BALLONET_DEVICE_VIRTQ_H
 #define BALLONET_DEVICE_VIRTQ_H

@@ -6,9 +6,9 @@
  * In:    kicks of the guest, the keeper's doorbell.
  * Out:   calls to the guest, news to the keeper.
  *
- * It learns nothing after it was forked: where memory, rings or features
- * change, the keeper kills it and forks another. So there is one way to stop
- * and one to begin, and both are walked all the time.
+ * It is never told anything after the fork: when memory, rings or features
+ * change, the keeper kills it and forks another. So there is one way to stop and
+ * one to start, and both are used all the time.
  */
 #include "device/worker.h"
 

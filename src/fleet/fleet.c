@@ -6,8 +6,8 @@
  * In:    discovery, configuration and connections add and remove VMs.
  * Out:   one struct vm each.
  *
- * A plain array of pointers: a host has tens of VMs, seldom a thousand, and
- * whoever holds a struct vm must not see it move.
+ * A plain array of pointers: a host has tens of VMs, rarely a thousand, and a
+ * struct vm must not move while others point to it.
  */
 #include "fleet/fleet.h"
 

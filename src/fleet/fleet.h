@@ -6,7 +6,7 @@
  * In:    discovery, configuration and connections add and remove VMs.
  * Out:   one struct vm each, for the tick to work on and the control API to show.
  *
- * Names are unique here though they are not in the world: the second VM of a
+ * Two hypervisors may use one name. Here names are unique: the second VM of a
  * name is called NAME@PID (or NAME@ID before its process is known).
  */
 #ifndef BALLONET_FLEET_FLEET_H

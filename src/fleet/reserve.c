@@ -6,9 +6,9 @@
  * In:    reservations of operators; the VMs that appear after them.
  * Out:   what is still to be held, which the policy counts as taken.
  *
- * Each VM remembers how much of its resident memory was taken from a
- * reservation (vm->charged_b), so that nothing is taken twice and a VM that is
- * squeezed later does not make room seem unused again.
+ * Each VM records how much of its resident memory came out of a reservation
+ * (vm->charged_b). So nothing is counted twice, and room does not become unused
+ * again when the VM is squeezed later.
  */
 #include "fleet/reserve.h"
 

@@ -6,9 +6,8 @@
  * In:    reservations of operators; the VMs that appear after them.
  * Out:   what is still to be held, which the policy counts as taken.
  *
- * A ledger, and no judge: whether there is room is the policy's to say
- * (policy/headroom.h). What a VM has resident was not free when it appeared, so
- * it uses up a reservation in the measure in which it really takes memory.
+ * This is only the ledger; policy/headroom.h says whether there is room. A new
+ * VM uses up a reservation by the memory that it really has resident.
  */
 #ifndef BALLONET_FLEET_RESERVE_H
 #define BALLONET_FLEET_RESERVE_H

@@ -6,8 +6,8 @@
  * In:    which balloons may be inflated, and that the daemon lives.
  * Out:   messages to the process that brings balloons to 0 when it does not.
  *
- * The guardian gets a pidfd of this process rather than a number, because by
- * the time it wants to kill, the number may be another's.
+ * The guardian gets a pidfd of this process rather than a pid, because by the
+ * time it kills, the pid may belong to another process.
  */
 #include "guardian/guardian.h"
 

@@ -6,9 +6,9 @@
  * In:    which balloons may be inflated, and that the daemon lives.
  * Out:   messages to the process that brings balloons to 0 when it does not.
  *
- * The ledger is written ahead: a balloon is held before its first target goes
- * out. Once guardian_hold() returned 0 the message is in the kernel's hands and
- * is read even when this process was killed an instant later.
+ * The guardian is told of a balloon before its first target goes out. Once
+ * guardian_hold() has returned 0 the message is in the kernel, and is read even
+ * if this process is killed an instant later.
  */
 #ifndef BALLONET_GUARDIAN_H
 #define BALLONET_GUARDIAN_H

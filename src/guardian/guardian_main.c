@@ -4,14 +4,14 @@
  *
  * Layer: guardian (a program of its own).
  * In:    the daemon's messages on fd 3, a pidfd of the daemon on fd 4.
- * Out:   every balloon that was held, at 0; exit status 0 where all are.
+ * Out:   every balloon on its list at 0; exit status 0 if all are.
  *
- * Theory of operation: it keeps a list of balloons that may be inflated. Two
- * things end the waiting: the socket ends (the daemon died or stopped), or the
- * daemon is silent while something is held (it hangs; it is killed, because as
- * long as it lives QEMU listens to nobody else). Then all balloons are deflated
- * at the same time, and the process ends. It does nothing else, so there is
- * little in it that could hang as well.
+ * Theory of operation: it keeps a list of balloons that may be inflated, and
+ * waits for one of two events. Either the socket closes: the daemon died or
+ * stopped. Or the daemon is silent while a balloon is on the list: it hangs, and
+ * is killed, because QEMU serves nobody else while it lives. Then all balloons
+ * are deflated at the same time, and the process ends. It does nothing else, so
+ * little in it can hang.
  */
 #include "guardian/guardian_msg.h"
 #include "guardian/guardian_release.h"

@@ -6,8 +6,8 @@
  * In:    nothing.
  * Out:   one message, and where the guardian finds its file descriptors.
  *
- * Both ends come from one build, so the struct itself is sent; magic and
- * version are there for the day when only one of the two was upgraded.
+ * Both ends come from one build, so the struct itself is sent. Magic and version
+ * catch the case that only one of the two was upgraded.
  */
 #ifndef BALLONET_GUARDIAN_MSG_H
 #define BALLONET_GUARDIAN_MSG_H

@@ -6,13 +6,13 @@
  * In:    the QMP socket of a VM, whose it was, the time.
  * Out:   the balloon at 0, or why not.
  *
- * QEMU talks to one client at a time and leaves others waiting in the listen
- * queue. So a connection that is not greeted is kept: it is next in turn, and
- * giving it up to connect again would only put us behind ourselves.
+ * QEMU serves one client at a time and leaves others in the listen queue. So a
+ * connection that is not greeted yet is kept: it is next in the queue, and a new
+ * connection would only wait behind it.
  *
- * A guest that was reset begins with its balloon at 0, while QEMU shows the old
- * size and is told of no change. So a balloon that does not move is nudged: all
- * memory but 4 MiB, and all again, makes the guest's driver tell.
+ * A guest that was reset starts with its balloon at 0, while QEMU still shows the
+ * old size. So a balloon that does not move is nudged: a target of all memory but
+ * 4 MiB, then of all, makes the guest's driver report its size.
  */
 #include "guardian/guardian_release.h"
 

@@ -6,8 +6,8 @@
  * In:    the QMP socket of a VM, whose it was, the time.
  * Out:   the balloon at 0, or why not.
  *
- * It blocks nowhere: the owner polls release_fd() and release_wake_us() of all
- * VMs at once, so that one QEMU that is stuck costs the others nothing.
+ * It never blocks: the owner polls release_fd() and release_wake_us() of all VMs
+ * at once, so a stuck QEMU does not delay the others.
  */
 #ifndef BALLONET_GUARDIAN_RELEASE_H
 #define BALLONET_GUARDIAN_RELEASE_H

@@ -6,9 +6,9 @@
  * In:    a process, and the root of the cgroup file systems (v1, v2, both).
  * Out:   bytes charged to it, without the page cache of files.
  *
- * Below a systemd or libvirt scope the process sits in a child (libvirt/emulator)
- * that need not have memory files of its own; so the search goes upwards, and the
- * question "nobody else?" is asked of the whole tree below the one found.
+ * Below a systemd or libvirt scope the process is in a child (libvirt/emulator)
+ * that may have no memory files of its own. So the search goes upwards, and the
+ * whole tree below the cgroup found must belong to the VM.
  */
 #include "host/cgroup.h"
 

@@ -6,8 +6,8 @@
  * In:    a process, and the root of the cgroup file systems (v1, v2, both).
  * Out:   bytes charged to it, without the page cache of files.
  *
- * It is the truth for anonymous memory, where RSS lies (huge pages that are
- * partly freed); but only where nobody else is charged to it.
+ * It is exact for anonymous memory, where RSS is not (partly freed huge pages),
+ * but only if nobody else is charged to it.
  */
 #ifndef BALLONET_HOST_CGROUP_H
 #define BALLONET_HOST_CGROUP_H

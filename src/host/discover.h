@@ -6,8 +6,8 @@
  * In:    a /proc root.
  * Out:   a list of VMs: pid, owner, name, and sockets, best first.
  *
- * Any user can start a process that looks like QEMU: all of this is hearsay
- * until a monitor answers, and the owner is told so that one can judge.
+ * Any user can start a process that looks like QEMU. Nothing here is trusted
+ * until a monitor answers, and the owner is reported so that the caller can judge.
  */
 #ifndef BALLONET_HOST_DISCOVER_H
 #define BALLONET_HOST_DISCOVER_H

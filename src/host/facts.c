@@ -7,8 +7,7 @@
  *        the clock on the wall.
  * Out:   struct host_facts.
  *
- * Old figures are never kept in place of ones that can no longer be read: they
- * become unknown.
+ * A figure that can no longer be read becomes unknown; its old value is not kept.
  */
 #include "host/facts.h"
 

@@ -6,8 +6,8 @@
  * In:    the process of a VM.
  * Out:   one fact in bytes, and where it was measured.
  *
- * The clock is read here for one thing only: how long a walk of the page tables
- * took. The time of a figure is the caller's.
+ * The clock is read here only to measure how long a walk of the page tables took.
+ * The caller says what time it is.
  */
 #include "host/footprint.h"
 

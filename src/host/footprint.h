@@ -12,11 +12,11 @@
  * 2. FOOTPRINT_MEMFD: allocated blocks of the memory files that hold the
  *    guest's RAM. A stat for each.
  * 3. FOOTPRINT_SMAPS: smaps_rollup, which walks page tables (70-105 ms for
- *    4 GiB): read again only when RSS has moved, and FOOTPRINT_SMAPS_REST times
- *    its last duration went by, times the number of VMs that wait for it; or by
- *    force.
- * 4. FOOTPRINT_RSS: the kernel's count of the same pages, which is off by some
- *    MiB, where the walk would hold up all other VMs.
+ *    4 GiB). It is read again only when RSS has moved and enough time has passed:
+ *    FOOTPRINT_SMAPS_REST times its last duration, times the number of VMs that
+ *    wait for it. A caller may force it.
+ * 4. FOOTPRINT_RSS: the kernel's count of the same pages, some MiB off. Used where
+ *    the walk would delay all other VMs.
  * hugetlb is charged to no memory cgroup: for such a VM 2 comes before 1.
  */
 #ifndef BALLONET_HOST_FOOTPRINT_H

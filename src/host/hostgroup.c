@@ -6,10 +6,9 @@
  * In:    the root of the cgroup file systems (v1, v2, both), and a path below it.
  * Out:   its memory, and where its pressure is told.
  *
- * Usage counts page cache that the kernel would give up before it kills, so
- * that cache is available memory here as it is in MemAvailable. Pressure is
- * told by cgroup v2 alone; where memory is still v1, the same path is tried in
- * the v2 tree beside it.
+ * Usage includes page cache that the kernel drops before it kills, so that cache
+ * counts as available here, as in MemAvailable. Only cgroup v2 reports pressure.
+ * Where memory is still v1, the same path is tried in the v2 tree beside it.
  */
 #include "host/hostgroup.h"
 

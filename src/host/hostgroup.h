@@ -6,9 +6,9 @@
  * In:    the root of the cgroup file systems (v1, v2, both), and a path below it.
  * Out:   its memory, and where its pressure is told.
  *
- * A host may promise its VMs a part of itself only (machine.slice). While that
- * cgroup is not there, which may be until the first VM starts, the host's own
- * figures stand in for it.
+ * A host may limit its VMs to a part of its memory (machine.slice). While that
+ * cgroup does not exist, for example until the first VM starts, the host's own
+ * figures are used.
  */
 #ifndef BALLONET_HOST_HOSTGROUP_H
 #define BALLONET_HOST_HOSTGROUP_H

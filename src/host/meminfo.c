@@ -6,7 +6,7 @@
  * In:    /proc, as a directory fd, or its text.
  * Out:   facts in bytes.
  *
- * "kB" in that file means KiB, whatever it says.
+ * "kB" in that file means KiB.
  */
 #include "host/meminfo.h"
 

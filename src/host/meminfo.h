@@ -6,8 +6,8 @@
  * In:    /proc, as a directory fd, or its text.
  * Out:   facts in bytes.
  *
- * A line that is not there is an unknown fact: MemAvailable, for one, is
- * younger than some kernels and absent in some sandboxes.
+ * A missing line is an unknown fact: old kernels and some sandboxes have no
+ * MemAvailable, for example.
  */
 #ifndef BALLONET_HOST_MEMINFO_H
 #define BALLONET_HOST_MEMINFO_H

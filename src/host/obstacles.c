@@ -6,8 +6,8 @@
  * In:    the process of a VM.
  * Out:   a set of enum obstacle.
  *
- * It looks at what the process has, not at how it was started: devices and
- * memory come and go while a VM runs.
+ * It looks at what the process has open and mapped, not at its command line:
+ * devices and memory come and go while a VM runs.
  */
 #include "host/obstacles.h"
 

@@ -6,8 +6,8 @@
  * In:    the process of a VM.
  * Out:   a set of enum obstacle.
  *
- * A balloon in such a VM inflates as ever and frees nothing, so it is better
- * told beforehand than found out.
+ * A balloon in such a VM inflates as usual and frees nothing, so this is checked
+ * before a squeeze.
  */
 #ifndef BALLONET_HOST_OBSTACLES_H
 #define BALLONET_HOST_OBSTACLES_H

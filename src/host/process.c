@@ -6,8 +6,8 @@
  * In:    a /proc root and a pid.
  * Out:   processor time, memory figures, open files.
  *
- * A memory file of the process is looked at through fd/N and never kept open:
- * an fd of ours would keep a dead VM's whole memory alive.
+ * A memory file of the process is examined through fd/N and never kept open: an
+ * fd of ours would keep all memory of a dead VM allocated.
  */
 #include "host/process.h"
 

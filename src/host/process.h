@@ -6,8 +6,8 @@
  * In:    a /proc root and a pid.
  * Out:   processor time, memory figures, open files.
  *
- * The directory fd of /proc/PID belongs to the process and not to the number:
- * once the process is gone it answers ESRCH, whoever has the pid next.
+ * The directory fd of /proc/PID belongs to the process, not to the pid: once the
+ * process is gone it returns ESRCH, even if the pid is in use again.
  */
 #ifndef BALLONET_HOST_PROCESS_H
 #define BALLONET_HOST_PROCESS_H

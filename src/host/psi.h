@@ -6,8 +6,8 @@
  * In:    a PSI file (/proc/pressure/memory, or memory.pressure of a cgroup).
  * Out:   shares in ppm, totals in microseconds; or an fd that wakes the loop.
  *
- * Do not read a file often that also has a trigger: a fast reader takes the
- * kernel's samples away from the trigger, which then comes late or never.
+ * Do not often read a file that also has a trigger: reading consumes the kernel's
+ * samples, and the trigger then fires late or never.
  */
 #ifndef BALLONET_HOST_PSI_H
 #define BALLONET_HOST_PSI_H

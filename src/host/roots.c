@@ -6,7 +6,7 @@
  * In:    /proc and /sys/fs/cgroup.
  * Out:   two directory fds that everything in host/ is read below.
  *
- * The only two absolute paths of the layer stand here.
+ * The only two absolute paths of the layer are here.
  */
 #include "host/roots.h"
 

@@ -6,8 +6,8 @@
  * In:    /proc and /sys/fs/cgroup, or a test's own trees.
  * Out:   two directory fds that everything in host/ is read below.
  *
- * No module of host/ holds an absolute path, so that every one of them can be
- * tested on a tree that no kernel would show.
+ * No other module of host/ has an absolute path, so that each can be tested on a
+ * made-up tree.
  */
 #ifndef BALLONET_HOST_ROOTS_H
 #define BALLONET_HOST_ROOTS_H

@@ -6,7 +6,7 @@
  * In:    /proc/PID, as a directory fd, or the text.
  * Out:   resident bytes.
  *
- * The file is opened for each read: a kept fd would answer for the memory that
+ * The file is opened for each read: an open fd would keep showing the memory that
  * the process had before an exec.
  */
 #include "host/smaps.h"

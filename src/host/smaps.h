@@ -6,8 +6,8 @@
  * In:    /proc/PID, as a directory fd, or the text.
  * Out:   resident bytes.
  *
- * Rss and not Pss: Pss moves when another process maps or leaves the same
- * pages, and a neighbour's end must not be booked as memory freed here.
+ * Rss, not Pss: Pss changes when another process maps or unmaps the same pages,
+ * and that must not be counted as memory freed here.
  */
 #ifndef BALLONET_HOST_SMAPS_H
 #define BALLONET_HOST_SMAPS_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * text.c - the one door for numbers out of the kernel's text files
+ * text.c - the only parser of numbers in the kernel's text files
  *
  * Layer: host.
  * In:    NUL-terminated text of /proc or a cgroup.
  * Out:   unsigned numbers, or -EBADMSG.
  *
- * Unknown lines are skipped, since kernels keep adding some; a wanted line that
- * is malformed fails the file, since then nothing in it can be trusted.
+ * Unknown lines are skipped, since kernels keep adding some. A malformed wanted
+ * line fails the whole file, since nothing in it can then be trusted.
  */
 #include "host/text.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * text.h - the one door for numbers out of the kernel's text files
+ * text.h - the only parser of numbers in the kernel's text files
  *
  * Layer: host.
  * In:    NUL-terminated text of /proc or a cgroup.
  * Out:   unsigned numbers, or -EBADMSG.
  *
- * strtoull() takes signs, wraps "-1" to 2^64-1 and needs errno for overflow;
- * here a number is digits that fit 64 bits, and all else is refused.
+ * strtoull() accepts signs, turns "-1" into 2^64-1 and needs errno for overflow.
+ * Here a number is digits that fit 64 bits, and everything else is refused.
  */
 #ifndef BALLONET_HOST_TEXT_H
 #define BALLONET_HOST_TEXT_H

@@ -6,9 +6,9 @@
  * In:    the bytes of one line, from anywhere.
  * Out:   a record whose every member was there, once, in its range.
  *
- * json-c keeps the last of two members with one key, so duplicates are found
- * by counting: the colons of the text are the members of its objects. It also
- * makes 2^64 and above 2^64-1, which means "unknown" here, so digits are looked at.
+ * json-c keeps the last of two members with the same key, so duplicates are
+ * found by counting the colons of the text. It also turns 2^64 and above into
+ * 2^64-1, which means "unknown" here, so the digits themselves are checked.
  */
 #include "journal/table.h"
 

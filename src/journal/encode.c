@@ -6,8 +6,8 @@
  * In:    a record.
  * Out:   its line, behind what a buffer holds.
  *
- * It writes the text itself instead of building a tree of objects: a tick of
- * 1000 VMs is 60,000 figures, and the daemon has 30 us per VM for everything.
+ * It writes text directly instead of building a tree of objects: a tick of 1000
+ * VMs has 60,000 figures, and the daemon has 30 us per VM for everything.
  */
 #include "journal/table.h"
 

@@ -6,8 +6,8 @@
  * In:    a file descriptor.
  * Out:   records; or which line is wrong, and how.
  *
- * It reads in pieces and drops what was handed out, so that a journal of any
- * size costs the memory of its longest line.
+ * It reads in pieces and drops what it has returned, so that a journal of any
+ * size needs only the memory of its longest line.
  */
 #include "journal/reader.h"
 

@@ -6,8 +6,8 @@
  * In:    a file descriptor.
  * Out:   records; or which line is wrong, and how.
  *
- * A last line without its end is what a crash leaves behind: it is no error,
- * but it is said. Anything else that is wrong is an error.
+ * A crash leaves a last line without its end. That is reported, but is no error;
+ * anything else that is wrong is one.
  */
 #ifndef BALLONET_JOURNAL_READER_H
 #define BALLONET_JOURNAL_READER_H

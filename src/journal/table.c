@@ -6,8 +6,8 @@
  * In:    nothing.
  * Out:   one table per kind of record, for the encoder and the decoder.
  *
- * The assertions on sizes are there so that a member added to the model is
- * not forgotten here: a replay would then differ and nobody would know why.
+ * The assertions on sizes catch a member that is added to the model and forgotten
+ * here: a replay would then differ, and nobody would know why.
  */
 #include "journal/table.h"
 

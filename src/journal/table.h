@@ -6,7 +6,7 @@
  * In:    nothing.
  * Out:   one table per kind of record, for the encoder and the decoder.
  *
- * Private to journal/: a key is a row here and nothing anywhere else.
+ * Private to journal/. Adding a key means adding a row here, and nothing else.
  */
 #ifndef BALLONET_JOURNAL_TABLE_H
 #define BALLONET_JOURNAL_TABLE_H

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * writer.c - the journal on disk: bounded, rotated, never in the way
+ * writer.c - the journal on disk: bounded, rotated, never blocking
  *
  * Layer: journal (may include model, base).
  * In:    records of a tick.
  * Out:   PATH, and older parts PATH.1, PATH.2, ...
  *
  * Theory of operation: a journal is up (there is an open file) or down. Any
- * failure takes it down; what is added then is counted and dropped. From time
- * to time the way up is tried: open the file, write a "journal" record and
- * every VM as it stands. So a gap never makes a replay go wrong, because what
- * follows the gap starts anew.
+ * failure takes it down; records are then counted and dropped. From time to time
+ * it is opened again, and begins with a "journal" record and the state of every
+ * VM. So a gap never breaks a replay.
  */
 #include "journal/writer.h"
 

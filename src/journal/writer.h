@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * writer.h - the journal on disk: bounded, rotated, never in the way
+ * writer.h - the journal on disk: bounded, rotated, never blocking
  *
  * Layer: journal (may include model, base).
  * In:    records of a tick.
  * Out:   PATH, and older parts PATH.1, PATH.2, ...
  *
- * Each part begins with every VM as it stands, so each replays on its own. A
- * journal that cannot be written is said once and counted: the daemon goes on.
+ * Each part begins with the state of every VM, so each replays on its own. If it
+ * cannot be written, that is logged once and counted, and the daemon goes on.
  */
 #ifndef BALLONET_JOURNAL_WRITER_H
 #define BALLONET_JOURNAL_WRITER_H

@@ -4,9 +4,9 @@
  *
  * Layer: model (pure).
  * In:    an enum value.
- * Out:   its word, as it stands in the journal, the control API and the metrics.
+ * Out:   its word in the journal, the control API and the metrics.
  *
- * Scripts match on these words: one that was released does not change.
+ * Scripts match these words, so a released one never changes.
  */
 #include "model/plan.h"
 

@@ -6,8 +6,8 @@
  * In:    policy/ fills it in, one decision per VM of the snapshot.
  * Out:   daemon/apply performs it, journal/ writes it down.
  *
- * A decision carries its reason and the figures it came from, so that "why"
- * needs no second look at the world.
+ * A decision carries its reason and the figures it is based on, so that "why" can
+ * be answered later.
  */
 #ifndef BALLONET_MODEL_PLAN_H
 #define BALLONET_MODEL_PLAN_H

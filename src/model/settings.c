@@ -6,7 +6,7 @@
  * In:    keys and texts from the configuration.
  * Out:   struct settings, every value within its range.
  *
- * The defaults say where they come from, because an operator will ask.
+ * Each default has its source beside it, because an operator will ask.
  */
 #include "model/settings.h"
 

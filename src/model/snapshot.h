@@ -6,8 +6,8 @@
  * In:    host/ and vmm/ fill it in.
  * Out:   policy/ reads it, journal/ writes it down.
  *
- * Every figure says when it was taken and whether it is known: unknown is a
- * value, and zero is not a synonym for it.
+ * Every figure says when it was taken and whether it is known. Zero never stands
+ * for "unknown".
  */
 #ifndef BALLONET_MODEL_SNAPSHOT_H
 #define BALLONET_MODEL_SNAPSHOT_H

@@ -6,10 +6,10 @@
  * In:    the host's figures; what each VM offers and at which price.
  * Out:   one decision for the host, from which each VM tells its part.
  *
- * Short and well are two marks apart, so that what VMs just gave does not at
- * once look like plenty. Balloons are held in between, and go back in the order
- * in which they were taken: the cheap ones first, whose guests will not fill
- * them at once.
+ * The host is short below one threshold and well above a higher one, so that
+ * memory just freed does not end the shortage at once. Balloons are held in
+ * between. They are released in the order in which they were taken: the cheap
+ * ones first, because their guests will not fill them at once.
  */
 #include "policy/arbiter.h"
 

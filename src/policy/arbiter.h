@@ -6,9 +6,9 @@
  * In:    the host's figures; what each VM offers and at which price.
  * Out:   one decision for the host, from which each VM tells its part.
  *
- * It is a market with one clearing price: VMs add what they offer to sums by
- * class of price, and the price is the class at which the sums cover the need.
- * A VM's cost so does not grow with the number of VMs.
+ * It works like a market with one price: offers are summed by class of price, and
+ * the price is the lowest class at which the sums cover the need. So the work per
+ * VM does not grow with the number of VMs.
  */
 #ifndef BALLONET_POLICY_ARBITER_H
 #define BALLONET_POLICY_ARBITER_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * estimate.c - what of a VM's memory could be freed, by the figures of now
+ * estimate.c - how much of a VM's memory could be freed
  *
  * Layer: policy (pure).
  * In:    facts of one VM, its settings, what was learned of it.
  * Out:   stale memory, cold cache, the reserve, and how large a balloon may be.
  *
- * A balloon takes free pages first and page cache only when they run out, so
- * whoever wants cold cache must ask for all free memory as well.
+ * A balloon takes free pages first, and page cache only when they run out. So a
+ * balloon for cold cache must be large enough for all free memory as well.
  */
 #include "policy/estimate.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * estimate.h - what of a VM's memory could be freed, by the figures of now
+ * estimate.h - how much of a VM's memory could be freed
  *
  * Layer: policy (pure).
  * In:    facts of one VM, its settings, what was learned of it.

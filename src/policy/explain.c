@@ -6,8 +6,8 @@
  * In:    a decision.
  * Out:   a sentence for people.
  *
- * Sentences are rows of a table, and figures stand in them by name in braces,
- * so that a writer needs no C and no sentence can name a figure that is not there.
+ * Sentences are rows of a table with figures by name in braces. So writing one
+ * needs no C, and no sentence can name a figure that does not exist.
  */
 #include "policy/explain.h"
 

@@ -6,7 +6,7 @@
  * In:    a decision.
  * Out:   a sentence for people.
  *
- * It says what is, not what to think of it; the same words wherever shown.
+ * It states facts without judging them, in the same words wherever it is shown.
  */
 #ifndef BALLONET_POLICY_EXPLAIN_H
 #define BALLONET_POLICY_EXPLAIN_H

@@ -6,8 +6,8 @@
  * In:    settings, what distress and the hours of former days taught.
  * Out:   bytes.
  *
- * What a guest needs is what it has less what is available in it: its own
- * accounting, which counts cache that it could drop as not needed.
+ * A guest needs what it has less what it reports as available. Cache that it
+ * could drop counts as not needed.
  */
 #include "policy/floor.h"
 

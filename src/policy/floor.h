@@ -6,8 +6,8 @@
  * In:    settings, what distress and the hours of former days taught.
  * Out:   bytes.
  *
- * Distress is forgotten by halves, habits by days: a floor that never ended
- * would make every balloon useless in the long run.
+ * A floor of distress is halved again and again, one of a habit expires after
+ * days. A floor that never ended would make every balloon useless.
  */
 #ifndef BALLONET_POLICY_FLOOR_H
 #define BALLONET_POLICY_FLOOR_H

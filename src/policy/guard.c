@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guard.c - the last word before the balloon grows
+ * guard.c - the last check before the balloon grows
  *
  * Layer: policy (pure).
  * In:    the facts of now and the target about to be set.
  * Out:   REASON_NONE, or why the target must not be set.
  *
- * It repeats what the squeeze has checked, on purpose: between a decision and
- * its deed a connection may have brought newer facts.
+ * It repeats the checks of the squeeze on purpose: newer facts may have come
+ * between the decision and its execution.
  */
 #include "policy/guard.h"
 

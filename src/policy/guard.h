@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * guard.h - the last word before the balloon grows
+ * guard.h - the last check before the balloon grows
  *
  * Layer: policy (pure).
  * In:    the facts of now and the target about to be set.
  * Out:   REASON_NONE, or why the target must not be set.
  *
- * The squeeze asks it when it decides, and daemon/apply asks it again with the
- * facts of the moment in which it acts. A balloon that shrinks is never refused.
+ * The squeeze asks it for every decision, and daemon/apply asks it again with the
+ * current facts. A balloon that shrinks is never refused.
  */
 #ifndef BALLONET_POLICY_GUARD_H
 #define BALLONET_POLICY_GUARD_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * headroom.c - how much memory could be had, how soon
+ * headroom.c - how much memory could be freed, and how soon
  *
  * Layer: policy (pure).
  * In:    what VMs offer, and what squeezes of this host taught.
  * Out:   bytes within 1, 10 and 60 s; the answer to a reservation.
  *
- * Before a host has squeezed often enough, it is taken for a slow one that
- * frees half of what it expects.
+ * Until a host has squeezed often enough, it is assumed to be slow and to free
+ * half of what is expected.
  */
 #include "policy/headroom.h"
 

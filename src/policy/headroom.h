@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * headroom.h - how much memory could be had, how soon
+ * headroom.h - how much memory could be freed, and how soon
  *
  * Layer: policy (pure).
  * In:    what VMs offer, and what squeezes of this host taught.
  * Out:   bytes within 1, 10 and 60 s; the answer to a reservation.
  *
- * It promises what 95 of 100 squeezes kept: of every figure learned it takes
- * the value that no more than one squeeze in twenty stayed below.
+ * It promises what 95 of 100 squeezes achieved: of every learned figure it takes
+ * the value that at most one squeeze in twenty stayed below.
  */
 #ifndef BALLONET_POLICY_HEADROOM_H
 #define BALLONET_POLICY_HEADROOM_H

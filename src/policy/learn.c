@@ -6,8 +6,8 @@
  * In:    statistics of two instants.
  * Out:   what is remembered (calm, busy, stale since), and signs of distress.
  *
- * Counters come from the guest and may run backwards or jump: a difference
- * saturates at 0 and a jump at worst postpones a squeeze.
+ * Counters come from the guest and may run backwards or jump. A difference
+ * saturates at 0, and a jump at worst delays a squeeze.
  */
 #include "policy/learn.h"
 

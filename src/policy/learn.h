@@ -6,8 +6,8 @@
  * In:    statistics of two instants.
  * Out:   what is remembered (calm, busy, stale since), and signs of distress.
  *
- * Rates need a span: statistics 10 ms apart say nothing of a guest, so calm is
- * judged over about one interval and remembered in between.
+ * Statistics 10 ms apart say nothing about a guest. So calm is judged over about
+ * one interval, and remembered in between.
  */
 #ifndef BALLONET_POLICY_LEARN_H
 #define BALLONET_POLICY_LEARN_H

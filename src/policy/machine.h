@@ -6,8 +6,8 @@
  * In:    facts of one VM and of the host, settings, what is remembered.
  * Out:   one decision.
  *
- * The direction never turns round on the way: what inflates ends before
- * anything deflates, and a deflation runs to 0 before another inflate may start.
+ * The direction never turns round on the way: an inflation ends before anything
+ * deflates, and a deflation reaches 0 before another inflation may start.
  */
 #ifndef BALLONET_POLICY_MACHINE_H
 #define BALLONET_POLICY_MACHINE_H

@@ -6,8 +6,8 @@
  * In:    the facts of a VM whose balloon is at 0, and what is remembered.
  * Out:   REASON_NONE to begin, or why not, with the figures.
  *
- * Freshness is asked last: old statistics are good enough to say "not worth
- * it", and only a VM that looks promising is disturbed for new ones.
+ * Freshness is checked last: old statistics are good enough for "not worth it",
+ * and only a VM that looks promising is asked for new ones.
  */
 #include "policy/opportunity.h"
 

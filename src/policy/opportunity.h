@@ -6,8 +6,7 @@
  * In:    the facts of a VM whose balloon is at 0, and what is remembered.
  * Out:   REASON_NONE to begin, or why not, with the figures.
  *
- * An operator's request lifts what asks "is it worth it", never what asks
- * "is it safe".
+ * An operator's request skips the worth-it checks, never the safety checks.
  */
 #ifndef BALLONET_POLICY_OPPORTUNITY_H
 #define BALLONET_POLICY_OPPORTUNITY_H

@@ -6,8 +6,8 @@
  * In:    a snapshot; per VM of it, its settings and what is remembered of it.
  * Out:   a plan, one decision per VM.
  *
- * Folding comes before deciding, so that every decision of a tick rests on the
- * same memory of all VMs.
+ * Folding comes before deciding, so that every decision of a tick is based on the
+ * same history of all VMs.
  */
 #include "policy/policy.h"
 

@@ -6,10 +6,10 @@
  * In:    a step of one VM's machine.
  * Out:   its decision.
  *
- * The guest is asked for one small step at a time, and what it takes back it
- * keeps: the target follows at once, so that its driver never pulls against its
- * own reclaim. A guest that cannot take back by itself gives free memory only
- * and is left some of that; when it uses that up it is given all of its memory.
+ * The guest is asked for one small step at a time, and keeps what it takes back:
+ * the target follows at once, so that its driver never works against its own
+ * reclaim. A guest that cannot take memory back gives free memory only, and keeps
+ * some of it. When it has used that up it gets all its memory.
  */
 #include "policy/rightsize.h"
 

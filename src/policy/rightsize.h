@@ -6,7 +6,7 @@
  * In:    a step of one VM's machine.
  * Out:   its decision.
  *
- * Only policy/machine.c steps here; how much room there is others ask, too.
+ * Only policy/machine.c calls the phases; others may ask how much room there is.
  */
 #ifndef BALLONET_POLICY_RIGHTSIZE_H
 #define BALLONET_POLICY_RIGHTSIZE_H

@@ -6,8 +6,8 @@
  * In:    a step of one VM's machine.
  * Out:   its decision.
  *
- * A squeeze is one burst. What it won is told by the host's own figures, at
- * once and again after 1, 10 and 60 s, and those teach the next one.
+ * A squeeze is one burst. What it freed is measured at the host, at once and
+ * again after 1, 10 and 60 s, and sets the size of the next one.
  */
 #include "policy/squeeze.h"
 

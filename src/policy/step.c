@@ -6,8 +6,8 @@
  * In:    facts of one VM and of the host, settings, what is remembered.
  * Out:   one decision, being written.
  *
- * Whatever a balloon was inflated for, there is one way down: all memory at
- * once, asked for until the guest has it.
+ * Every balloon comes down in the same way: all memory at once, requested until
+ * the guest has it.
  */
 #include "policy/step.h"
 

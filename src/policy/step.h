@@ -6,8 +6,8 @@
  * In:    facts of one VM and of the host, settings, what is remembered.
  * Out:   one decision, being written.
  *
- * Targets are set in one function, and a balloon is let go in one other, so
- * that no phase has its own way to either.
+ * One function sets targets and another deflates, so that no phase has its own
+ * way to do either.
  */
 #ifndef BALLONET_POLICY_STEP_H
 #define BALLONET_POLICY_STEP_H

@@ -6,8 +6,8 @@
  * In:    chunks of bytes, cut anywhere.
  * Out:   whole lines, without their end.
  *
- * What a long line needed is given back once it is read: a thousand connections
- * must not each keep the largest reply they ever saw.
+ * The memory of a long line is freed once it is read: a thousand connections must
+ * not each keep room for the largest reply they ever saw.
  */
 #include "qmp/qmp_line.h"
 

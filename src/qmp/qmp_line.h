@@ -6,8 +6,8 @@
  * In:    chunks of bytes, cut anywhere.
  * Out:   whole lines, without their end.
  *
- * A line that lies whole in a chunk is handed out in place: nearly every reply
- * does, and costs no copy.
+ * A line that is whole within a chunk is returned in place, without a copy. Nearly
+ * every reply is.
  */
 #ifndef BALLONET_QMP_QMP_LINE_H
 #define BALLONET_QMP_QMP_LINE_H

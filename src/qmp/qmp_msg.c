@@ -6,7 +6,7 @@
  * In:    one line, from a QEMU that may be broken or hostile.
  * Out:   its kind, and figures that were checked.
  *
- * json-c, because it carries 2^64-1 through unharmed: QEMU's word for unknown.
+ * json-c, because it keeps 2^64-1 intact, which is QEMU's "unknown".
  */
 #include "qmp/qmp_msg.h"
 

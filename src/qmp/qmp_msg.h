@@ -6,8 +6,8 @@
  * In:    one line, from a QEMU that may be broken or hostile.
  * Out:   its kind, and figures that were checked.
  *
- * Every number that a hypervisor sends enters through here. Of a key that
- * stands twice in an object, the last one counts.
+ * Every number that a hypervisor sends is checked here. If an object has a key
+ * twice, the last one counts.
  */
 #ifndef BALLONET_QMP_QMP_MSG_H
 #define BALLONET_QMP_QMP_MSG_H

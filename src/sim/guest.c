@@ -9,7 +9,7 @@
  * Who gives when memory is short: free pages, then (by driver) the balloon and
  * page cache that was read once, then page cache that was read again, then the
  * swap disk, then the OOM notifier, then the OOM killer. A balloon that grows
- * goes the same way up to the swap disk and no further: it never kills.
+ * takes memory in the same order up to the swap disk: it never kills.
  */
 #include "sim/guest.h"
 

@@ -6,7 +6,7 @@
  * In:    pages that become free, wanted, or reported.
  * Out:   how many of those handed out the host had backed already.
  *
- * A few layers are enough: what was freed long ago is a mixture anyway.
+ * A few layers are enough: memory that was freed long ago is a mixture anyway.
  */
 #include "sim/pages.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rng.c - random numbers that a seed tells all of
+ * rng.c - random numbers that depend on a seed only
  *
  * Layer: sim.
  * In:    a seed.
  * Out:   the same numbers on every machine.
  *
- * No floating point: what a compiler makes of that is its own affair, and a
- * seed must tell the same world everywhere.
+ * No floating point: compilers differ in it, and a seed must give the same world
+ * everywhere.
  */
 #include "sim/rng.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rng.h - random numbers that a seed tells all of
+ * rng.h - random numbers that depend on a seed only
  *
  * Layer: sim.
  * In:    a seed.

@@ -6,7 +6,7 @@
  * In:    a scenario, a controller.
  * Out:   struct run, the figures of all its hosts.
  *
- * One host at a time also keeps what is worked on within a processor's cache.
+ * One host at a time also keeps the working set within a processor's cache.
  */
 #include "sim/run.h"
 

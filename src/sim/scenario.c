@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scenario.c - what a model world is like, and the table of it
+ * scenario.c - the description of a model world, and the table of its keys
  *
  * Layer: sim.
  * In:    a built-in name, or the lines of a file.
  * Out:   struct scenario, every value within its range.
  *
- * Built-in scenarios are texts of the same kind as files, so that there is
- * nothing they can say that a file cannot.
+ * Built-in scenarios are texts like the files, so that a file can do everything
+ * that they can.
  */
 #include "sim/scenario.h"
 

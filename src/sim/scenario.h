@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scenario.h - what a model world is like, and the table of it
+ * scenario.h - the description of a model world, and the table of its keys
  *
  * Layer: sim.
  * In:    a built-in name, or the lines of a file.

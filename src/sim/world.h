@@ -6,9 +6,9 @@
  * In:    a scenario, the number of the host in it, a controller.
  * Out:   what became of the VMs and the host.
  *
- * It stands for all that the daemon stands between: the hypervisor with its
- * statistics, the footprint, the guardian, the tick. A VM costs something only
- * at its own times, so that a world of many costs no more for each.
+ * It models everything around the policy: the hypervisor with its statistics, the
+ * footprint, the guardian, the tick. A VM needs processor time only at its own
+ * instants, so that the cost per VM does not grow with their number.
  */
 #ifndef BALLONET_SIM_WORLD_H
 #define BALLONET_SIM_WORLD_H

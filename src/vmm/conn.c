@@ -6,8 +6,8 @@
  * In:    a path; bytes to send.
  * Out:   bytes received; trouble in a sentence.
  *
- * A unix socket connects at once or not at all: there is no "in progress" to
- * wait for, and a full backlog is a failure like any other, tried again later.
+ * A unix socket connects at once or not at all: there is no "in progress". A full
+ * backlog is a failure like any other, and is tried again later.
  */
 #include "vmm/conn.h"
 

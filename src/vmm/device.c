@@ -6,8 +6,8 @@
  * In:    lines of its control socket; wishes of vmm.c.
  * Out:   commands; facts and events.
  *
- * Targets are leased and renewed from the loop: a daemon that dies or hangs
- * renews nothing, and the device lets go by itself. So no guardian is needed.
+ * Targets are leased and renewed from the loop. When the daemon dies or hangs,
+ * nothing is renewed and the device deflates by itself. So no guardian is needed.
  */
 #include "vmm/device.h"
 

@@ -6,7 +6,7 @@
  * In:    -
  * Out:   -
  *
- * A kind of hypervisor does not include this: it gets by with conn.h.
+ * The files of a hypervisor do not include this; conn.h is enough for them.
  */
 #ifndef BALLONET_VMM_LOOP_H
 #define BALLONET_VMM_LOOP_H

@@ -6,11 +6,11 @@
  * In:    bytes from the socket; wishes of vmm.c.
  * Out:   commands; UP and DOWN.
  *
- * Theory of operation. A handler (readable, writable, timeout) takes what came,
- * queues what is to be asked, and ends in settle(), which sends, closes a
- * connection that failed, and says when it wants to be called again. A wish
- * from outside ends in settle_later(): a failure then waits for the next
- * handler, so that no event is told from within a caller's own call.
+ * Theory of operation. A handler (readable, writable, timeout) reads what came,
+ * queues commands, and ends in settle(). That sends, closes a connection that
+ * failed, and says when it wants to be called again. A call from outside ends in
+ * settle_later(): a failure then waits for the next handler, so that no event is
+ * reported within the caller's own call.
  */
 #include "vmm/qmp.h"
 

@@ -10,7 +10,7 @@
  * what each command and event means; qmp.c is the connection (states, lines).
  * Each calls those before it and none after it.
  * Commands are answered in the order in which they were sent (QMP without
- * out-of-band), so a queue says what a reply belongs to, and no id is needed.
+ * out-of-band). So a queue tells which command a reply belongs to, without ids.
  */
 #ifndef BALLONET_VMM_QMP_H
 #define BALLONET_VMM_QMP_H

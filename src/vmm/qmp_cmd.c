@@ -6,8 +6,8 @@
  * In:    answers and events, parsed.
  * Out:   facts; what to ask next.
  *
- * An error costs the one figure that was asked for; an answer of a wrong shape
- * costs the connection, because then nothing else it says can be trusted.
+ * An error costs only the figure that was asked for. An answer of the wrong shape
+ * costs the connection, because nothing else in it can then be trusted.
  */
 #include "vmm/qmp.h"
 

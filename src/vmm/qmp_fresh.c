@@ -12,13 +12,13 @@
  * earlier reading said, it came after that reading was asked for. The later of
  * the two is taken_us.
  *
- * To get figures of now: read once, set the polling interval to 0 and to a
- * large value (which makes QEMU ask the guest at once), and read until the
- * figures differ. An idle guest answers with the very same figures: then only
- * the next second can tell, so the guest is asked once more in that one.
+ * To get current figures: read once, set the polling interval to 0 and then to a
+ * large value, which makes QEMU ask the guest at once, and read until the figures
+ * differ. An idle guest answers with the same figures. Then only the next second
+ * can show it, so the guest is asked once more in that one.
  *
- * (A guest that was asked before and answers after counts as fresh: it gathers
- * and sends in one go, so its figures are as old as its answer.)
+ * (A guest that was asked before and answers after counts as fresh: it collects
+ * and sends at once, so its figures are as old as its answer.)
  */
 #include "vmm/qmp.h"
 

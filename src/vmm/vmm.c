@@ -6,9 +6,9 @@
  * In:    readiness of sockets, the time, decisions.
  * Out:   calls to the kind of each connection.
  *
- * A connection that is removed lives on, unseen, until its hypervisor has
- * answered: QEMU drops the commands of a client that closes right behind them,
- * so that a target of "all" or an interval put back would be lost.
+ * A removed connection stays open, hidden, until its hypervisor has answered:
+ * QEMU drops the commands of a client that closes at once, and a target of "all"
+ * or a restored interval would be lost.
  */
 #include "vmm/vmm.h"
 
