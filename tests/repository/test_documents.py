@@ -13,7 +13,7 @@ PATH = re.compile(rf"`((?:{FOLDERS})/[A-Za-z0-9_./-]*)`")
 PLACEHOLDER = re.compile(r"[A-Z]{4,}")  # tests/unit/LAYER/ stands for many
 # `tests/x.c:name`, or `:name` for one more of the file that was named last
 TEST = re.compile(r"`(tests/[A-Za-z0-9_./-]+\.(?:c|py))?:([a-z]\w+)`")
-LINK = re.compile(r"\]\(([^)#:]+)\)")
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([\w-]+))?\)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -27,7 +27,18 @@ def test_every_path_that_is_named_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_somewhere(document):
     links = LINK.findall(document.read_text(encoding="utf-8"))
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    assert [link for link in links if not leads_somewhere(document, *link)] == []
+
+
+def leads_somewhere(document, name, anchor):
+    target = document.parent / name if name else document
+    return target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))
+
+
+def anchors(text):
+    """What a forge makes of each heading: lower case, blanks as hyphens, no punctuation."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)", text, re.MULTILINE)}
 
 
 def defined_in(path):
