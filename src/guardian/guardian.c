@@ -11,8 +11,6 @@
  */
 #include "guardian/guardian.h"
 
-#include "guardian/guardian_msg.h"
-
 #include "base/cleanup.h"
 
 #include <errno.h>

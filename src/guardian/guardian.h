@@ -13,11 +13,10 @@
 #ifndef BALLONET_GUARDIAN_H
 #define BALLONET_GUARDIAN_H
 
+#include "guardian/guardian_msg.h"
+
 #include <stdint.h>
 #include <sys/types.h>
-
-/* Room for vmm_conn_undo(): a device's path and a number; with an id of 50 letters 160 bytes. */
-#define GUARDIAN_UNDO_MAX 512
 
 struct guardian;
 

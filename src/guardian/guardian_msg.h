@@ -12,8 +12,6 @@
 #ifndef BALLONET_GUARDIAN_MSG_H
 #define BALLONET_GUARDIAN_MSG_H
 
-#include "guardian/guardian.h"
-
 #include <stdint.h>
 #include <sys/un.h>
 
@@ -24,6 +22,9 @@
 #define GUARDIAN_VERSION 3
 
 #define GUARDIAN_WATCHDOG_MIN_US UINT64_C(100000)
+
+/* Room for vmm_conn_undo(): a device's path and a number; with an id of 50 letters 160 bytes. */
+#define GUARDIAN_UNDO_MAX 512
 
 enum guardian_kind {
 	GUARDIAN_ALIVE = 1,

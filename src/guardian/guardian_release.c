@@ -2,7 +2,7 @@
 /*
  * guardian_release.c - brings the balloon of one QEMU to 0 over QMP
  *
- * Layer: guardian (the guardian's own process; json-c).
+ * Layer: guardian (the guardian's own process).
  * In:    the QMP socket of a VM, whose it was, the time.
  * Out:   the balloon at 0, or why not.
  *
@@ -18,11 +18,11 @@
 
 #include "base/cleanup.h"
 #include "base/num.h"
+#include "base/sock.h"
 #include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,20 +36,8 @@
 #define GREETING_MAX_US (5 * USEC_PER_SEC) /* a listen queue that moves is through by then */
 #define ANSWER_MAX_US (5 * USEC_PER_SEC)
 #define REFUSED_MAX 10 /* with the pauses between, two seconds of nobody there */
-#define DEPTH_MAX 16
 #define NUDGE_B (4 * MIB)
 #define NUDGE_AFTER_US (5 * USEC_PER_SEC) /* a guest that deflates moves every second */
-/* QEMU cuts a target down to the memory there is, however much that has become by then. */
-#define TARGET_ALL ((uint64_t)INT64_MAX)
-
-enum command {
-	COMMAND_CAPABILITIES,
-	COMMAND_BALLOON,
-	COMMAND_NUDGE,
-	COMMAND_QUERY,
-	COMMAND_MEMORY, /* right after the size: what is plugged between the two is waited for */
-	COMMAND_UNDO,	/* the last one: its answer changes nothing */
-};
 
 void release_init(struct release *r, const struct guardian_msg *hold, uint64_t now_us)
 {
@@ -61,14 +49,13 @@ void release_init(struct release *r, const struct guardian_msg *hold, uint64_t n
 			       .start_us = now_us,
 			       .wake_us = now_us,
 			       .pause_us = PAUSE_MIN_US };
-	buf_init(&r->in, LINE_MAX_B);
 }
 
 void release_fini(struct release *r)
 {
 	if (r->fd >= 0)
 		(void)close(take_fd(&r->fd));
-	buf_fini(&r->in);
+	qmp_fini(&r->qmp);
 }
 
 int release_fd(const struct release *r)
@@ -114,45 +101,40 @@ static uint64_t began_ticks(pid_t pid)
 	return ticks;
 }
 
-/* Does another process listen there than the one whose balloon was inflated? */
-static bool is_another(const struct release *r)
+/* Is @pid, which listens there, another process than the one whose balloon was inflated? */
+static bool is_another(const struct release *r, pid_t pid)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
 	uint64_t ticks;
 
-	if (r->vm.pid == 0 || getsockopt(r->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    peer.pid == 0)
+	if (r->vm.pid == 0 || pid == 0)
 		return false; /* asking a stranger for all its memory does least harm */
-	if (peer.pid != r->vm.pid)
+	if (pid != r->vm.pid)
 		return true;
-	ticks = began_ticks(peer.pid);
+	ticks = began_ticks(pid);
 	return ticks && r->vm.start_ticks && ticks != r->vm.start_ticks;
 }
 
 static void connect_now(struct release *r, uint64_t now_us)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int error;
+	pid_t pid;
+	int fd = sock_connect(r->vm.path, &pid);
 
-	r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (r->fd < 0) {
-		again(r, strerror(errno), now_us);
-		return;
-	}
-	memcpy(addr.sun_path, r->vm.path, sizeof(r->vm.path));
-	if (connect(r->fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		error = errno;
-		r->refused = error == ENOENT || error == ECONNREFUSED ? r->refused + 1 : 0;
-		again(r, error == EAGAIN ? "others wait for a greeting, too" : strerror(error),
+	if (fd < 0) {
+		r->refused = fd == -ENOENT || fd == -ECONNREFUSED ? r->refused + 1 : 0;
+		again(r, fd == -EAGAIN ? "other clients wait for a greeting, too" : strerror(-fd),
 		      now_us);
 		if (r->refused >= REFUSED_MAX)
 			end(r, RELEASE_GONE);
 		return;
 	}
-	if (is_another(r)) {
+	r->fd = fd;
+	if (is_another(r, pid)) {
 		(void)snprintf(r->trouble, sizeof(r->trouble), "another process has its socket");
 		end(r, RELEASE_GONE);
+		return;
+	}
+	if (qmp_init(&r->qmp, LINE_MAX_B) < 0) {
+		again(r, strerror(ENOMEM), now_us);
 		return;
 	}
 	r->refused = 0;
@@ -160,89 +142,46 @@ static void connect_now(struct release *r, uint64_t now_us)
 	r->wake_us = u64_add_sat(now_us, GREETING_MAX_US);
 }
 
-/* The command's text in @text. Its length. */
-static int write_command(const struct release *r, enum command command, char *text, size_t size)
+/* Sends the command that was asked, and waits for its answer. */
+static void wait_for_answer(struct release *r, uint64_t now_us)
 {
-	switch (command) {
-	case COMMAND_CAPABILITIES:
-		return snprintf(text, size, "{\"execute\":\"qmp_capabilities\",\"id\":%d}\n",
-				command);
-	case COMMAND_BALLOON:
-	case COMMAND_NUDGE:
-		return snprintf(
-			text, size,
-			"{\"execute\":\"balloon\",\"arguments\":{\"value\":%llu},\"id\":%d}\n",
-			(unsigned long long)(command == COMMAND_NUDGE
-						     ? u64_sub_sat(r->ram_b, NUDGE_B)
-						     : TARGET_ALL),
-			command);
-	case COMMAND_MEMORY:
-		return snprintf(text, size,
-				"{\"execute\":\"query-memory-size-summary\",\"id\":%d}\n", command);
-	case COMMAND_UNDO:
-		return snprintf(text, size,
-				"{\"execute\":\"qom-set\",\"arguments\":%s,\"id\":%d}\n",
-				r->vm.undo, command);
-	case COMMAND_QUERY:
-	default:
-		return snprintf(text, size, "{\"execute\":\"query-balloon\",\"id\":%d}\n",
-				COMMAND_QUERY);
-	}
-}
-
-static void send_command(struct release *r, enum command command, uint64_t now_us)
-{
-	char text[GUARDIAN_UNDO_MAX + 128];
-	int n = write_command(r, command, text, sizeof(text));
+	struct buf *out = &r->qmp.out;
 
 	/* an empty socket takes so much; where it does not, the peer is no QEMU */
-	if (send(r->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n) {
+	if (r->qmp.error ||
+	    send(r->fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)out->len) {
 		again(r, "the socket takes nothing", now_us);
 		return;
 	}
-	r->command = command;
+	buf_clear(out);
 	r->state = RELEASE_COMMAND;
 	r->wake_us = u64_add_sat(now_us, ANSWER_MAX_US);
 }
 
-/* Takes the number @key out of @answer. False where there is none, or less than 0. */
-static bool take_size(json_object *answer, const char *key, uint64_t *ret)
+static void ask(struct release *r, enum qmp_cmd cmd, uint64_t now_us)
 {
-	json_object *size;
-
-	if (!json_object_object_get_ex(answer, key, &size) ||
-	    !json_object_is_type(size, json_type_int) || json_object_get_int64(size) < 0)
-		return false;
-	*ret = json_object_get_uint64(size);
-	return true;
+	qmp_ask(&r->qmp, cmd, now_us);
+	wait_for_answer(r, now_us);
 }
 
-static void handle_size(struct release *r, json_object *answer, uint64_t now_us)
+/* Asks for all memory, or for a nudge: for almost all. */
+static void ask_target(struct release *r, bool nudge, uint64_t now_us)
 {
-	if (take_size(answer, "actual", &r->actual_b))
-		send_command(r, COMMAND_MEMORY, now_us);
-	else
-		again(r, "query-balloon was not answered with a size", now_us);
-}
-
-static void handle_memory(struct release *r, json_object *answer)
-{
-	uint64_t base_b, plugged_b = 0;
-
-	if (!take_size(answer, "base-memory", &base_b))
-		return; /* what was known before still counts */
-	(void)take_size(answer, "plugged-memory", &plugged_b);
-	r->ram_b = u64_add_sat(base_b, plugged_b);
+	r->nudging = nudge;
+	qmp_ask_target(&r->qmp, nudge ? u64_sub_sat(r->ram_b, NUDGE_B) : QMP_TARGET_ALL, now_us);
+	wait_for_answer(r, now_us);
 }
 
 /* The balloon is at 0: what else was changed for its sake is put back. */
 static void reached(struct release *r, uint64_t now_us)
 {
 	r->outcome = RELEASED;
-	if (r->vm.undo[0])
-		send_command(r, COMMAND_UNDO, now_us);
-	else
+	if (!r->vm.undo[0]) {
 		end(r, RELEASED);
+		return;
+	}
+	qmp_ask_interval(&r->qmp, r->vm.undo, now_us);
+	wait_for_answer(r, now_us);
 }
 
 /* Is it time for a nudge, or for its end? A nudge must not be the last word. */
@@ -265,123 +204,93 @@ static void judge(struct release *r, uint64_t now_us)
 	if (balloon_b == 0 && !r->nudged) {
 		reached(r, now_us);
 	} else if (turns(r, balloon_b, now_us)) {
-		send_command(r, r->nudged ? COMMAND_BALLOON : COMMAND_NUDGE, now_us);
+		ask_target(r, !r->nudged, now_us);
 	} else {
 		r->state = RELEASE_PAUSE;
 		r->wake_us = u64_add_sat(now_us, SIZE_EVERY_US);
 	}
 }
 
-static void handle_answer(struct release *r, json_object *answer, uint64_t now_us)
+static void handle_answer(struct release *r, enum qmp_cmd cmd, json_object *body, uint64_t now_us)
 {
-	switch ((enum command)r->command) {
-	case COMMAND_CAPABILITIES:
-		send_command(r, COMMAND_BALLOON, now_us);
+	switch (cmd) {
+	case QMP_CAPABILITIES:
+		ask_target(r, false, now_us);
 		break;
-	case COMMAND_BALLOON:
-	case COMMAND_NUDGE:
+	case QMP_TARGET:
 		r->accepted = true;
-		r->nudged = r->command == COMMAND_NUDGE;
+		r->nudged = r->nudging;
 		r->still_us = now_us;
 		r->pause_us = PAUSE_MIN_US;
-		send_command(r, COMMAND_QUERY, now_us);
+		ask(r, QMP_ACTUAL, now_us);
 		break;
-	case COMMAND_QUERY:
-		handle_size(r, answer, now_us);
+	case QMP_ACTUAL: /* and the memory at once: what is plugged in between is waited for */
+		if (qmp_actual_parse(body, &r->actual_b) < 0)
+			again(r, "query-balloon was not answered with a size", now_us);
+		else
+			ask(r, QMP_MEMORY, now_us);
 		break;
-	case COMMAND_MEMORY:
-		handle_memory(r, answer);
+	case QMP_MEMORY:
+		(void)qmp_memory_parse(body, &r->ram_b); /* else what was known before counts */
 		judge(r, now_us);
 		break;
-	case COMMAND_UNDO:
+	default: /* QMP_SET_INTERVAL, the last one: its answer changes nothing */
 		end(r, RELEASED);
 		break;
 	}
 }
 
-static void handle_error(struct release *r, json_object *error, uint64_t now_us)
+static void handle_error(struct release *r, enum qmp_cmd cmd, const struct qmp_msg *msg,
+			 uint64_t now_us)
 {
-	json_object *class = NULL, *desc = NULL;
-
-	if (r->command == COMMAND_MEMORY) { /* before QEMU 2.11 there is none */
+	if (cmd == QMP_MEMORY) { /* before QEMU 2.11 there is none */
 		judge(r, now_us);
-		return;
-	}
-	if (r->command == COMMAND_UNDO) { /* the device went away, and its property with it */
+	} else if (cmd == QMP_SET_INTERVAL) { /* the device went away, and its property with it */
 		end(r, RELEASED);
-		return;
-	}
-	(void)json_object_object_get_ex(error, "class", &class);
-	(void)json_object_object_get_ex(error, "desc", &desc);
-	if (class && strcmp(json_object_get_string(class), "DeviceNotActive") == 0) {
+	} else if (qmp_is_no_device(msg)) {
 		(void)snprintf(r->trouble, sizeof(r->trouble), "it has no balloon device");
 		end(r, RELEASE_GONE);
-		return;
+	} else {
+		again(r, msg->text, now_us);
 	}
-	again(r, desc ? json_object_get_string(desc) : "an error without a description", now_us);
 }
 
-/* One message of QEMU: the greeting, an event, or the answer to our command. */
-static void handle_message(struct release *r, json_object *msg, uint64_t now_us)
+/* One message of QEMU; handling it may close the connection. */
+static void handle_message(struct release *r, const struct qmp_msg *msg, uint64_t now_us)
 {
-	json_object *part;
+	struct qmp_asked to;
 
-	if (json_object_object_get_ex(msg, "event", NULL))
+	if (msg->type == QMP_MSG_EVENT)
 		return;
-	if (r->state == RELEASE_GREETING) {
-		if (json_object_object_get_ex(msg, "QMP", NULL))
-			send_command(r, COMMAND_CAPABILITIES, now_us);
-		else
-			again(r, "it does not greet as QEMU does", now_us);
-		return;
-	}
-	if (r->state != RELEASE_COMMAND || !json_object_object_get_ex(msg, "id", &part) ||
-	    !json_object_is_type(part, json_type_int) ||
-	    json_object_get_int64(part) != (int64_t)r->command) {
-		again(r, "an answer that was not asked for", now_us);
-		return;
-	}
-	if (json_object_object_get_ex(msg, "error", &part))
-		handle_error(r, part, now_us);
-	else if (json_object_object_get_ex(msg, "return", &part))
-		handle_answer(r, part, now_us);
+	if ((msg->type == QMP_MSG_GREETING) != (r->state == RELEASE_GREETING))
+		again(r, "it does not greet as QEMU does", now_us);
+	else if (msg->type == QMP_MSG_GREETING)
+		ask(r, QMP_CAPABILITIES, now_us);
+	else if (qmp_answered(&r->qmp, &to) < 0)
+		again(r, "it sent an answer without a question", now_us);
+	else if (msg->type == QMP_MSG_ERROR)
+		handle_error(r, to.cmd, msg, now_us);
 	else
-		again(r, "neither an answer nor an error", now_us);
+		handle_answer(r, to.cmd, msg->body, now_us);
 }
 
-static void handle_line(struct release *r, const char *line, size_t len, uint64_t now_us)
+/* Takes all whole messages of what came. */
+static void handle_bytes(struct release *r, const char *bytes, size_t len, uint64_t now_us)
 {
-	json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
-	json_object *msg = NULL;
+	struct qmp_msg msg;
+	int n;
 
-	if (tok)
-		msg = json_tokener_parse_ex(tok, line, (int)len);
-	if (json_object_is_type(msg, json_type_object))
-		handle_message(r, msg, now_us);
-	else
-		again(r, "it does not speak QMP", now_us);
-	json_object_put(msg);
-	if (tok)
-		json_tokener_free(tok);
-}
-
-/* All whole lines that are there; handling one may close the connection. */
-static void handle_lines(struct release *r, uint64_t now_us)
-{
-	cleanup_free char *line = NULL;
-	const char *nl;
-	size_t len;
-
-	while (r->fd >= 0 && r->in.len && (nl = memchr(r->in.data, '\n', r->in.len))) {
-		len = (size_t)(nl - r->in.data);
-		free(line);
-		line = strndup(r->in.data, len); /* handling it may empty the buffer */
-		buf_consume(&r->in, len + 1);
-		if (!line) {
-			again(r, strerror(ENOMEM), now_us);
+	while (r->fd >= 0 && (n = qmp_next(&r->qmp, &bytes, &len, &msg)) != 0) {
+		if (n < 0) {
+			again(r,
+			      n == -EBADMSG    ? "it does not speak QMP"
+			      : n == -EMSGSIZE ? "a line is too long"
+					       : strerror(-n),
+			      now_us);
 			return;
 		}
-		handle_line(r, line, strlen(line), now_us);
+		handle_message(r, &msg, now_us);
+		qmp_msg_fini(&msg);
 	}
 }
 
@@ -399,11 +308,7 @@ static void receive(struct release *r, uint64_t now_us)
 			again(r, n < 0 ? strerror(errno) : "QEMU closed the connection", now_us);
 			return;
 		}
-		if (buf_add(&r->in, piece, (size_t)n) < 0) {
-			again(r, "a line is too long", now_us);
-			return;
-		}
-		handle_lines(r, now_us);
+		handle_bytes(r, piece, (size_t)n, now_us);
 	}
 }
 
@@ -421,7 +326,7 @@ static void due(struct release *r, uint64_t now_us)
 		again(r, "no answer", now_us);
 		break;
 	case RELEASE_PAUSE:
-		send_command(r, COMMAND_QUERY, now_us);
+		ask(r, QMP_ACTUAL, now_us);
 		break;
 	case RELEASE_ENDED:
 		break;

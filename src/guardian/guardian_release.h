@@ -14,7 +14,7 @@
 
 #include "guardian/guardian_msg.h"
 
-#include "base/buf.h"
+#include "qmp/qmp.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,8 +48,7 @@ struct release {
 	struct guardian_msg vm; /* its GUARDIAN_HOLD */
 	enum release_state state;
 	enum release_outcome outcome;
-	int fd;		      /* -EBADF while not connected */
-	unsigned int command; /* the one under way, or next */
+	int fd; /* -EBADF while not connected */
 	uint64_t start_us;
 	uint64_t wake_us;     /* release_step() has something to do then */
 	uint64_t pause_us;    /* how long to wait before the next attempt */
@@ -59,9 +58,10 @@ struct release {
 	uint64_t ram_b;	      /* the same, of the memory there is; until then vm.ram_b */
 	uint64_t seen_b;      /* actual_b when it moved last, and since when it has not */
 	uint64_t still_us;
-	bool nudged;	  /* the last target was a nudge */
+	bool nudging;	  /* the last target that was asked for is a nudge */
+	bool nudged;	  /* the last one that QEMU took is */
 	char trouble[96]; /* the last one */
-	struct buf in;
+	struct qmp qmp;	  /* while connected */
 };
 
 /* Begins at @now_us with what @hold says. */

@@ -194,3 +194,26 @@ int qmp_find_balloon(struct json_object *body, const char **ret_name)
 	}
 	return 0;
 }
+
+int qmp_memory_parse(struct json_object *body, uint64_t *ret_ram_b)
+{
+	uint64_t base_b, plugged_b = 0;
+
+	if (qmp_get_u64(body, "base-memory", &base_b) < 0)
+		return -EPROTO;
+	if (json_object_object_get_ex(body, "plugged-memory", NULL) &&
+	    qmp_get_u64(body, "plugged-memory", &plugged_b) < 0)
+		return -EPROTO;
+	*ret_ram_b = u64_add_sat(base_b, plugged_b);
+	return 0;
+}
+
+int qmp_actual_parse(struct json_object *body, uint64_t *ret_actual_b)
+{
+	return qmp_get_u64(body, "actual", ret_actual_b);
+}
+
+bool qmp_is_no_device(const struct qmp_msg *msg)
+{
+	return msg->type == QMP_MSG_ERROR && strcmp(msg->word, "DeviceNotActive") == 0;
+}

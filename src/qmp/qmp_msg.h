@@ -71,4 +71,14 @@ int qmp_stats_parse(struct json_object *body, struct qmp_stats *ret);
  */
 int qmp_find_balloon(struct json_object *body, const char **ret_name);
 
+/*
+ * What query-memory-size-summary returned: the memory there is, with what was
+ * plugged in; and what query-balloon did. 0 or -EPROTO.
+ */
+int qmp_memory_parse(struct json_object *body, uint64_t *ret_ram_b);
+int qmp_actual_parse(struct json_object *body, uint64_t *ret_actual_b);
+
+/* Does an error say that there is no balloon device? */
+bool qmp_is_no_device(const struct qmp_msg *msg);
+
 #endif

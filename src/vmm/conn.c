@@ -6,12 +6,13 @@
  * In:    a path; bytes to send.
  * Out:   bytes received; trouble in a sentence.
  *
- * A unix socket connects at once or not at all: there is no "in progress". A full
- * backlog is a failure like any other, and is tried again later.
+ * What a socket does not take waits in the owner's buffer, and epoll then watches
+ * for room; a connection without anything to send is not woken for it.
  */
 #include "vmm/conn.h"
 
-#include "vmm/loop.h"
+#include "base/cleanup.h"
+#include "base/sock.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -19,9 +20,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-
-#include "base/cleanup.h"
 
 void conn_tidy(const char *text, char *ret, size_t size)
 {
@@ -55,7 +53,7 @@ static int watch(struct vmm_conn *conn, int op, bool out)
 
 	if (out)
 		ev.events |= EPOLLOUT;
-	if (epoll_ctl(conn->vmm->epoll_fd, op, conn->fd, &ev) < 0)
+	if (epoll_ctl(conn->common->epoll_fd, op, conn->fd, &ev) < 0)
 		return -errno;
 	conn->want_out = out;
 	return 0;
@@ -63,29 +61,18 @@ static int watch(struct vmm_conn *conn, int op, bool out)
 
 int conn_connect(struct vmm_conn *conn)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	cleanup_close int fd = -EBADF;
+	cleanup_close int fd = sock_connect(conn->address, &conn->pid);
 	int r;
 
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
-	memcpy(sa.sun_path, conn->address, sizeof(sa.sun_path));
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return -errno;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return -errno;
+		return fd;
 	conn->fd = fd;
 	r = watch(conn, EPOLL_CTL_ADD, false);
-	if (r < 0) {
+	if (r < 0)
 		conn->fd = -EBADF;
-		return r;
-	}
-	(void)take_fd(&fd);
-	conn->pid = cred.pid;
-	return 0;
+	else
+		(void)take_fd(&fd);
+	return r;
 }
 
 void conn_close(struct vmm_conn *conn)
@@ -102,10 +89,10 @@ ssize_t conn_read(struct vmm_conn *conn, const char **ret_bytes)
 
 	if (conn->fd < 0)
 		return -EAGAIN;
-	n = recv(conn->fd, conn->vmm->chunk, CONN_CHUNK, MSG_DONTWAIT);
+	n = recv(conn->fd, conn->common->chunk, CONN_CHUNK, MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	*ret_bytes = conn->vmm->chunk;
+	*ret_bytes = conn->common->chunk;
 	return n ? n : -EPIPE;
 }
 
@@ -127,5 +114,21 @@ int conn_flush(struct vmm_conn *conn, struct buf *out)
 
 void conn_due(struct vmm_conn *conn, uint64_t at_us)
 {
-	due_set(&conn->vmm->due, &conn->due, at_us);
+	due_set(&conn->common->due, &conn->due, at_us);
+}
+
+void conn_emit(struct vmm_conn *conn, enum vmm_event event)
+{
+	if (!conn->removed)
+		conn->common->event(conn->common->userdata, conn, event);
+}
+
+uint64_t conn_poll_s(const struct vmm_conn *conn)
+{
+	return conn->common->poll_s;
+}
+
+uint64_t conn_wall_us(const struct vmm_conn *conn)
+{
+	return conn->common->wall(conn->common->userdata);
 }

@@ -12,10 +12,11 @@
 #ifndef BALLONET_VMM_CONN_H
 #define BALLONET_VMM_CONN_H
 
-#include "base/due.h"
-#include "vmm/vmm.h"
+#include "vmm/event.h"
 
 #include "base/buf.h"
+#include "base/due.h"
+#include "model/snapshot.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,11 +50,22 @@ struct vmm_ops {
 	bool (*unanswered)(const struct vmm_conn *conn);       /* is a command under way? */
 };
 
-extern const struct vmm_ops qmp_ops;
+extern const struct vmm_ops qemu_ops;
 extern const struct vmm_ops device_ops;
 
+/* What all connections have in common; its owner is vmm.c. */
+struct conn_common {
+	int epoll_fd;
+	uint64_t poll_s; /* the polling interval of guests that have none */
+	struct due_heap due;
+	vmm_event_fn event;
+	vmm_wall_fn wall;
+	void *userdata; /* of both */
+	char chunk[CONN_CHUNK];
+};
+
 struct vmm_conn {
-	struct vmm *vmm;
+	struct conn_common *common;
 	const struct vmm_ops *ops;
 	void *userdata;
 	struct vmm_conn *prev, *next;
@@ -95,9 +107,10 @@ int conn_flush(struct vmm_conn *conn, struct buf *out);
 /* Says when timeout() is to be called; DUE_NEVER: not at all. */
 void conn_due(struct vmm_conn *conn, uint64_t at_us);
 
-/* From vmm.c. */
-uint64_t vmm_poll_s(const struct vmm *vmm);
+/* The polling interval of guests that have none. */
+uint64_t conn_poll_s(const struct vmm_conn *conn);
+
 /* The wall clock (microseconds since 1970), the one that hypervisors stamp statistics with. */
-uint64_t vmm_wall_us(const struct vmm *vmm);
+uint64_t conn_wall_us(const struct vmm_conn *conn);
 
 #endif

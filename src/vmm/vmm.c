@@ -12,7 +12,7 @@
  */
 #include "vmm/vmm.h"
 
-#include "vmm/loop.h"
+#include "vmm/conn.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -33,8 +33,21 @@
 #define DRAIN_ROUNDS 50
 #define DRAIN_ROUND_MS 10
 
+struct vmm {
+	struct conn_common common; /* the first member */
+	struct vmm_conn *first;
+	size_t nconn, nremoved;
+	unsigned int depth; /* inside how many calls that hold on to connections */
+	uint64_t now_us;    /* the latest that a caller said */
+};
+
+static struct vmm *vmm_of(const struct vmm_conn *conn)
+{
+	return (struct vmm *)conn->common;
+}
+
 static const struct vmm_ops *const kinds[] = {
-	[VMM_QMP] = &qmp_ops,
+	[VMM_QMP] = &qemu_ops,
 	[VMM_DEVICE] = &device_ops,
 };
 
@@ -45,19 +58,9 @@ static uint64_t wall_clock(void *userdata)
 	return clock_us(CLOCK_REALTIME);
 }
 
-uint64_t vmm_wall_us(const struct vmm *vmm)
-{
-	return vmm->wall(vmm->userdata);
-}
-
 void vmm_set_wall_clock(struct vmm *vmm, vmm_wall_fn fn)
 {
-	vmm->wall = fn;
-}
-
-uint64_t vmm_poll_s(const struct vmm *vmm)
-{
-	return vmm->poll_s;
+	vmm->common.wall = fn;
 }
 
 int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret)
@@ -68,13 +71,13 @@ int vmm_new(uint64_t poll_s, vmm_event_fn fn, void *userdata, struct vmm **ret)
 		return -ENOMEM;
 	if (poll_s == 0)
 		return -EINVAL;
-	vmm->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (vmm->epoll_fd < 0)
+	vmm->common.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (vmm->common.epoll_fd < 0)
 		return -errno;
-	vmm->poll_s = poll_s;
-	vmm->event = fn;
-	vmm->userdata = userdata;
-	vmm->wall = wall_clock;
+	vmm->common.poll_s = poll_s;
+	vmm->common.event = fn;
+	vmm->common.userdata = userdata;
+	vmm->common.wall = wall_clock;
 	*ret = take_ptr(vmm);
 	return 0;
 }
@@ -85,7 +88,7 @@ int vmm_set_poll(struct vmm *vmm, uint64_t poll_s, uint64_t now_us)
 
 	if (poll_s == 0)
 		return -EINVAL;
-	vmm->poll_s = poll_s;
+	vmm->common.poll_s = poll_s;
 	for (conn = vmm->first; conn; conn = conn->next)
 		if (!conn->removed)
 			conn->ops->calm(conn, now_us); /* one that is squeezed sets its own again */
@@ -94,7 +97,7 @@ int vmm_set_poll(struct vmm *vmm, uint64_t poll_s, uint64_t now_us)
 
 static void conn_free(struct vmm_conn *conn)
 {
-	struct vmm *vmm = conn->vmm;
+	struct vmm *vmm = vmm_of(conn);
 
 	conn_due(conn, DUE_NEVER);
 	if (conn->prev)
@@ -139,7 +142,7 @@ static void dispatch(struct vmm *vmm, uint64_t now_us, int wait_ms)
 
 	vmm->now_us = now_us;
 	vmm->depth++;
-	n = epoll_wait(vmm->epoll_fd, ev, DISPATCH_MAX, wait_ms);
+	n = epoll_wait(vmm->common.epoll_fd, ev, DISPATCH_MAX, wait_ms);
 	for (i = 0; i < n; i++)
 		handle(&ev[i], now_us);
 	vmm->depth--;
@@ -153,7 +156,7 @@ void vmm_dispatch(struct vmm *vmm, uint64_t now_us)
 
 uint64_t vmm_deadline(const struct vmm *vmm)
 {
-	const struct due *due = due_first(&vmm->due);
+	const struct due *due = due_first(&vmm->common.due);
 
 	return due ? due->at_us : DUE_NEVER;
 }
@@ -171,7 +174,7 @@ void vmm_timeout(struct vmm *vmm, uint64_t now_us)
 	vmm->now_us = now_us;
 	vmm->depth++;
 	for (i = 0; i < TIMEOUT_MAX; i++) {
-		due = due_first(&vmm->due);
+		due = due_first(&vmm->common.due);
 		if (!due || due->at_us > now_us)
 			break;
 		conn_of_due(due)->ops->timeout(conn_of_due(due), now_us);
@@ -182,13 +185,7 @@ void vmm_timeout(struct vmm *vmm, uint64_t now_us)
 
 int vmm_fd(const struct vmm *vmm)
 {
-	return vmm->epoll_fd;
-}
-
-void conn_emit(struct vmm_conn *conn, enum vmm_event event)
-{
-	if (!conn->removed)
-		conn->vmm->event(conn->vmm->userdata, conn, event);
+	return vmm->common.epoll_fd;
 }
 
 int vmm_add(struct vmm *vmm, enum vmm_kind kind, const char *address, void *conn_userdata,
@@ -199,12 +196,12 @@ int vmm_add(struct vmm *vmm, enum vmm_kind kind, const char *address, void *conn
 	if ((size_t)kind >= ARRAY_SIZE(kinds) || strlen(address) >= CONN_ADDRESS_MAX ||
 	    address[0] == '\0')
 		return -EINVAL;
-	if (due_reserve(&vmm->due, vmm->nconn + 1) < 0)
+	if (due_reserve(&vmm->common.due, vmm->nconn + 1) < 0)
 		return -ENOMEM;
 	conn = kinds[kind]->new ();
 	if (!conn)
 		return -ENOMEM;
-	conn->vmm = vmm;
+	conn->common = &vmm->common;
 	conn->ops = kinds[kind];
 	conn->userdata = conn_userdata;
 	memcpy(conn->address, address, strlen(address) + 1);
@@ -226,7 +223,7 @@ void vmm_remove(struct vmm_conn *conn)
 
 	if (!conn || conn->removed)
 		return;
-	vmm = conn->vmm;
+	vmm = vmm_of(conn);
 	conn->removed = true;
 	vmm->nremoved++;
 	conn->ops->leave(conn, vmm->now_us);
@@ -249,8 +246,8 @@ void vmm_free(struct vmm *vmm)
 		dispatch(vmm, vmm->now_us, DRAIN_ROUND_MS);
 	while (vmm->first)
 		conn_free(vmm->first);
-	due_heap_fini(&vmm->due);
-	(void)close(vmm->epoll_fd);
+	due_heap_fini(&vmm->common.due);
+	(void)close(vmm->common.epoll_fd);
 	free(vmm);
 }
 

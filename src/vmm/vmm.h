@@ -14,31 +14,20 @@
 #ifndef BALLONET_VMM_VMM_H
 #define BALLONET_VMM_VMM_H
 
+#include "vmm/event.h"
+
 #include "model/snapshot.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-struct vmm;	 /* all connections */
-struct vmm_conn; /* one VM */
+struct vmm; /* all connections */
 
 enum vmm_kind {
 	VMM_QMP,    /* a QEMU monitor socket that nobody else uses */
 	VMM_DEVICE, /* the control socket of a ballonet-device; its targets are leased */
 };
-
-enum vmm_event {
-	VMM_EVENT_UP,	    /* connected, device looked for, first facts known */
-	VMM_EVENT_DOWN,	    /* connection lost; it is tried again with back-off */
-	VMM_EVENT_STATS,    /* vmm_poll() or vmm_refresh() has its answer, see there */
-	VMM_EVENT_ACTUAL,   /* the balloon changed */
-	VMM_EVENT_STATE,    /* paused, resumed, reset */
-	VMM_EVENT_SHUTDOWN, /* the guest or QEMU is going away for good */
-};
-
-/* Called from vmm_dispatch() and vmm_timeout(); may call anything but vmm_free(). */
-typedef void (*vmm_event_fn)(void *userdata, struct vmm_conn *conn, enum vmm_event event);
 
 /*
  * @poll_s: the statistics polling interval set on guests that have none,
@@ -54,9 +43,6 @@ int vmm_set_poll(struct vmm *vmm, uint64_t poll_s, uint64_t now_us);
  * last answers (the only wait in this layer), and closes. Takes NULL.
  */
 void vmm_free(struct vmm *vmm);
-
-/* The wall clock, microseconds since 1970; @userdata is that of the events. */
-typedef uint64_t (*vmm_wall_fn)(void *userdata);
 
 /*
  * Replaces the wall clock (CLOCK_REALTIME), which statistics are stamped with

@@ -86,40 +86,36 @@ static void set_property(struct fake_qemu *q, const char *line)
 
 static void answer(struct fake_qemu *q, int fd, const char *line, enum fake_mode mode)
 {
-	const char *id = strstr(line, "\"id\":");
-	long n = id ? strtol(id + 5, NULL, 10) : 0;
 	char text[256];
 
-	if (mode == FAKE_UNASKED)
-		n += 7;
 	if (mode == FAKE_ERROR || (mode == FAKE_NO_SET && strstr(line, "\"qom-set\"")) ||
 	    (mode == FAKE_NO_DEVICE && strstr(line, "balloon"))) {
-		(void)snprintf(
-			text, sizeof(text),
-			"{\"id\": %ld, \"error\": {\"class\": \"%s\", \"desc\": \"no\"}}\r\n", n,
-			mode == FAKE_NO_DEVICE ? "DeviceNotActive" : "GenericError");
+		(void)snprintf(text, sizeof(text),
+			       "{\"error\": {\"class\": \"%s\", \"desc\": \"no\"}}\r\n",
+			       mode == FAKE_NO_DEVICE ? "DeviceNotActive" : "GenericError");
 	} else if (strstr(line, "\"query-balloon\"")) {
 		move_balloon(q, mode);
 		(void)snprintf(text, sizeof(text),
-			       mode == FAKE_BAD_SIZE
-				       ? "{\"id\": %ld, \"return\": {\"actual\": \"%llu\"}}\r\n"
-				       : "{\"id\": %ld, \"return\": {\"actual\": %llu}}\r\n",
-			       n, (unsigned long long)atomic_load(&q->actual_b));
+			       mode == FAKE_BAD_SIZE ? "{\"return\": {\"actual\": \"%llu\"}}\r\n"
+						     : "{\"return\": {\"actual\": %llu}}\r\n",
+			       (unsigned long long)atomic_load(&q->actual_b));
 	} else if (strstr(line, "\"query-memory-size-summary\"")) {
 		(void)snprintf(text, sizeof(text),
-			       "{\"id\": %ld, \"return\": {\"base-memory\": %llu, "
+			       "{\"return\": {\"base-memory\": %llu, "
 			       "\"plugged-memory\": %llu}}\r\n",
-			       n, (unsigned long long)(64 * MIB),
+			       (unsigned long long)(64 * MIB),
 			       (unsigned long long)(atomic_load(&q->ram_b) - 64 * MIB));
 	} else {
 		if (strstr(line, "\"balloon\""))
 			set_target(q, line, mode);
 		else if (strstr(line, "\"qom-set\""))
 			set_property(q, line);
-		(void)snprintf(text, sizeof(text), "{\"id\": %ld, \"return\": {}}\r\n", n);
+		(void)snprintf(text, sizeof(text), "{\"return\": {}}\r\n");
 	}
 	if (mode == FAKE_IN_PIECES)
 		say(fd, EVENT, true);
+	if (mode == FAKE_UNASKED && strstr(line, "\"query-memory-size-summary\""))
+		say(fd, text, false);
 	say(fd, text, mode == FAKE_IN_PIECES);
 }
 

@@ -21,7 +21,7 @@ enum fake_mode {
 	FAKE_LONG_LINE, /* greets without end */
 	FAKE_ERROR,	/* answers every command with an error */
 	FAKE_BAD_SIZE,	/* says that the balloon's size is a word */
-	FAKE_UNASKED,	/* answers with the id of another command */
+	FAKE_UNASKED,	/* answers twice what it was asked once */
 	FAKE_NO_DEVICE, /* has no balloon device */
 	FAKE_STUCK,	/* takes the target, and the balloon never moves */
 	FAKE_RESET,  /* its guest was: tells a size only once there is something in the balloon */

@@ -2,7 +2,7 @@
 /*
  * test_conn.c - the socket of a connection: what does not fit waits
  */
-#include "vmm/loop.h"
+#include "vmm/conn.h"
 
 #include "base/num.h"
 
@@ -20,8 +20,8 @@
 
 static void what_the_socket_does_not_take_waits(void **state)
 {
-	struct vmm *vmm = calloc(1, sizeof(*vmm));
-	struct vmm_conn conn = { .vmm = vmm };
+	struct conn_common *common = calloc(1, sizeof(*common));
+	struct vmm_conn conn = { .common = common };
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &conn };
 	struct buf out;
 	char chunk[65536];
@@ -30,11 +30,11 @@ static void what_the_socket_does_not_take_waits(void **state)
 	int pair[2];
 
 	(void)state;
-	assert_non_null(vmm);
+	assert_non_null(common);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	conn.fd = pair[0];
-	vmm->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(epoll_ctl(vmm->epoll_fd, EPOLL_CTL_ADD, conn.fd, &ev), 0);
+	common->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(epoll_ctl(common->epoll_fd, EPOLL_CTL_ADD, conn.fd, &ev), 0);
 	buf_init(&out, 4 * MIB);
 	for (i = 0; i < 3 * MIB; i++)
 		assert_int_equal(buf_add(&out, &(char){ (char)(i % 251) }, 1), 0);
@@ -49,20 +49,20 @@ static void what_the_socket_does_not_take_waits(void **state)
 			if (chunk[i] != (char)((got + i) % 251))
 				fail_msg("byte %zu is another one", got + i);
 		got += (size_t)n;
-		if (epoll_wait(vmm->epoll_fd, &ev, 1, 0) == 1 && (ev.events & EPOLLOUT))
+		if (epoll_wait(common->epoll_fd, &ev, 1, 0) == 1 && (ev.events & EPOLLOUT))
 			assert_int_equal(conn_flush(&conn, &out), 0);
 	}
 	assert_false(conn.want_out);
-	assert_int_equal(epoll_wait(vmm->epoll_fd, &ev, 1, 0), 0);
+	assert_int_equal(epoll_wait(common->epoll_fd, &ev, 1, 0), 0);
 
 	(void)close(pair[1]);
 	assert_int_equal(buf_add(&out, "x", 1), 0);
 	assert_int_equal(conn_flush(&conn, &out), -EPIPE);
 	conn_close(&conn);
 	assert_int_equal(conn.fd, -EBADF);
-	(void)close(vmm->epoll_fd);
+	(void)close(common->epoll_fd);
 	buf_fini(&out);
-	free(vmm);
+	free(common);
 }
 
 static void text_is_tidied_and_cut_between_characters(void **state)

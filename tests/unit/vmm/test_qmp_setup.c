@@ -293,7 +293,7 @@ static void an_answer_to_nothing_costs_the_connection(void **state)
 		struct world *w = world_one(&p);
 
 		peer_say(p, answers[i]);
-		assert_down(p, "QEMU answered what was not asked");
+		assert_down(p, "QEMU sent an answer without a question");
 		world_free(w);
 	}
 }

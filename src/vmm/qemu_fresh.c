@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qmp_fresh.c - a guest's statistics, and how old they are
+ * qemu_fresh.c - a guest's statistics, and how old they are
  *
  * Layer: vmm.
  * In:    replies to "qom-get guest-stats", the instants at which they were asked for.
@@ -20,9 +20,8 @@
  * (A guest that was asked before and answers after counts as fresh: it collects
  * and sends at once, so its figures are as old as its answer.)
  */
-#include "vmm/qmp.h"
+#include "vmm/qemu.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Median of an answer under TCG is 4.4 ms, p90 8.7 ms; under KVM less than 1. */
@@ -34,18 +33,15 @@
 /* The second has to end (1 s at most), then a slow guest has 0.5 s to answer in the next. */
 #define FRESH_MAX_US (1500 * USEC_PER_MSEC)
 
-/* The arguments of "qom-set"; the device's path is JSON already. */
-#define INTERVAL_FMT "{\"path\":%s,\"property\":\"guest-stats-polling-interval\",\"value\":%llu}"
-
-static uint64_t wall_s(const struct qmp *q)
+static uint64_t wall_s(const struct qemu *q)
 {
-	return vmm_wall_us(q->conn.vmm) / USEC_PER_SEC;
+	return conn_wall_us(&q->conn) / USEC_PER_SEC;
 }
 
 /* When wall clock second @s began, by the caller's clock; 0 where it is still to come. */
-static uint64_t second_began_us(const struct qmp *q, uint64_t s, uint64_t now_us)
+static uint64_t second_began_us(const struct qemu *q, uint64_t s, uint64_t now_us)
 {
-	uint64_t wall_us = vmm_wall_us(q->conn.vmm);
+	uint64_t wall_us = conn_wall_us(&q->conn);
 	uint64_t began_us = u64_mul_sat(s, USEC_PER_SEC);
 
 	if (began_us > wall_us)
@@ -59,7 +55,7 @@ static bool differs(const struct qmp_stats *a, const struct qmp_stats *b)
 	       memcmp(a->tag, b->tag, sizeof(a->tag)) != 0;
 }
 
-static void take(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us, uint64_t now_us)
+static void take(struct qemu *q, const struct qmp_stats *stats, uint64_t asked_us, uint64_t now_us)
 {
 	struct guest_stats *facts = &q->conn.facts.stats;
 	uint64_t taken_us;
@@ -80,7 +76,7 @@ static void take(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us
 
 /* Whatever the balloon did before @asked_us has been told by now, but for the pause between events.
  */
-static void confirm_actual(struct qmp *q, uint64_t asked_us)
+static void confirm_actual(struct qemu *q, uint64_t asked_us)
 {
 	struct fact *actual = &q->conn.facts.actual_b;
 
@@ -89,67 +85,64 @@ static void confirm_actual(struct qmp *q, uint64_t asked_us)
 }
 
 /* The interval while a VM is calm: as it was found, or ours where that was 0. */
-static uint64_t calm_s(const struct qmp *q)
+static uint64_t calm_s(const struct qemu *q)
 {
-	return q->found_s ? q->found_s : vmm_poll_s(q->conn.vmm);
+	return q->found_s ? q->found_s : conn_poll_s(&q->conn);
 }
 
-void qmp_set_interval(struct qmp *q, uint64_t interval_s, uint64_t now_us)
+void qemu_set_interval(struct qemu *q, uint64_t interval_s, uint64_t now_us)
 {
-	if (!q->interval_known || !q->path || q->set_s == interval_s)
+	char arguments[6 * QEMU_DEVICE_NAME_MAX + 256]; /* each byte of the name as \u0000 */
+
+	if (!q->interval_known || !q->path || q->set_s == interval_s ||
+	    qmp_cmd_interval(q->path, interval_s, arguments, sizeof(arguments)) < 0)
 		return;
 	q->set_s = interval_s;
-	qmp_ask(q, CMD_SET_INTERVAL, now_us,
-		"{\"execute\":\"qom-set\",\"arguments\":" INTERVAL_FMT "}\n", q->path,
-		(unsigned long long)interval_s);
+	qmp_ask_interval(&q->qmp, arguments, now_us);
 }
 
-void qmp_undo(const struct qmp *q, char *text, size_t size)
+void qemu_undo(const struct qemu *q, char *text, size_t size)
 {
-	int n = -1;
-
-	if (q->interval_known && q->path)
-		n = snprintf(text, size, INTERVAL_FMT, q->path, (unsigned long long)q->found_s);
-	if (n < 0 || (size_t)n >= size)
+	if (!q->interval_known || !q->path || qmp_cmd_interval(q->path, q->found_s, text, size) < 0)
 		text[0] = '\0';
 }
 
-void qmp_interval_found(struct qmp *q, uint64_t found_s, uint64_t now_us)
+void qemu_interval_found(struct qemu *q, uint64_t found_s, uint64_t now_us)
 {
 	/* after a reconnect to the same QEMU it finds what we set ourselves */
 	if (!q->interval_known) {
-		q->found_s = found_s == QMP_FAST_POLL_S ? 0 : found_s;
+		q->found_s = found_s == QEMU_FAST_POLL_S ? 0 : found_s;
 		/* nobody else sets this interval: a ballonetd died in the middle of a squeeze */
-		q->conn.facts.leftover = found_s == QMP_FAST_POLL_S;
+		q->conn.facts.leftover = found_s == QEMU_FAST_POLL_S;
 	}
 	q->interval_known = true;
 	q->set_s = found_s;
 	if (!q->conn.removed)
-		qmp_set_interval(q, calm_s(q), now_us);
+		qemu_set_interval(q, calm_s(q), now_us);
 }
 
-static void toggle(struct qmp *q, uint64_t now_us)
+static void toggle(struct qemu *q, uint64_t now_us)
 {
-	qmp_ask_text(q, CMD_STATS, q->ask_stats, now_us);
-	qmp_set_interval(q, 0, now_us);
-	qmp_set_interval(q, QMP_FAST_POLL_S, now_us);
+	qmp_ask_get(&q->qmp, QMP_STATS, q->path, now_us);
+	qemu_set_interval(q, 0, now_us);
+	qemu_set_interval(q, QEMU_FAST_POLL_S, now_us);
 	q->toggle_s = wall_s(q);
 	q->ask_us = now_us + FRESH_FIRST_US;
 	q->ask_wait_us = FRESH_FIRST_US;
 }
 
-static void end_refresh(struct qmp *q, uint64_t now_us)
+static void end_refresh(struct qemu *q, uint64_t now_us)
 {
 	q->refreshing = false;
 	q->polling = false;
 	if (q->calm_wanted)
-		qmp_set_interval(q, calm_s(q), now_us);
+		qemu_set_interval(q, calm_s(q), now_us);
 	q->calm_wanted = false;
 	conn_emit(&q->conn, VMM_EVENT_STATS);
 }
 
-void qmp_stats_read(struct qmp *q, const struct qmp_stats *stats, uint64_t asked_us,
-		    uint64_t now_us)
+void qemu_stats_read(struct qemu *q, const struct qmp_stats *stats, uint64_t asked_us,
+		     uint64_t now_us)
 {
 	const struct guest_stats *facts = &q->conn.facts.stats;
 
@@ -165,47 +158,46 @@ void qmp_stats_read(struct qmp *q, const struct qmp_stats *stats, uint64_t asked
 	}
 }
 
-void qmp_poll(struct qmp *q, uint64_t now_us)
+void qemu_poll(struct qemu *q, uint64_t now_us)
 {
 	q->polling = true;
-	if (!q->refreshing && !qmp_in_flight(q, CMD_STATS))
-		qmp_ask_text(q, CMD_STATS, q->ask_stats, now_us);
+	if (!q->refreshing && !qmp_in_flight(&q->qmp, QMP_STATS))
+		qmp_ask_get(&q->qmp, QMP_STATS, q->path, now_us);
 }
 
-void qmp_refresh(struct qmp *q, uint64_t now_us)
+void qemu_refresh(struct qemu *q, uint64_t now_us)
 {
 	q->calm_wanted = false;
 	if (q->refreshing)
 		return;
-	if (q->set_s != QMP_FAST_POLL_S) /* memory may have been plugged since the last time */
-		qmp_ask_text(q, CMD_MEMORY, "{\"execute\":\"query-memory-size-summary\"}\n",
-			     now_us);
+	if (q->set_s != QEMU_FAST_POLL_S) /* memory may have been plugged since the last time */
+		qmp_ask(&q->qmp, QMP_MEMORY, now_us);
 	q->refreshing = true;
 	q->refresh_us = now_us;
 	toggle(q, now_us);
 }
 
-void qmp_calm(struct qmp *q, uint64_t now_us)
+void qemu_calm(struct qemu *q, uint64_t now_us)
 {
 	q->calm_wanted = q->refreshing;
 	if (!q->refreshing)
-		qmp_set_interval(q, calm_s(q), now_us);
+		qemu_set_interval(q, calm_s(q), now_us);
 }
 
-uint64_t qmp_refresh_due(const struct qmp *q)
+uint64_t qemu_refresh_due(const struct qemu *q)
 {
 	return q->refreshing ? u64_min(q->ask_us, q->refresh_us + FRESH_MAX_US) : DUE_NEVER;
 }
 
-void qmp_refresh_go_on(struct qmp *q, uint64_t now_us)
+void qemu_refresh_go_on(struct qemu *q, uint64_t now_us)
 {
-	uint64_t second_us = USEC_PER_SEC - vmm_wall_us(q->conn.vmm) % USEC_PER_SEC;
+	uint64_t second_us = USEC_PER_SEC - conn_wall_us(&q->conn) % USEC_PER_SEC;
 
 	if (now_us >= q->refresh_us + FRESH_MAX_US) {
 		end_refresh(q, now_us);
 		return;
 	}
-	if (qmp_in_flight(q, CMD_STATS)) { /* QEMU is slower than the guest */
+	if (qmp_in_flight(&q->qmp, QMP_STATS)) { /* QEMU is slower than the guest */
 		q->ask_us = now_us + q->ask_wait_us;
 		return;
 	}
@@ -213,8 +205,8 @@ void qmp_refresh_go_on(struct qmp *q, uint64_t now_us)
 		toggle(q, now_us);
 		return;
 	}
-	qmp_ask_text(q, CMD_ACTUAL, "{\"execute\":\"query-balloon\"}\n", now_us);
-	qmp_ask_text(q, CMD_STATS, q->ask_stats, now_us);
+	qmp_ask(&q->qmp, QMP_ACTUAL, now_us);
+	qmp_ask_get(&q->qmp, QMP_STATS, q->path, now_us);
 	q->ask_wait_us = u64_min(2 * q->ask_wait_us, FRESH_WAIT_MAX_US);
 	q->ask_us = now_us + u64_min(q->ask_wait_us, second_us);
 }
