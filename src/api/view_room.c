@@ -118,7 +118,7 @@ void view_room_text(const struct control_view *v, const struct reservation_answe
 		      sizeof(total));
 	switch (a->answer) {
 	case RESERVE_YES:
-		(void)snprintf(text, size, "%s are there.", want);
+		(void)snprintf(text, size, "%s is available.", want);
 		break;
 	case RESERVE_WHEN:
 	case RESERVE_LATE:

@@ -84,7 +84,8 @@ static const char *hint(const struct vm *vm)
 	if (vm->facts.device != TRI_YES)
 		return NULL;
 	if (!estimate_possible(&vm->facts.stats))
-		return "load virtio_balloon in the guest and its memory can be given back";
+		return "once the guest has booted, run 'modprobe virtio_balloon' in it and its "
+		       "memory can be given back";
 	if (vm->facts.reporting == TRI_NO)
 		return "start it with free-page-reporting=on and freed memory comes back by itself";
 	return NULL;
@@ -371,16 +372,17 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 			.resident_b = json_fact(&f->resident_b),
 			.available_b = tag_figure(&f->stats, BALLOON_STAT_AVAIL),
 			.reserve_b = estimated ? opp->est.reserve_b : FIGURE_UNKNOWN,
-			.stale_b = estimated ? opp->est.stale_b : FIGURE_UNKNOWN,
-			.cold_b = estimated ? opp->est.cold_b : FIGURE_UNKNOWN,
-			.expected_b = estimated ? opp->expected_b : FIGURE_UNKNOWN,
-			.need_b = estimated ? opp->est.need_b : FIGURE_UNKNOWN,
+			.stale_b = FIGURE_UNKNOWN,
+			.cold_b = FIGURE_UNKNOWN,
+			.expected_b = FIGURE_UNKNOWN,
+			.need_b = FIGURE_UNKNOWN,
 			.balloon_b = FIGURE_UNKNOWN,
 			.freed_b = FIGURE_UNKNOWN,
 			.floor_b = FIGURE_UNKNOWN,
 			.until_us = FIGURE_UNKNOWN,
 		},
 	};
+	opportunity_figures(opp, &ret->fig);
 	if (f->ram_b.known && f->actual_b.known)
 		ret->fig.balloon_b = u64_sub_sat(f->ram_b.value, f->actual_b.value);
 }

@@ -168,8 +168,7 @@ static int tell(const struct cli *cli, struct json_object *o)
 				 : cli_fail(EXIT_LATE, "it is not there in time: %s",
 					    out_string(o, "sentence"));
 	if (!cli->json) {
-		(void)printf("reservation %llu: %s", (unsigned long long)out_number(o, "id", 0),
-			     says(o, "yes") ? "it is there: " : "");
+		(void)printf("reservation %llu: ", (unsigned long long)out_number(o, "id", 0));
 		out_text(stdout, out_string(o, "sentence"));
 		(void)putchar('\n');
 	}

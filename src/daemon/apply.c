@@ -129,24 +129,6 @@ static void apply_press(struct vm *vm, const struct decision *d, struct daemon_f
 		log_debug("press-not-sent vm=%s error=%s", vm->name, strerror(-r));
 }
 
-/* The many small steps between two turns of a VM. */
-static bool is_small(enum reason why)
-{
-	switch (why) {
-	case REASON_LOOKING:
-	case REASON_STEP:
-	case REASON_INFLATE_WAIT:
-	case REASON_PRESS_WAIT:
-	case REASON_DEFLATE_WAIT:
-	case REASON_SIZE_STEP:
-	case REASON_SIZE_WAIT:
-	case REASON_SIZED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* One line for every turn a VM takes, none for the many small steps in between. */
 static void tell(const struct vm *vm, const struct decision *d, uint64_t now_us)
 {
@@ -154,7 +136,7 @@ static void tell(const struct vm *vm, const struct decision *d, uint64_t now_us)
 
 	if (d->reason == vm->decision.reason && d->phase == vm->decision.phase)
 		return;
-	if (is_small(d->reason))
+	if (reason_is(d->reason, REASON_IS_SMALL))
 		return;
 	(void)explain(d, now_us, sentence, sizeof(sentence));
 	log_event(d->phase == PHASE_WATCH ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
@@ -167,8 +149,9 @@ static void remember(struct vm *vm, const struct decision *d, uint64_t now_us)
 {
 	const struct vm_recent *last =
 		&vm->recent[(vm->recent_n + VM_RECENT_MAX - 1) % VM_RECENT_MAX];
-	if (is_small(d->reason) || (vm->recent_n && last->decision.reason == d->reason &&
-				    last->decision.phase == d->phase))
+	if (reason_is(d->reason, REASON_IS_SMALL) ||
+	    (vm->recent_n && last->decision.reason == d->reason &&
+	     last->decision.phase == d->phase))
 		return;
 	vm->recent[vm->recent_n % VM_RECENT_MAX] =
 		(struct vm_recent){ .time_us = now_us, .decision = *d };

@@ -12,6 +12,8 @@
 #ifndef BALLONET_MODEL_PLAN_H
 #define BALLONET_MODEL_PLAN_H
 
+#include "model/reason.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,91 +30,6 @@ enum phase {
 	PHASE_SIZED,   /* right-sizing: the balloon is left where it is */
 	PHASE_GAVE_UP, /* squeezing frees nothing here; only an operator or a reset starts again */
 	PHASE_COUNT,
-};
-
-/* Why a decision is what it is; policy/explain.c says each in a sentence. */
-enum reason {
-	REASON_NONE = 0,
-	/* nothing is begun */
-	REASON_MODE_OFF,
-	REASON_DISCONNECTED,
-	REASON_PAUSED,
-	REASON_NO_DEVICE,
-	REASON_NO_DRIVER,
-	REASON_STATS_STALE,
-	REASON_RESIDENT_UNKNOWN,
-	REASON_FOREIGN_BALLOON,
-	REASON_PINNED_VFIO,
-	REASON_PINNED_MLOCK,
-	REASON_IN_NEED,
-	REASON_NOT_JUDGED,
-	REASON_LITTLE_TO_GAIN,
-	REASON_LEFT_TO_REPORTING,
-	REASON_AT_RESERVE,
-	REASON_NO_GUARDIAN,
-	REASON_TURN,
-	REASON_MODE_OBSERVE,
-	REASON_AT_FLOOR,
-	REASON_LOOKING, /* worth it by old figures; fresh ones are on their way */
-	/* under way */
-	REASON_BEGIN,
-	REASON_BEGIN_REQUESTED,
-	REASON_BEGIN_HOST,
-	REASON_STEP,
-	REASON_INFLATE_WAIT,
-	REASON_PRESS_WAIT,
-	REASON_HOLD_HOST_SHORT,
-	REASON_HOLD_MORE,
-	/* an inflate ends */
-	REASON_STOP_SIZE,
-	REASON_STOP_PRESSED,
-	REASON_STOP_YIELD,
-	REASON_STOP_RESERVE,
-	REASON_STOP_SWAP,
-	REASON_STOP_OOM,
-	REASON_STOP_FAULTS,
-	REASON_STOP_GROWS,
-	REASON_STOP_STALL,
-	REASON_STOP_GIVES_BACK,
-	REASON_STOP_STATS,
-	REASON_STOP_LIES,
-	REASON_STOP_TIME,
-	REASON_STOP_PAUSED,
-	REASON_STOP_DISCONNECTED,
-	REASON_STOP_RESET,
-	REASON_STOP_REFUSED,
-	REASON_STOP_MODE,
-	REASON_STOP_RELEASED,
-	REASON_STOP_HOST_WELL,
-	REASON_STOP_GUARDIAN,
-	REASON_STOP_LEFTOVER,
-	REASON_STOP_SHORT,
-	/* right-sizing */
-	REASON_SIZE_STEP,
-	REASON_SIZE_HOST,
-	REASON_SIZE_WAIT,
-	REASON_SIZE_FOLLOW,
-	REASON_SIZED,
-	REASON_SIZED_RESERVE,
-	REASON_SIZED_FLOOR,
-	/* afterwards */
-	REASON_DEFLATE_WAIT,
-	REASON_DEFLATE_STUCK,
-	REASON_VERIFY,
-	REASON_REST,
-	REASON_REST_DISAPPOINTED,
-	REASON_REST_RELEASED,
-	REASON_GAVE_UP,
-	REASON_GAVE_UP_HUGETLB,
-	REASON_REST_SCARED,
-	REASON_REST_LIED,
-	/* of the host */
-	REASON_HOST_WELL,
-	REASON_HOST_UNKNOWN,
-	REASON_HOST_SHORT,
-	REASON_HOST_UNSERVED,
-	REASON_HOST_GIVES_BACK,
-	REASON_COUNT,
 };
 
 /* What to do: a set of bits. */
@@ -175,8 +92,7 @@ struct plan {
 	struct decision *vm;
 };
 
-/* The machine-readable word of a phase or a reason ("inflating", "stop-reserve"); never NULL. */
+/* The machine-readable word of a phase ("inflating"); never NULL. */
 const char *phase_word(enum phase phase);
-const char *reason_word(enum reason reason);
 
 #endif

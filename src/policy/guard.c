@@ -29,16 +29,29 @@ enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uin
 	return REASON_NONE;
 }
 
+static uint64_t above_reserve(const struct settings *s, const struct vm_facts *vm)
+{
+	/* whatever it says, it has no more available than it has */
+	uint64_t available_b = u64_min(vm->stats.tag[BALLOON_STAT_AVAIL], vm->actual_b.value);
+
+	return u64_sub_sat(available_b, estimate_reserve(s, &vm->stats));
+}
+
+static uint64_t above_floor(const struct settings *s, const struct vm_facts *vm)
+{
+	return u64_sub_sat(vm->actual_b.value, s->floor_b);
+}
+
 uint64_t guard_room(const struct settings *s, const struct vm_facts *vm, uint64_t now_us)
 {
-	uint64_t available_b;
-
 	if (guard_facts(s, vm, now_us) != REASON_NONE)
 		return 0;
-	/* whatever it says, it has no more available than it has */
-	available_b = u64_min(vm->stats.tag[BALLOON_STAT_AVAIL], vm->actual_b.value);
-	return u64_min(u64_sub_sat(available_b, estimate_reserve(s, &vm->stats)),
-		       u64_sub_sat(vm->actual_b.value, s->floor_b));
+	return u64_min(above_reserve(s, vm), above_floor(s, vm));
+}
+
+enum reason guard_limit(const struct settings *s, const struct vm_facts *vm)
+{
+	return above_floor(s, vm) < above_reserve(s, vm) ? REASON_STOP_FLOOR : REASON_STOP_RESERVE;
 }
 
 enum reason guard_target(const struct settings *s, const struct vm_facts *vm, uint64_t target_b,
@@ -54,6 +67,6 @@ enum reason guard_target(const struct settings *s, const struct vm_facts *vm, ui
 	if (why != REASON_NONE)
 		return why;
 	if (vm->actual_b.value - target_b > guard_room(s, vm, now_us))
-		return REASON_STOP_RESERVE;
+		return guard_limit(s, vm);
 	return REASON_NONE;
 }

@@ -31,6 +31,9 @@ enum reason guard_facts(const struct settings *s, const struct vm_facts *vm, uin
 enum reason guard_target(const struct settings *s, const struct vm_facts *vm, uint64_t target_b,
 			 uint64_t now_us);
 
+/* What lets it grow least: REASON_STOP_FLOOR or REASON_STOP_RESERVE. The figures must be known. */
+enum reason guard_limit(const struct settings *s, const struct vm_facts *vm);
+
 /* Bytes by which the balloon may grow beyond what it holds now; 0 where it may not. */
 uint64_t guard_room(const struct settings *s, const struct vm_facts *vm, uint64_t now_us);
 

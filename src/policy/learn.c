@@ -349,17 +349,3 @@ void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct h
 		h->rest_us = s->rest_min_us;
 	}
 }
-
-bool learn_unwilling(const struct squeeze *sq)
-{
-	switch ((enum reason)sq->stop) {
-	case REASON_STOP_STALL:
-	case REASON_STOP_LIES:
-	case REASON_STOP_STATS:
-	case REASON_STOP_TIME:
-	case REASON_STOP_REFUSED:
-		return true;
-	default:
-		return false;
-	}
-}

@@ -34,9 +34,6 @@ enum reason learn_hurt(const struct settings *s, const struct vm_facts *vm,
 /* Did this squeeze take so much page cache that it teaches something? */
 bool learn_pressed(const struct squeeze *sq);
 
-/* Did this squeeze end because the guest would not give what it said to have? */
-bool learn_unwilling(const struct squeeze *sq);
-
 /* How long the rest is after one that brought nothing: twice the last, between the two settings. */
 uint64_t learn_longer_rest(const struct settings *s, const struct history *h);
 

@@ -13,7 +13,6 @@
 
 #include "policy/arbiter.h"
 #include "policy/floor.h"
-#include "policy/learn.h"
 #include "policy/guard.h"
 #include "policy/rightsize.h"
 
@@ -104,7 +103,7 @@ static enum reason worth_it(const struct vm_facts *vm, const struct history *h, 
 	if (left)
 		share_out(&opp->est, 0, opp);
 	if (h->calm != TRI_YES)
-		return h->calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_JUDGED;
+		return h->calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_CALM;
 	if (opp->expected_b >= opp->est.need_b)
 		return REASON_NONE;
 	return left && whole_b >= opp->est.need_b ? REASON_LEFT_TO_REPORTING
@@ -168,6 +167,17 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 	*ret = opp;
 }
 
+void opportunity_figures(const struct opportunity *opp, struct figures *ret)
+{
+	if (opp->est.need_b == 0)
+		return; /* there was nothing to estimate from */
+	ret->stale_b = opp->est.stale_b;
+	ret->cold_b = opp->est.cold_b;
+	ret->expected_b = opp->expected_b;
+	ret->need_b = opp->est.need_b;
+	ret->floor_b = opp->est.floor_b;
+}
+
 /* May the host count on what this VM has? Old figures are good enough to ask for fresh ones. */
 static bool may_offer(const struct settings *s, const struct vm_facts *vm, const struct history *h,
 		      uint64_t now_us)
@@ -203,7 +213,7 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
  */
 static bool would_not_give(const struct history *h)
 {
-	return learn_unwilling(&h->now) && h->phase != PHASE_WATCH;
+	return reason_is((enum reason)h->now.stop, REASON_IS_UNWILLING) && h->phase != PHASE_WATCH;
 }
 
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,

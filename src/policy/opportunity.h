@@ -40,6 +40,9 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 		      const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 		      const struct wish *wish, struct opportunity *ret);
 
+/* Puts what was found into the figures of a decision; nothing where facts were missing. */
+void opportunity_figures(const struct opportunity *opp, struct figures *ret);
+
 /*
  * What this VM adds to the sums of its host: what it offers, where its guest is
  * calm and may be asked; what it was asked for and did not give yet; what it

@@ -67,9 +67,7 @@ void policy_decide(const struct snapshot *snap, const struct policy_host *host,
 		machine_step(settings[i], &facts, &plan->host, &snap->vm[i], snap->now_us, hist[i],
 			     host->history, &plan->vm[i]);
 		/* those that begin in one tick count for each other */
-		if (plan->vm[i].reason == REASON_BEGIN ||
-		    plan->vm[i].reason == REASON_BEGIN_REQUESTED ||
-		    plan->vm[i].reason == REASON_BEGIN_HOST)
+		if (reason_is(plan->vm[i].reason, REASON_IS_BEGINNING))
 			facts.squeezing++;
 		/* and what they were asked for is no longer on offer */
 		offer(snap, host, settings[i], &snap->vm[i], hist[i]);

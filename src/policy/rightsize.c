@@ -59,7 +59,7 @@ void rightsize_room(const struct settings *s, const struct host_facts *host,
 	room_b = u64_min(room_b, u64_sub_sat(est.free_b, keep_b));
 	ret->why = above_b <= room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
 	if (ret->floor_b == FIGURE_UNKNOWN)
-		ret->why = REASON_NOT_JUDGED;
+		ret->why = REASON_NOT_CALM;
 	ret->room_b = u64_min(room_b, above_b);
 }
 
@@ -186,10 +186,11 @@ void rightsize_watch(struct step *st)
 
 	/* the same must be there and well as for a squeeze */
 	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, &wish, &opp);
+	opportunity_figures(&opp, &st->d->fig);
 	st->d->reason = opp.reason;
 	st->d->wake_us = step_next_calm(st);
 	if (opp.reason == REASON_NONE && st->h->calm != TRI_YES)
-		st->d->reason = REASON_NOT_JUDGED;
+		st->d->reason = REASON_NOT_CALM;
 	if (opp.reason == REASON_STATS_STALE && !looked) {
 		step_look(st);
 		return;

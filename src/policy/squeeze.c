@@ -119,15 +119,9 @@ static void begin(struct step *st, const struct opportunity *opp)
 static void find(struct step *st, const struct wish *wish, struct opportunity *opp)
 {
 	opportunity_find(st->s, st->host, st->vm, st->h, st->now_us, wish, opp);
-	if (opp->est.need_b == 0)
-		return; /* there were no facts to estimate from */
 	if (opp->est.ripe_us)
 		st->ripe_us = opp->est.ripe_us;
-	st->d->fig.stale_b = opp->est.stale_b;
-	st->d->fig.cold_b = opp->est.cold_b;
-	st->d->fig.expected_b = opp->expected_b;
-	st->d->fig.need_b = opp->est.need_b;
-	st->d->fig.floor_b = opp->est.floor_b;
+	opportunity_figures(opp, &st->d->fig);
 }
 
 void squeeze_watch(struct step *st)
@@ -172,8 +166,8 @@ static bool may_be_early(const struct step *st)
 {
 	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
 
-	if (learn_unwilling(&st->h->now)) /* nobody counts on what it says to have */
-		return false;
+	if (reason_is((enum reason)st->h->now.stop, REASON_IS_UNWILLING))
+		return false; /* nobody counts on what it says to have */
 	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
 }
@@ -239,7 +233,7 @@ static enum reason stop_inflate(const struct step *st)
 	if (room_b > 0 && u64_add_sat(st->balloon_b, GIVE_BACK_B) < sq->balloon_b)
 		return REASON_STOP_GIVES_BACK;
 	if (room_b < CLOSE_B || out_b > room_b + ROOM_SLACK_B)
-		return REASON_STOP_RESERVE;
+		return guard_limit(st->s, st->vm);
 	if (!sq->requested && st->vm->resident_b.taken_us >= sq->start_us &&
 	    st->d->fig.freed_b >= st->d->fig.expected_b && st->d->fig.freed_b != FIGURE_UNKNOWN)
 		return REASON_STOP_YIELD;
@@ -377,18 +371,14 @@ void squeeze_inflating(struct step *st)
 	st->h->target_b = st->vm->target_b.known ? st->vm->target_b.value : st->vm->ram_b.value;
 	squeeze_track(st);
 	why = stop_inflate(st);
-	switch (why) {
-	case REASON_NONE:
-		break;
-	case REASON_STOP_SIZE:
-	case REASON_STOP_YIELD:
-	case REASON_STOP_RESERVE:
+	if (why == REASON_STOP_FLOOR)
+		st->d->fig.floor_b = st->s->floor_b;
+	if (reason_is(why, REASON_IS_MEANT)) {
 		inflated(st, why);
 		return;
-	case REASON_STOP_GIVES_BACK:
-		st->h->gives_back = 1;
-		/* fall through */
-	default:
+	}
+	if (why != REASON_NONE) {
+		st->h->gives_back |= why == REASON_STOP_GIVES_BACK;
 		step_deflate(st, why);
 		return;
 	}
@@ -408,7 +398,7 @@ void squeeze_holding(struct step *st)
 	if (why == REASON_NONE && reserve_broken(st))
 		why = REASON_STOP_RESERVE;
 	if (why == REASON_NONE && st->now_us - st->h->now.inflated_us >= st->s->hold_max_us)
-		why = REASON_STOP_TIME;
+		why = REASON_STOP_HOLD_MAX;
 	if (why == REASON_NONE && st->h->now.class < st->host_decision->give_back)
 		why = REASON_STOP_HOST_WELL;
 	if (why != REASON_NONE) {
@@ -422,13 +412,6 @@ void squeeze_holding(struct step *st)
 	step_refresh(st, HELD_LOOK_US);
 	st->d->fig.until_us = st->h->now.inflated_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
-}
-
-/* Did the inflate end because it had what it wanted? */
-static bool was_served(const struct squeeze *sq)
-{
-	return sq->stop == REASON_STOP_SIZE || sq->stop == REASON_STOP_RESERVE ||
-	       sq->stop == REASON_STOP_PRESSED;
 }
 
 /* The first measurement: what was won, and what no squeeze brings back. */
@@ -451,7 +434,8 @@ static void first_yield(struct step *st)
 	st->h->yield_total_b = u64_add_sat(st->h->yield_total_b, freed_b);
 	if (expected_b && sq->asked < 2) /* how fast a balloon grew in two goes is not known */
 		arbiter_learn(st->learned, expected_b, freed_b, sq->inflated_us - sq->start_us);
-	if (was_served(sq) && sq->used_after_b != FIGURE_UNKNOWN)
+	if (reason_is((enum reason)sq->stop, REASON_IS_DRAINED) &&
+	    sq->used_after_b != FIGURE_UNKNOWN)
 		st->h->overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
 }
 

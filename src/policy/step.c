@@ -89,12 +89,6 @@ void step_looked(struct step *st)
 	st->h->looking_us = 0;
 }
 
-static bool is_distress(enum reason why)
-{
-	return why == REASON_STOP_OOM || why == REASON_STOP_SWAP || why == REASON_STOP_FAULTS ||
-	       why == REASON_STOP_GROWS || why == REASON_STOP_SHORT;
-}
-
 /* More than there can be stands for all, where a connection that is new does not know it yet. */
 static uint64_t all_memory(const struct vm_facts *vm)
 {
@@ -103,7 +97,7 @@ static uint64_t all_memory(const struct vm_facts *vm)
 
 void step_deflate(struct step *st, enum reason why)
 {
-	if (is_distress(why)) {
+	if (reason_is(why, REASON_IS_DISTRESS)) {
 		floor_scare(st->s, st->vm, st->now_us, st->h);
 		st->h->calm = TRI_UNKNOWN; /* until it was watched again, with all of its memory */
 	}
@@ -123,8 +117,7 @@ void step_rest(struct step *st, enum reason why)
 	if (why == REASON_REST_RELEASED)
 		rest_us = u64_max(rest_us, st->s->release_rest_us);
 	step_looked(st);
-	step_enter(st, why == REASON_GAVE_UP || why == REASON_GAVE_UP_HUGETLB ? PHASE_GAVE_UP
-									      : PHASE_RESTING);
+	step_enter(st, reason_is(why, REASON_IS_GAVE_UP) ? PHASE_GAVE_UP : PHASE_RESTING);
 	st->h->ending = why;
 	st->h->rest_until_us = st->now_us + rest_us;
 	st->d->reason = why;
@@ -147,16 +140,6 @@ enum reason step_stop(const struct step *st)
 	return guard_facts(st->s, vm, st->now_us);
 }
 
-/* Why it rests after a balloon that was no squeeze's and went to 0 because of @why. */
-static enum reason rest_after(enum reason why)
-{
-	if (is_distress(why))
-		return REASON_REST_SCARED;
-	if (why == REASON_STOP_LIES)
-		return REASON_REST_LIED;
-	return why == REASON_STOP_RELEASED ? REASON_REST_RELEASED : REASON_REST;
-}
-
 /* The balloon is at 0: what stays freed is measured from here on. */
 static void deflated(struct step *st)
 {
@@ -173,7 +156,7 @@ static void deflated(struct step *st)
 	if (st->h->now.start_us == 0) { /* no squeeze of ours: there is nothing to verify */
 		if (why == REASON_STOP_LIES)
 			st->h->rest_us = learn_longer_rest(st->s, st->h);
-		step_rest(st, rest_after(why));
+		step_rest(st, reason_rest(why));
 		return;
 	}
 	st->h->now.end_us = st->now_us;

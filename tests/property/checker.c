@@ -119,8 +119,7 @@ static void check_growth(struct checker *c, const struct world_vm *vm, const str
 
 static bool begins(const struct decision *d)
 {
-	return d->reason == REASON_BEGIN || d->reason == REASON_BEGIN_REQUESTED ||
-	       d->reason == REASON_BEGIN_HOST;
+	return reason_is(d->reason, REASON_IS_BEGINNING);
 }
 
 /* What is claimed is what the world itself has less of than when it began. */

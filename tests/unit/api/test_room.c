@@ -19,7 +19,7 @@ static void room_that_is_there_is_held_and_let_go(void **state)
 	o = ask_json("POST", "/v1/reservations", "{\"size_b\":1073741824,\"for\":\"new\"}", 201);
 	assert_string_equal(text_of(o, "id"), "1");
 	assert_string_equal(text_of(o, "answer"), "yes");
-	assert_string_equal(text_of(o, "sentence"), "1.0 GiB are there.");
+	assert_string_equal(text_of(o, "sentence"), "1.0 GiB is available.");
 	assert_string_equal(text_of(o, "for"), "new");
 	assert_string_equal(text_of(o, "left_b"), "1073741824");
 	json_object_put(o);

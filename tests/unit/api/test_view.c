@@ -256,7 +256,7 @@ static void a_hint_names_what_is_missing(void **state)
 	sample.known->facts.stats.known = 0;
 	o = view_vm(sample.known, SAMPLE_NOW_US);
 	assert_text(o, "kind", "no-driver");
-	assert_non_null(strstr(json_object_get_string(get(o, "hint")), "load virtio_balloon"));
+	assert_non_null(strstr(json_object_get_string(get(o, "hint")), "modprobe virtio_balloon"));
 	json_object_put(o);
 }
 
@@ -293,7 +293,7 @@ static void why_of_a_vm_that_was_never_decided_about_has_null_figures(void **sta
 	struct json_object *o = view_why(sample.down, SAMPLE_NOW_US);
 
 	(void)state;
-	assert_text(o, "sentence", "Nothing was decided yet.");
+	assert_text(o, "sentence", "No decision has been made yet.");
 	json_object_object_foreach(get(o, "figures"), key, value)
 	{
 		if (value)

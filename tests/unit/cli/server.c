@@ -87,7 +87,7 @@ static void begin(struct world *w, struct vm *vm, uint64_t now)
 	vm->request = REQUEST_NONE;
 	vm->decided_us = now;
 	if (w->refuses) {
-		vm->decision.reason = REASON_NOT_JUDGED;
+		vm->decision.reason = REASON_NOT_CALM;
 		w->vm = NULL;
 		return;
 	}

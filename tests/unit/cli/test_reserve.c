@@ -31,10 +31,10 @@ static void room_that_is_there_is_reserved_listed_and_cancelled(void **state)
 	CALL(&r, "reserve", "--list");
 	expect(&r, 0, "There are no reservations.\n", "");
 	CALL(&r, "reserve", "1GiB", "--for", "new", "--hold", "5min");
-	expect(&r, 0, "reservation 1: it is there: 1.0 GiB are there.\n", "");
+	expect(&r, 0, "reservation 1: 1.0 GiB is available.\n", "");
 	CALL(&r, "reserve", "--list");
 	expect(&r, 0, "1: 1.0 GiB, 1.0 GiB not used yet, ends in 29", "");
-	expect(&r, 0, "s, for new. 1.0 GiB are there.\n", "");
+	expect(&r, 0, "s, for new. 1.0 GiB is available.\n", "");
 	CALL(&r, "reserve", "--cancel", "1");
 	expect(&r, 0, "reservation 1: cancelled\n", "");
 	CALL(&r, "reserve", "--cancel", "1");
@@ -51,8 +51,7 @@ static void room_that_must_be_freed_is_waited_for(void **state)
 	server_start(w, NULL);
 	world_free(w);
 	CALL(&r, "reserve", "3300MiB", "--within", "50s");
-	expect(&r, 0, "reservation 1: it is there: 3.2 GiB are there.",
-	       "have to be freed for these");
+	expect(&r, 0, "reservation 1: 3.2 GiB is available.", "have to be freed for these");
 }
 
 static void room_that_is_not_there_in_time_is_not_held(void **state)

@@ -93,9 +93,9 @@ static void a_squeeze_that_the_policy_does_not_begin_is_told(void **state)
 	server_start(w, NULL);
 	world_free(w);
 	CALL(&r, "squeeze", "db");
-	expect(&r, 1, "", "no squeeze was begun. Its guest is growing");
+	expect(&r, 1, "", "no squeeze was begun. The guest uses more memory");
 	CALL(&r, "squeeze", "--json", "db");
-	expect(&r, 1, "\"reason\":\"not-judged\"", "");
+	expect(&r, 1, "\"reason\":\"not-calm\"", "");
 	json_object_put(json_of(&r));
 }
 

@@ -162,8 +162,6 @@ static void words_of_what_is_no_value_are_unknown(void **state)
 	assert_string_equal(mode_word(MODE_COUNT), "unknown");
 	assert_string_equal(phase_word(PHASE_GAVE_UP), "gave-up");
 	assert_string_equal(phase_word(PHASE_COUNT), "unknown");
-	assert_string_equal(reason_word(REASON_STOP_SWAP), "stop-swap");
-	assert_string_equal(reason_word(REASON_COUNT), "unknown");
 }
 
 static void a_fact_is_fresh_only_when_known_and_young(void **state)

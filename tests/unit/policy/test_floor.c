@@ -8,6 +8,7 @@
 #include "world.h"
 
 #include "policy/floor.h"
+#include "policy/guard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 
 #define HOUR (3600 * USEC_PER_SEC)
 #define NEED (94 * MIB)
+#define RAM (1024 * MIB)
 #define RESERVE (96 * MIB)
 
 /* Some day, 10:00, as seconds of local time. */
@@ -80,6 +82,34 @@ static void a_floor_that_is_promised_is_kept(void **state)
 	w.settings.floor_b = 2 * GIB;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_AT_FLOOR);
+}
+
+static void a_squeeze_that_a_floor_stopped_says_so(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_inflating(&w);
+	w.settings.floor_b = RAM - 200 * MIB; /* the guest keeps its reserve by far */
+	world_balloon(&w, 200 * MIB);
+	world_after(&w, 20 * USEC_PER_MSEC);
+	world_stopped(&w, REASON_STOP_FLOOR);
+	assert_int_equal(w.d.fig.floor_b, RAM - 200 * MIB);
+	assert_int_equal(guard_target(&w.settings, &w.vm, RAM - 300 * MIB, w.now_us),
+			 REASON_STOP_FLOOR);
+}
+
+static void a_right_sized_guest_that_its_floor_keeps_says_which(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.settings.mode = MODE_RIGHTSIZE;
+	w.settings.floor_b = RAM;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_AT_FLOOR);
+	assert_int_equal(w.d.fig.floor_b, RAM);
 }
 
 static void the_floor_of_distress_halves_over_time(void **state)
@@ -339,6 +369,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_floor_that_is_promised_is_kept),
+		cmocka_unit_test(a_squeeze_that_a_floor_stopped_says_so),
+		cmocka_unit_test(a_right_sized_guest_that_its_floor_keeps_says_which),
 		cmocka_unit_test(the_floor_of_distress_halves_over_time),
 		cmocka_unit_test(a_lesser_distress_does_not_lower_the_floor),
 		cmocka_unit_test(distress_without_figures_teaches_no_floor),

@@ -55,7 +55,7 @@ static void a_balloon_is_held_only_while_the_host_is_short(void **state)
 	world_stopped(&w, REASON_STOP_HOST_WELL);
 	holding(&w);
 	world_after(&w, w.settings.hold_max_us);
-	world_stopped(&w, REASON_STOP_TIME);
+	world_stopped(&w, REASON_STOP_HOLD_MAX);
 }
 
 /* Parts of an offer are told in millionths. */
@@ -129,6 +129,23 @@ static void a_guest_that_would_not_give_is_not_asked_until_it_has_rested(void **
 	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
 }
 
+static void a_guest_that_was_held_to_the_end_may_be_asked_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	holding(&w);
+	world_after(&w, w.settings.hold_max_us);
+	world_stopped(&w, REASON_STOP_HOLD_MAX);
+	world_balloon(&w, 0);
+	w.vm.resident_b.value += 500 * MIB; /* it is filled again at once */
+	world_after(&w, 50 * USEC_PER_MSEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+	w.history.calm = TRI_YES;
+	world_after(&w, USEC_PER_SEC);
+	assert_true(w.d.phase == PHASE_INFLATING || w.learned.offer_b[0] > 0);
+}
+
 static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 {
 	uint64_t since_us, before_b;
@@ -190,7 +207,7 @@ static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 	assert_int_equal(w.d.phase, PHASE_HOLDING);
 	w.now_us = since_us + w.settings.hold_max_us - 1;
 	world_after(&w, 1);
-	world_stopped(&w, REASON_STOP_TIME);
+	world_stopped(&w, REASON_STOP_HOLD_MAX);
 	world_balloon(&w, 0);
 	world_after(&w, 50 * USEC_PER_MSEC);
 	while (w.history.verify_next == VERIFY_AT_ONCE)
@@ -498,6 +515,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_balloon_is_held_only_while_the_host_is_short),
 		cmocka_unit_test(a_guest_that_would_not_give_is_not_asked_until_it_has_rested),
+		cmocka_unit_test(a_guest_that_was_held_to_the_end_may_be_asked_again),
 		cmocka_unit_test(a_held_balloon_grows_on_when_the_host_needs_more),
 		cmocka_unit_test(distress_outranks_a_short_host),
 		cmocka_unit_test(releasing_what_rests_lengthens_the_rest),

@@ -91,7 +91,7 @@ static void a_guest_that_is_not_calm_is_left_alone(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.calm = TRI_UNKNOWN;
-	assert_int_equal(reason_of(&w), REASON_NOT_JUDGED);
+	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
 	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);

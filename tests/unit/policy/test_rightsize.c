@@ -436,7 +436,7 @@ static void a_guest_that_was_not_watched_for_long_enough_is_left_alone(void **st
 	w.settings.size_watch_us = 3600 * USEC_PER_SEC;
 	world_tick(&w);
 	assert_int_equal(w.d.phase, PHASE_WATCH);
-	assert_int_equal(w.d.reason, REASON_NOT_JUDGED);
+	assert_int_equal(w.d.reason, REASON_NOT_CALM);
 	assert_int_equal(w.d.actions, 0); /* nor is it asked for statistics all the time */
 	world_after(&w, w.settings.size_watch_us);
 	assert_int_equal(w.d.reason, REASON_SIZE_STEP);
@@ -453,7 +453,7 @@ static void what_is_missing_is_named(void **state)
 	assert_int_equal(w.d.reason, REASON_IN_NEED);
 	w.history.calm = TRI_UNKNOWN;
 	world_tick(&w);
-	assert_int_equal(w.d.reason, REASON_NOT_JUDGED);
+	assert_int_equal(w.d.reason, REASON_NOT_CALM);
 	w.history.calm = TRI_YES;
 	w.vm.guarded = 0;
 	world_tick(&w);
