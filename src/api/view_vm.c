@@ -24,8 +24,10 @@ static const char *const state_words[VM_STATE_COUNT] = {
 };
 
 static const char *const source_words[FOOTPRINT_COUNT] = {
-	[FOOTPRINT_NONE] = "none",   [FOOTPRINT_CGROUP] = "cgroup", [FOOTPRINT_MEMFD] = "memfd",
-	[FOOTPRINT_SMAPS] = "smaps", [FOOTPRINT_RSS] = "rss",
+	[FOOTPRINT_NONE] = "none",	 [FOOTPRINT_CGROUP] = "cgroup",
+	[FOOTPRINT_MEMFD] = "memfd",	 [FOOTPRINT_SMAPS] = "smaps",
+	[FOOTPRINT_RSS] = "rss",	 [FOOTPRINT_PAGEMAP] = "pagemap",
+	[FOOTPRINT_MAPPING] = "mapping",
 };
 
 static const char *const tri_words[TRI_COUNT] = {

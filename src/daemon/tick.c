@@ -101,7 +101,8 @@ static void reschedule(struct tick *t, struct vm *vm)
 {
 	if (t->cap < t->fleet->n)
 		return; /* out of memory when it was added: tick_adopt() tries again */
-	due_set(&t->heap, &vm->next, u64_min(vm->due_us, u64_min(vm->wake_us, vm->refresh_us)));
+	due_set(&t->heap, &vm->next,
+		u64_min(u64_min(vm->due_us, vm->wake_us), u64_min(vm->refresh_us, vm->walk_us)));
 }
 
 uint64_t tick_next(const struct tick *t)
@@ -155,13 +156,23 @@ void tick_hurry(struct tick *t)
 		}
 }
 
+/* Its process is not known, or gone. */
+static void lose_footprint(struct vm *vm)
+{
+	footprint_free(vm->footprint);
+	vm->footprint = NULL;
+	vm->walk_us = UINT64_MAX;
+	vm->measuring = false;
+	vm->facts.resident_b.known = false;
+	vm->facts.resident_source = FOOTPRINT_NONE;
+}
+
 /* What can be known of its process from outside, found out anew. */
 static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 {
 	int r;
 
-	footprint_free(vm->footprint);
-	vm->footprint = NULL;
+	lose_footprint(vm);
 	vm->facts.obstacles = 0;
 	vm->facts.target_b.known = false; /* whatever went out went to another process */
 	vm->attach = false;
@@ -206,6 +217,41 @@ static void wake(struct vm *vm, uint64_t now_us)
 	vm->due_us = now_us;
 }
 
+/* Measures its footprint, or goes on with that. */
+static void measure(struct vm *vm, uint64_t now_us)
+{
+	struct vm_facts *facts = &vm->facts;
+	struct footprint_figures found;
+	int r;
+
+	r = footprint_read(vm->footprint, facts->ram_b.known ? facts->ram_b.value : 0, now_us,
+			   vm->measure, &found);
+	if (r == -ESRCH) { /* the connection will say so too */
+		lose_footprint(vm);
+		return;
+	}
+	vm->walk_us = footprint_next(vm->footprint);
+	vm->measuring = vm->walk_us != UINT64_MAX && (vm->measuring || vm->measure);
+	vm->measure = false;
+	facts->cpu_us = footprint_cpu(vm->footprint);
+	if (r < 0)
+		return;
+	facts->resident_b = found.backed_b;
+	facts->resident_source = found.source;
+}
+
+/* Page tables of a large VM are walked in turns: after the last one, who waited for it is due. */
+static void walk(struct vm *vm, uint64_t now_us)
+{
+	bool waited = vm->measuring;
+
+	vm->walk_us = UINT64_MAX;
+	if (vm->footprint)
+		measure(vm, now_us);
+	if (waited && !vm->measuring)
+		vm->due_us = now_us;
+}
+
 /* Starts what has to be asked now; gathers what is due, and takes it out of the heap. */
 static size_t gather(struct tick *t, uint64_t now_us)
 {
@@ -220,6 +266,8 @@ static size_t gather(struct tick *t, uint64_t now_us)
 			vm->refresh_us = UINT64_MAX;
 			(void)vmm_refresh(vm->conn, now_us); /* silence is due at wake_us */
 		}
+		if (vm->walk_us <= now_us)
+			walk(vm, now_us);
 		if (vm->due_us > now_us && vm->wake_us <= now_us)
 			wake(vm, now_us);
 		if (vm->due_us > now_us) {
@@ -264,7 +312,6 @@ static uint64_t host_look_us(const struct tick *t)
 static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 {
 	struct vm_facts *facts = &vm->facts;
-	int r;
 
 	vmm_facts(vm->conn, facts);
 	facts->guarded = vm->leased || t->guardian;
@@ -274,18 +321,8 @@ static void observe_vm(struct tick *t, struct vm *vm, uint64_t now_us)
 	vm->polling = false;
 	if (vm->attach)
 		attach(t, vm, now_us);
-	if (!vm->footprint)
-		return;
-	r = footprint_read(vm->footprint, now_us, vm->measure, &facts->resident_b,
-			   &facts->resident_source);
-	vm->measure = false;
-	facts->cpu_us = footprint_cpu(vm->footprint);
-	if (r == -ESRCH) { /* it is gone; the connection will say so too */
-		footprint_free(vm->footprint);
-		vm->footprint = NULL;
-		facts->resident_b.known = false;
-		facts->resident_source = FOOTPRINT_NONE;
-	}
+	if (vm->footprint)
+		measure(vm, now_us);
 }
 
 static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *ret)

@@ -101,6 +101,7 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	due_init(&vm->next);
 	vm->due_us = UINT64_MAX;
 	vm->refresh_us = UINT64_MAX;
+	vm->walk_us = UINT64_MAX;
 	f->vm[f->n++] = vm;
 	(void)fleet_rename(f, vm, *name ? name : slash ? slash + 1 : address);
 	*ret = vm;

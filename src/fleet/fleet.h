@@ -68,13 +68,15 @@ struct vm {
 
 	/* for tick.c alone */
 	bool squeezing;	     /* it counts as one that is being squeezed */
-	struct due next;     /* the earliest of the three below */
+	struct due next;     /* the earliest of the four below */
 	uint64_t due_us;     /* something came: tick then; UINT64_MAX: nothing did */
 	uint64_t wake_us;    /* nothing came: look at it then */
 	uint64_t refresh_us; /* ask for statistics then; UINT64_MAX: no */
+	uint64_t walk_us;    /* go on with a walk of its page tables then; UINT64_MAX: none is */
 	bool polling;	     /* calm, and asked; the answer makes it due */
 	bool attach;	     /* its process is another: look at it anew */
 	bool measure;	     /* measure the footprint whatever it costs */
+	bool measuring;	     /* that is under way, and its end makes it due */
 	bool held;	     /* the guardian was told of its balloon, and of these: */
 	pid_t held_pid;	     /* who listens at address; 0: not known */
 	uint64_t held_ticks; /* when that began, as host/process.h; 0: it is not the VM itself */

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * footprint.h - host bytes that back a VM, from the best source there is
+ * footprint.h - host bytes that back a guest's RAM, from the best source there is
  *
  * Layer: host.
- * In:    the process of a VM.
- * Out:   one fact in bytes, and where it was measured.
+ * In:    the process of a VM, and how much memory its guest has.
+ * Out:   bytes, and where they were counted.
  *
- * The sources, best first:
- * 1. FOOTPRINT_CGROUP: usage of the memory cgroup that the VM has to itself,
+ * RAM is counted apart from what else its hypervisor has, where its mapping is
+ * found (host/maps.h):
+ * 1. FOOTPRINT_MEMFD: allocated blocks of the memory files that hold it. A stat
+ *    for each (0.5 us). What of them is swapped cannot be told apart.
+ * 2. FOOTPRINT_PAGEMAP: its own mapping, by PAGEMAP_SCAN (3 ms per GiB of 4 KiB
+ *    pages, in turns of some ms).
+ * 3. FOOTPRINT_MAPPING: its own mapping, by smaps (10 to 40 ms per GiB of the whole process).
+ * Else it is the whole process that is counted:
+ * 4. FOOTPRINT_CGROUP: usage of the memory cgroup that the VM has to itself,
  *    without the page cache of files. Two preads.
- * 2. FOOTPRINT_MEMFD: allocated blocks of the memory files that hold the
- *    guest's RAM. A stat for each.
- * 3. FOOTPRINT_SMAPS: smaps_rollup, which walks page tables (70-105 ms for
- *    4 GiB). It is read again only when RSS has moved and enough time has passed:
- *    FOOTPRINT_SMAPS_REST times its last duration, times the number of VMs that
- *    wait for it. A caller may force it.
- * 4. FOOTPRINT_RSS: the kernel's count of the same pages, some MiB off. Used where
+ * 5. FOOTPRINT_SMAPS: smaps_rollup, which walks all page tables.
+ * 6. FOOTPRINT_RSS: the kernel's count of the same pages, some MiB off. Used where
  *    the walk would delay all other VMs.
- * hugetlb is charged to no memory cgroup: for such a VM 2 comes before 1.
+ * 2, 3 and 5 are read again only when RSS has moved and enough time has passed:
+ * FOOTPRINT_REST times their last duration, times the number of VMs that wait
+ * for it. A caller may force it.
  */
 #ifndef BALLONET_HOST_FOOTPRINT_H
 #define BALLONET_HOST_FOOTPRINT_H
@@ -31,17 +35,17 @@
 #include <sys/types.h>
 
 /* Durations of rest for one of work: all VMs together take at most 1/4 % of a core. */
-#define FOOTPRINT_SMAPS_REST 400
+#define FOOTPRINT_REST 400
 
 /* RSS that moved by less did not move: QEMU's own threads come and go. */
 #define FOOTPRINT_MOVED_B (UINT64_C(1) << 20)
 
-/* From this RSS on nobody walks: 16 GiB of 4 KiB pages take 0.3 to 0.45 s, in the loop. */
+/* From this RSS on nobody reads smaps: 16 GiB of 4 KiB pages take 0.3 to 0.45 s, in the loop. */
 #define FOOTPRINT_WALK_MAX_B (UINT64_C(16) << 30)
 
 /* What the footprints of a host share; begin with a zeroed one. */
 struct footprint_budget {
-	uint64_t waiting; /* VMs that wait to be measured by smaps */
+	uint64_t waiting; /* VMs that wait to have their page tables walked */
 };
 
 /*
@@ -68,14 +72,27 @@ const struct process *footprint_process(const struct footprint *fp);
 /* Processor time that the process had used at the last footprint_read(); unknown before one. */
 struct fact footprint_cpu(const struct footprint *fp);
 
+struct footprint_figures {
+	enum footprint_source source; /* figures of two sources do not compare */
+	struct fact backed_b;  /* resident and swapped; of the RAM, or of the whole process */
+	struct fact swapped_b; /* of that, in the host's swap; unknown where not told apart */
+	struct fact own_b;     /* what the hypervisor has besides, where the RAM is counted apart */
+	struct fact charged_b; /* usage of the VM's own cgroup; unknown where it has none */
+};
+
 /*
- * Measures. *ret_b is as of @now_us, or, from FOOTPRINT_SMAPS and without
- * @force, as of an earlier time that it says. *ret_source may change from one
- * call to the next; figures of two sources do not compare. 0; -ESRCH when the
- * process is gone or another has its pid; -EACCES, -EBADMSG or -errno where no
- * source gave a figure: both outputs are left alone then.
+ * Measures the RAM of @ram_b bytes (0: not known). Figures are as of @now_us,
+ * or, where page tables are walked and without @force, as of an earlier time
+ * that they say. 0; -EINPROGRESS: nothing was measured yet, see
+ * footprint_next(); -ESRCH when the process is gone or another has its pid;
+ * -EACCES, -EBADMSG or -errno where no source gave a figure. *ret is written
+ * on success only.
  */
-int footprint_read(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b,
-		   enum footprint_source *ret_source);
+int footprint_read(struct footprint *fp, uint64_t ram_b, uint64_t now_us, bool force,
+		   struct footprint_figures *ret);
+
+/* When footprint_read() is to be called again to go on with a walk; UINT64_MAX: none is under way.
+ */
+uint64_t footprint_next(const struct footprint *fp);
 
 #endif

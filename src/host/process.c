@@ -67,9 +67,8 @@ int process_status_parse(const char *text, uint64_t now_us, struct process_statu
 {
 	struct process_status st = { 0 };
 	const struct text_field field[] = {
-		{ "VmLck:", KIB, &st.locked_b },
-		{ "VmRSS:", KIB, &st.rss_b },
-		{ "RssAnon:", KIB, &st.anon_b },
+		{ "VmLck:", KIB, &st.locked_b },	 { "VmRSS:", KIB, &st.rss_b },
+		{ "RssAnon:", KIB, &st.anon_b },	 { "RssFile:", KIB, &st.file_b },
 		{ "HugetlbPages:", KIB, &st.hugetlb_b },
 	};
 	int r;

@@ -40,6 +40,7 @@ struct process_status {
 	struct fact locked_b;  /* VmLck */
 	struct fact rss_b;     /* VmRSS */
 	struct fact anon_b;    /* RssAnon */
+	struct fact file_b;    /* RssFile */
 	struct fact hugetlb_b; /* HugetlbPages */
 };
 

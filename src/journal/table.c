@@ -78,8 +78,8 @@ static const char *word_tri(uint64_t v)
 
 static const char *word_source(uint64_t v)
 {
-	static const char *const words[FOOTPRINT_COUNT] = { "none", "cgroup", "memfd", "smaps",
-							    "rss" };
+	static const char *const words[FOOTPRINT_COUNT] = { "none", "cgroup",  "memfd",	 "smaps",
+							    "rss",  "pagemap", "mapping" };
 
 	return words[v];
 }

@@ -54,12 +54,21 @@ enum vm_state {
 /* Where a footprint was measured; see host/footprint.h. */
 enum footprint_source {
 	FOOTPRINT_NONE = 0,
-	FOOTPRINT_CGROUP, /* usage of the VM's own memory cgroup, without file cache */
-	FOOTPRINT_MEMFD,  /* st_blocks of its shared memory */
-	FOOTPRINT_SMAPS,  /* smaps_rollup */
-	FOOTPRINT_RSS,	  /* the process's own count, where smaps would take too long */
+	FOOTPRINT_CGROUP,  /* usage of the VM's own memory cgroup, without file cache */
+	FOOTPRINT_MEMFD,   /* st_blocks of the files that hold its RAM */
+	FOOTPRINT_SMAPS,   /* smaps_rollup */
+	FOOTPRINT_RSS,	   /* the process's own count, where smaps would take too long */
+	FOOTPRINT_PAGEMAP, /* its RAM's own mapping, by PAGEMAP_SCAN */
+	FOOTPRINT_MAPPING, /* its RAM's own mapping, by smaps */
 	FOOTPRINT_COUNT,
 };
+
+/* Does this source count the guest's RAM apart from what else its hypervisor has? */
+static inline bool footprint_is_apart(enum footprint_source source)
+{
+	return source == FOOTPRINT_MEMFD || source == FOOTPRINT_PAGEMAP ||
+	       source == FOOTPRINT_MAPPING;
+}
 
 /* Why host pages of a VM might not be freeable: a set of bits. */
 enum obstacle {

@@ -33,6 +33,21 @@ struct world {
 	struct footprint *fp;
 };
 
+/* What a VM whose memory is not known has, as one figure. */
+static int read_old(struct footprint *fp, uint64_t now_us, bool force, struct fact *ret_b,
+		    enum footprint_source *ret_source)
+{
+	struct footprint_figures found;
+	int r;
+
+	r = footprint_read(fp, 0, now_us, force, &found);
+	if (r < 0)
+		return r;
+	*ret_b = found.backed_b;
+	*ret_source = found.source;
+	return 0;
+}
+
 /* A process 7 of a tree, with smaps only. */
 static void world_init(struct world *w)
 {
@@ -80,14 +95,14 @@ static void those_who_wait_for_smaps_share_one_budget(void **state)
 	(void)state;
 	world_init(&w);
 	assert_int_equal(footprint_new(&w.roots, &w.budget, 7, &other), 0);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
-	assert_int_equal(footprint_read(other, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(other, 1000, false, &f, &source), 0);
 	assert_int_equal(w.budget.waiting, 0);
 	move_rss(&w, 100000);
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
-	assert_int_equal(footprint_read(other, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(other, 1001, false, &f, &source), 0);
 	assert_int_equal(w.budget.waiting, 2);
-	assert_int_equal(footprint_read(w.fp, 1002, true, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1002, true, &f, &source), 0);
 	assert_int_equal(w.budget.waiting, 1);
 	footprint_free(other);
 	assert_int_equal(w.budget.waiting, 0);
@@ -102,9 +117,9 @@ static void smaps_of_a_process_that_does_not_move_are_not_read_again(void **stat
 
 	(void)state;
 	world_init(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 200 kB\n");
-	assert_int_equal(footprint_read(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
 	assert_int_equal(f.value, 100 * KIB);
 	assert_int_equal(f.taken_us, 3600 * USEC_PER_SEC); /* it still is what it was */
 	world_fini(&w);
@@ -118,24 +133,24 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 
 	(void)state;
 	world_init(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	assert_int_equal(f.value, 100 * KIB);
 	assert_true(footprint_cpu(w.fp).known);
 	assert_int_equal(footprint_cpu(w.fp).taken_us, 1000);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 200 kB\n");
 	move_rss(&w, 100000);
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(f.value, 100 * KIB);
 	assert_int_equal(f.taken_us, 1000); /* the old figure says that it is old */
-	assert_int_equal(footprint_read(w.fp, 1002, true, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1002, true, &f, &source), 0);
 	assert_int_equal(f.value, 200 * KIB);
 	assert_int_equal(f.taken_us, 1002);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 300 kB\n");
-	assert_int_equal(footprint_read(w.fp, 1003, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1003, false, &f, &source), 0);
 	assert_int_equal(f.value, 200 * KIB);
 	move_rss(&w, 200000);
-	assert_int_equal(footprint_read(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 3600 * USEC_PER_SEC, false, &f, &source), 0);
 	assert_int_equal(f.value, 300 * KIB);
 	world_fini(&w);
 }
@@ -150,15 +165,15 @@ static void a_very_large_process_is_not_walked(void **state)
 	(void)state;
 	world_init(&w);
 	move_rss(&w, FOOTPRINT_WALK_MAX_B / page_b);
-	assert_int_equal(footprint_read(w.fp, 1000, true, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, true, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_RSS);
 	assert_int_equal(f.value, FOOTPRINT_WALK_MAX_B);
 	move_rss(&w, 1000); /* it stays with its source for as long as any does */
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_RSS);
 	assert_int_equal(f.value, 1000 * page_b);
 	assert_int_equal(f.taken_us, 1001);
-	assert_int_equal(footprint_read(w.fp, 1000 + FOOTPRINT_CHOOSE_US, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000 + FOOTPRINT_CHOOSE_US, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	world_fini(&w);
 }
@@ -172,11 +187,11 @@ static void a_cgroup_of_its_own_comes_first_and_is_always_fresh(void **state)
 	(void)state;
 	world_init(&w);
 	put_cgroup(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_CGROUP);
 	assert_int_equal(f.value, 4300);
 	tree_put(&w.t, "vm/memory.current", "6000\n");
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(f.value, 5300);
 	assert_int_equal(f.taken_us, 1001);
 	world_fini(&w);
@@ -191,11 +206,11 @@ static void the_source_is_chosen_again_after_a_while(void **state)
 	(void)state;
 	world_init(&w);
 	put_cgroup(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	tree_put(&w.t, "vm/cgroup.procs", "7\n8\n"); /* somebody has joined it */
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_CGROUP);
-	assert_int_equal(footprint_read(w.fp, 1000 + FOOTPRINT_CHOOSE_US, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000 + FOOTPRINT_CHOOSE_US, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	world_fini(&w);
 }
@@ -209,9 +224,9 @@ static void a_source_that_fails_is_left_at_once(void **state)
 	(void)state;
 	world_init(&w);
 	put_cgroup(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	tree_put(&w.t, "vm/memory.current", "broken\n");
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_SMAPS);
 	assert_int_equal(f.value, 100 * KIB);
 	world_fini(&w);
@@ -226,13 +241,13 @@ static void where_no_source_answers_there_is_an_error_and_no_figure(void **state
 	(void)state;
 	world_init(&w);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: -1 kB\n");
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), -EBADMSG);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), -EBADMSG);
 	tree_remove(&w.t, "7/smaps_rollup"); /* a kernel before 4.14; the process lives */
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), -ENOENT);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), -ENOENT);
 	assert_int_equal(f.value, 42);
 	assert_int_equal(source, FOOTPRINT_COUNT);
 	tree_put(&w.t, "7/smaps_rollup", "Rss: 5 kB\n");
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	world_fini(&w);
 }
 
@@ -246,11 +261,11 @@ static void a_process_that_ends_or_is_replaced_is_gone(void **state)
 	(void)state;
 	world_init(&w);
 	put_cgroup(&w);
-	assert_int_equal(footprint_read(w.fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(w.fp, 1000, false, &f, &source), 0);
 	tree_put_stat(&w.t, 7, "q", 'S', 1, 1, 101); /* later start: another process */
-	assert_int_equal(footprint_read(w.fp, 1001, false, &f, &source), -ESRCH);
+	assert_int_equal(read_old(w.fp, 1001, false, &f, &source), -ESRCH);
 	tree_put_stat(&w.t, 7, "q", 'Z', 1, 1, 100);
-	assert_int_equal(footprint_read(w.fp, 1001, true, &f, &source), -ESRCH);
+	assert_int_equal(read_old(w.fp, 1001, true, &f, &source), -ESRCH);
 	assert_int_equal(footprint_new(&w.roots, &w.budget, 7, &none), -ESRCH);
 	assert_int_equal(footprint_new(&w.roots, &w.budget, 8, &none), -ESRCH);
 	assert_null(none);
@@ -324,9 +339,9 @@ static struct fact measure_child(const struct load *load, enum footprint_source 
 	real_roots(&roots);
 	pid = child_start(load);
 	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
-	assert_int_equal(footprint_read(fp, 1000, false, &f, ret_source), 0);
+	assert_int_equal(read_old(fp, 1000, false, &f, ret_source), 0);
 	child_stop(pid);
-	assert_int_equal(footprint_read(fp, 1001, false, &gone, ret_source), -ESRCH);
+	assert_int_equal(read_old(fp, 1001, false, &gone, ret_source), -ESRCH);
 	footprint_free(fp);
 	host_roots_fini(&roots);
 	return f;
@@ -393,7 +408,7 @@ static void memory_is_not_kept_alive_by_measuring_it(void **state)
 	real_roots(&roots);
 	pid = child_start(&load);
 	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
-	assert_int_equal(footprint_read(fp, 1000, false, &f, &source), 0);
+	assert_int_equal(read_old(fp, 1000, false, &f, &source), 0);
 	assert_int_equal(source, FOOTPRINT_MEMFD);
 	for (fd = 0; fd < 64; fd++) { /* no fd of ours is the memfd */
 		ssize_t n;

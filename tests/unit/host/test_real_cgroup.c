@@ -125,11 +125,10 @@ static void proceed(int go, int ready)
 
 static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **state)
 {
-	enum footprint_source source;
 	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
-	struct fact before, after;
+	struct footprint_figures before, after;
 	int go, ready;
 	pid_t pid;
 
@@ -139,17 +138,17 @@ static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **s
 	put("cgroup.procs", pid);
 	proceed(go, ready);
 	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
-	assert_int_equal(footprint_read(fp, 1000, false, &before, &source), 0);
-	assert_int_equal(source, FOOTPRINT_CGROUP);
+	assert_int_equal(footprint_read(fp, 0, 1000, false, &before), 0);
+	assert_int_equal(before.source, FOOTPRINT_CGROUP);
 	/* kernel memory (page tables, inodes, per-CPU stock) is counted too */
-	assert_in_range(before.value, MUCH, MUCH + 24 * MIB);
+	assert_in_range(before.backed_b.value, MUCH, MUCH + 24 * MIB);
 	proceed(go, ready);
-	assert_int_equal(footprint_read(fp, 1001, false, &after, &source), 0);
-	assert_true(before.value - after.value >= MUCH - 4 * MIB);
-	assert_int_equal(after.taken_us, 1001);
+	assert_int_equal(footprint_read(fp, 0, 1001, false, &after), 0);
+	assert_true(before.backed_b.value - after.backed_b.value >= MUCH - 4 * MIB);
+	assert_int_equal(after.backed_b.taken_us, 1001);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(footprint_read(fp, 1002, false, &after, &source), -ESRCH);
+	assert_int_equal(footprint_read(fp, 0, 1002, false, &after), -ESRCH);
 	footprint_free(fp);
 	host_roots_fini(&roots);
 	(void)close(go);
@@ -158,11 +157,10 @@ static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **s
 
 static void a_real_cgroup_that_is_shared_is_not_used(void **state)
 {
-	enum footprint_source source;
 	struct footprint_budget budget = { 0 };
 	struct host_roots roots;
 	struct footprint *fp;
-	struct fact f;
+	struct footprint_figures f;
 	int go[2], ready[2];
 	pid_t pid[2];
 	size_t i;
@@ -175,8 +173,8 @@ static void a_real_cgroup_that_is_shared_is_not_used(void **state)
 		proceed(go[i], ready[i]);
 	}
 	assert_int_equal(footprint_new(&roots, &budget, pid[0], &fp), 0);
-	assert_int_equal(footprint_read(fp, 1000, false, &f, &source), 0);
-	assert_int_equal(source, FOOTPRINT_SMAPS);
+	assert_int_equal(footprint_read(fp, 0, 1000, false, &f), 0);
+	assert_int_equal(f.source, FOOTPRINT_SMAPS);
 	footprint_free(fp);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(kill(pid[i], SIGKILL), 0);
