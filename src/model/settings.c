@@ -22,95 +22,97 @@
 
 static const struct setting table[] = {
 	{ "mode", UNIT_MODE, AT(mode), 0, MODE_COUNT - 1, MODE_SQUEEZE,
-	  "off: never touched; observe: watched, and said what would be done; squeeze: squeezed; "
-	  "rightsize: its balloon is left inflated as far as it can do without" },
+	  "off: leave it alone; observe: only say what would be done; squeeze: squeeze it; "
+	  "rightsize: keep its balloon inflated as far as the guest can spare" },
 	{ "interval", UNIT_TIME, AT(interval_us), SECONDS(1), SECONDS(3600), SECONDS(10),
-	  "how often a calm VM is looked at" },
+	  "how often a calm VM is checked" },
 	{ "stats_max_age", UNIT_TIME, AT(stats_max_age_us), 500 * USEC_PER_MSEC, SECONDS(60),
-	  SECONDS(2), "older statistics never begin or continue an inflate" },
+	  SECONDS(2), "statistics older than this never start or continue an inflation" },
 	{ "min_yield", UNIT_BYTES, AT(min_yield_b), MIB, 1024 * GIB, 64 * MIB,
-	  "a squeeze must be expected to free at least this much" },
+	  "a squeeze starts only if it is expected to free at least this much" },
 	{ "min_yield_share", UNIT_SHARE, AT(min_yield_ppm), 0, PPM, PERCENT(10),
-	  "and at least this share of what the VM has resident" },
+	  "and at least this share of the VM's resident memory" },
 	{ "reserve_min", UNIT_BYTES, AT(reserve_min_b), 16 * MIB, 1024 * GIB, 96 * MIB,
-	  "guest available memory that is never taken" },
+	  "available memory in the guest that is never taken" },
 	{ "reserve_share", UNIT_SHARE, AT(reserve_ppm), 0, PERCENT(90), PERCENT(5),
 	  "and at least this share of the guest's memory" },
 	{ "free_keep", UNIT_BYTES, AT(free_keep_min_b), 0, 1024 * GIB, 32 * MIB,
-	  "free guest memory left alone where only stale memory is wanted, so that the guest "
-	  "does not begin to reclaim" },
+	  "free memory that a squeeze for freed memory alone leaves, so that the guest does not "
+	  "start to reclaim" },
 	{ "floor", UNIT_BYTES, AT(floor_b), 0, 1024 * GIB, 0,
-	  "a balloon always leaves the guest this much memory" },
+	  "the balloon always leaves the guest at least this much memory" },
 	{ "ceiling", UNIT_BYTES, AT(ceiling_b), 0, 1024 * GIB, 0,
-	  "what it has resident above this is pressed whenever its guest can give it; 0: none" },
+	  "resident memory above this is squeezed out whenever the guest can spare it; 0: no "
+	  "ceiling" },
 	{ "floor_half", UNIT_TIME, AT(floor_half_us), SECONDS(1), SECONDS(86400), SECONDS(1800),
-	  "what a guest in distress turned out to need is its floor; half of that is forgotten "
-	  "after this time, half of the rest after as much again, and so on" },
+	  "a guest in distress gets what it needed as its floor; half of that is forgotten after "
+	  "this time, then half of the rest, and so on" },
 	{ "habit_expires", UNIT_TIME, AT(habit_expires_us), 0, SECONDS(60 * 86400),
 	  SECONDS(8 * 86400),
-	  "floors learned for an hour of the day are forgotten when it was not seen for this long; "
-	  "0: none are learned" },
+	  "a floor learned for an hour of the day is forgotten if that hour was not seen for this "
+	  "long; 0: none are learned" },
 	{ "step", UNIT_BYTES, AT(step_b), 4 * MIB, 64 * GIB, 128 * MIB,
-	  "how far a target may run ahead of the balloon" },
+	  "how far the target may be ahead of the balloon" },
 	{ "fast_interval", UNIT_TIME, AT(fast_interval_us), 4 * USEC_PER_MSEC, SECONDS(1),
 	  20 * USEC_PER_MSEC, "pause between two requests for statistics during a squeeze" },
 	{ "answer_max", UNIT_TIME, AT(answer_max_us), 100 * USEC_PER_MSEC, SECONDS(10), SECONDS(1),
-	  "a guest that is silent this long during an inflate ends it (answers take 4 to 9 ms)" },
+	  "an inflation ends if the guest does not answer for this long (answers take 4 to 9 ms)" },
 	{ "inflate_max", UNIT_TIME, AT(inflate_max_us), SECONDS(1), SECONDS(3600), SECONDS(60),
-	  "an inflate that takes longer is ended" },
+	  "an inflation ends after this time" },
 	{ "stall_after", UNIT_TIME, AT(stall_after_us), SECONDS(1), SECONDS(60), SECONDS(4),
-	  "an inflate is judged slow over this time (ChromeOS: 4 s)" },
+	  "time over which the speed of an inflation is measured (ChromeOS: 4 s)" },
 	{ "stall_rate", UNIT_BYTES, AT(stall_rate_b), 0, GIB, 15 * MIB,
-	  "bytes per second below which it is slow, and ended (ChromeOS: 15 MiB/s)" },
+	  "an inflation ends if it is slower than this many bytes per second (ChromeOS: 15 "
+	  "MiB/s)" },
 	{ "faults_per_s", UNIT_COUNT, AT(faults_per_s), 1, 1000000, 300,
 	  "major page faults per second that count as distress" },
 	{ "grow_max", UNIT_BYTES, AT(grow_max_b), 4 * MIB, 64 * GIB, 48 * MIB,
-	  "a guest that takes this much for itself during an inflate wants it more" },
+	  "an inflation ends if the guest takes this much for itself meanwhile" },
 	{ "press_cache", UNIT_BOOL, AT(press_cache), 0, 1, 1,
-	  "press page cache of quiet guests, not only freed memory" },
+	  "also take page cache of quiet guests, not only freed memory" },
 	{ "cold_first", UNIT_SHARE, AT(cold_first_ppm), 0, PPM, PERCENT(90),
-	  "share of a quiet guest's page cache taken for cold before it was tried" },
+	  "share of a quiet guest's page cache that counts as cold before any was taken" },
 	{ "cold_probe", UNIT_SHARE, AT(cold_probe_ppm), PERCENT(1), PPM, PERCENT(10),
-	  "share of it that is pressed the first time, to see whether it is come back for; of an "
-	  "idle guest all of it is pressed at once" },
+	  "share of the page cache that is taken first, to see if it is read again; an idle guest "
+	  "gives all of it at once" },
 	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(3600), SECONDS(40),
-	  "page cache that has grown within this time is left alone; the time doubles each time "
-	  "that pressed cache was read again too soon, and halves when it was not" },
+	  "page cache that grew within this time is left alone; the time doubles whenever taken "
+	  "cache is read again too soon, and halves when it is not" },
 	{ "cold_pays", UNIT_TIME, AT(cold_pays_us), SECONDS(60), SECONDS(86400), SECONDS(600),
-	  "pressed page cache that is read again sooner than this was not worth it" },
+	  "taking page cache that is read again sooner than this was not worth it" },
 	{ "calm_cpu", UNIT_SHARE, AT(calm_cpu_ppm), 0, 64 * PPM, PERCENT(15),
-	  "a VM that uses more of one processor is busy: its page cache is left alone" },
+	  "a VM that uses more than this of one CPU is busy, and its page cache is left alone" },
 	{ "idle_cpu", UNIT_SHARE, AT(idle_cpu_ppm), 0, 64 * PPM, PERCENT(5),
-	  "a VM that uses no more of one processor is idle" },
+	  "a VM that uses at most this of one CPU is idle" },
 	{ "rest_min", UNIT_TIME, AT(rest_min_us), SECONDS(1), SECONDS(86400), SECONDS(60),
 	  "rest after a squeeze that was worth it" },
 	{ "rest_max", UNIT_TIME, AT(rest_max_us), SECONDS(1), SECONDS(86400), SECONDS(3600),
-	  "the rest doubles up to this while squeezes disappoint" },
+	  "the rest doubles up to this while squeezes are not worth it" },
 	{ "release_rest", UNIT_TIME, AT(release_rest_us), 0, SECONDS(86400), SECONDS(600),
-	  "rest after an operator's release" },
+	  "rest after 'ballonet release'" },
 	{ "max_squeezes", UNIT_COUNT, AT(max_squeezes), 0, 10000, 0,
-	  "VMs squeezed at once on this host; 0: one for every two processors" },
+	  "how many VMs of this host are squeezed at a time; 0: one per two CPUs" },
 	{ "size_step", UNIT_SHARE, AT(size_step_ppm), 1000, PERCENT(50), PERCENT(1),
-	  "right-sizing: the balloon grows by this share of the VM at a time" },
+	  "rightsize: the balloon grows by this share of the VM's memory at a time" },
 	{ "size_every", UNIT_TIME, AT(size_every_us), SECONDS(1), SECONDS(3600), SECONDS(10),
-	  "right-sizing: and no more often than this" },
+	  "rightsize: time between two such steps" },
 	{ "size_settle", UNIT_TIME, AT(size_settle_us), SECONDS(1), SECONDS(86400), SECONDS(300),
-	  "right-sizing: a guest that took memory back is left alone for this long" },
+	  "rightsize: a guest that took memory back is left alone for this long" },
 	{ "size_watch", UNIT_TIME, AT(size_watch_us), 0, SECONDS(86400), SECONDS(3 * 3600),
-	  "right-sizing: a guest that cannot take memory back is watched for this long first, and "
-	  "left what it needed at most in the last 12 to 24 h" },
+	  "rightsize: a guest that cannot take memory back is watched for this long first, and "
+	  "keeps the most it needed in the last 12 to 24 h" },
 	{ "shares", UNIT_COUNT, AT(shares), 1, 10000, 100,
-	  "weight of a VM when the host is short: one of twice the shares gives its page cache as "
-	  "if it were twice as dear" },
+	  "weight of a VM when the host is short; with twice the shares, its page cache costs "
+	  "twice as much" },
 	{ "free_within", UNIT_TIME, AT(free_within_us), 100 * USEC_PER_MSEC, SECONDS(600),
-	  SECONDS(3), "how soon a host that is short is to have its memory; only in defaults" },
+	  SECONDS(3), "how soon a short host should get its memory; only in defaults" },
 	{ "host_short", UNIT_SHARE, AT(host_short_ppm), 0, PERCENT(90), PERCENT(6),
-	  "the host is short below this share of available memory: VMs are asked for theirs, and "
-	  "balloons are held; only in defaults" },
+	  "the host is short when its available memory is below this share; VMs then give memory, "
+	  "and balloons are held; only in defaults" },
 	{ "host_well", UNIT_SHARE, AT(host_well_ppm), 0, PERCENT(95), PERCENT(10),
-	  "and well again above this share: held balloons go to 0; only in defaults" },
+	  "the host is well again above this share, and held balloons go to 0; only in defaults" },
 	{ "hold_max", UNIT_TIME, AT(hold_max_us), 0, SECONDS(86400), SECONDS(600),
-	  "a balloon is held no longer than this" },
+	  "a balloon is held at most this long" },
 };
 
 static const char *const mode_words[MODE_COUNT] = {
@@ -143,13 +145,14 @@ static const struct suffix count_suffixes[] = { { "", 1 } };
 struct suffixes {
 	const struct suffix *suffix;
 	size_t n;
+	const char *zero; /* as people write it: 0s, not 0h */
 };
 
 static const struct suffixes suffixes_of[] = {
-	[UNIT_BYTES] = { byte_suffixes, ARRAY_SIZE(byte_suffixes) },
-	[UNIT_TIME] = { time_suffixes, ARRAY_SIZE(time_suffixes) },
-	[UNIT_SHARE] = { share_suffixes, ARRAY_SIZE(share_suffixes) },
-	[UNIT_COUNT] = { count_suffixes, ARRAY_SIZE(count_suffixes) },
+	[UNIT_BYTES] = { byte_suffixes, ARRAY_SIZE(byte_suffixes), "0" },
+	[UNIT_TIME] = { time_suffixes, ARRAY_SIZE(time_suffixes), "0s" },
+	[UNIT_SHARE] = { share_suffixes, ARRAY_SIZE(share_suffixes), "0%" },
+	[UNIT_COUNT] = { count_suffixes, ARRAY_SIZE(count_suffixes), "0" },
 };
 
 static const char *const bool_words[] = { "false", "true" };
@@ -203,13 +206,13 @@ const char *settings_conflict(const struct settings *s)
 			return table[i].key;
 	}
 	if (s->rest_max_us < s->rest_min_us)
-		return "rest_max is shorter than rest_min";
+		return "rest_max is shorter than rest_min (by default they are 1h and 1min)";
 	if (s->idle_cpu_ppm > s->calm_cpu_ppm)
-		return "idle_cpu is above calm_cpu";
+		return "idle_cpu is above calm_cpu (by default they are 5% and 15%)";
 	if (s->ceiling_b && s->floor_b > s->ceiling_b)
 		return "floor is above ceiling";
 	if (s->host_well_ppm < s->host_short_ppm)
-		return "host_well is below host_short";
+		return "host_well is below host_short (by default they are 10% and 6%)";
 	return NULL;
 }
 
@@ -284,6 +287,10 @@ void setting_text(const struct setting *key, uint64_t value, char *text, size_t 
 	if (key->unit == UNIT_MODE || key->unit == UNIT_BOOL) {
 		(void)snprintf(text, size, "%s",
 			       key->unit == UNIT_MODE ? mode_word(value) : bool_words[!!value]);
+		return;
+	}
+	if (value == 0) {
+		(void)snprintf(text, size, "%s", suffixes_of[key->unit].zero);
 		return;
 	}
 	/* the list ends with a factor of 1 at the latest, which goes into everything */

@@ -426,10 +426,13 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 {
 	(void)state;
 	refused("discover: true\ndefaults:\n  rest_max: 1s\n",
-		":2: defaults: rest_max is shorter than rest_min");
+		":2: defaults: rest_max is shorter than rest_min (by default they are 1h and "
+		"1min)");
 	refused("defaults:\n  rest_min: 20min\nrules:\n  - match: a\n    rest_max: 10min\n",
-		":4: rules[0]: rest_max is shorter than rest_min");
-	refused("defaults:\n  host_short: 50%\n", ":1: defaults: host_well is below host_short");
+		":4: rules[0]: rest_max is shorter than rest_min (by default they are 1h and "
+		"1min)");
+	refused("defaults:\n  host_short: 50%\n",
+		":1: defaults: host_well is below host_short (by default they are 10% and 6%)");
 	refused("defaults: {floor: 2GiB, ceiling: 1GiB}\n", ":1: defaults: floor is above ceiling");
 	refused("defaults:\n  ceiling: 1GiB\nvms:\n  - {name: a, qmp: /a, floor: 2GiB}\n",
 		":4: vms[0]: floor is above ceiling");
@@ -444,7 +447,7 @@ static void shares_of_0_and_absurd_floors_are_refused(void **state)
 	refused("groups:\n  - {name: a, match: [x], shares: 10001}\n",
 		":2: groups[0].shares: 10001 is out of range (1 to 10000)");
 	refused("vms:\n  - {name: a, qmp: /a, floor: 2000000000GiB}\n",
-		":2: vms[0].floor: 2000000000GiB is out of range (0GiB to 1024GiB)");
+		":2: vms[0].floor: 2000000000GiB is out of range (0 to 1024GiB)");
 	refused("rules:\n  - {match: a, ceiling: -1}\n",
 		":2: rules[0].ceiling: '-1' is not a size such as 64MiB");
 }

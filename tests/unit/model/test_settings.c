@@ -94,6 +94,10 @@ static void every_default_reads_as_it_is_written(void **state)
 	assert_string_equal(text, "1ppm");
 	setting_text(setting_find("press_cache"), 0, text, sizeof(text));
 	assert_string_equal(text, "false");
+	setting_text(setting_find("release_rest"), 0, text, sizeof(text));
+	assert_string_equal(text, "0s");
+	setting_text(setting_find("floor"), 0, text, sizeof(text));
+	assert_string_equal(text, "0");
 }
 
 static void what_is_no_value_is_refused(void **state)
@@ -155,6 +159,37 @@ static void settings_that_do_not_agree_are_told(void **state)
 	assert_string_equal(settings_conflict(&s), "mode");
 }
 
+/* Is the default of @key, as it is written, in @text? */
+static void assert_tells_default(const char *text, const char *key)
+{
+	const struct setting *setting = setting_find(key);
+	char def[SETTING_TEXT_MAX];
+
+	setting_text(setting, setting->def, def, sizeof(def));
+	assert_non_null(strstr(text, def));
+}
+
+static void a_conflict_with_a_key_that_was_not_given_tells_its_default(void **state)
+{
+	static const char *const pairs[][2] = { { "rest_max", "rest_min" },
+						{ "calm_cpu", "idle_cpu" },
+						{ "host_well", "host_short" } };
+	struct settings s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		const char *text;
+
+		settings_init(&s);
+		setting_put(&s, setting_find(pairs[i][0]), setting_find(pairs[i][0])->min);
+		setting_put(&s, setting_find(pairs[i][1]), setting_find(pairs[i][1])->max);
+		text = settings_conflict(&s);
+		assert_tells_default(text, pairs[i][0]);
+		assert_tells_default(text, pairs[i][1]);
+	}
+}
+
 static void words_of_what_is_no_value_are_unknown(void **state)
 {
 	(void)state;
@@ -186,6 +221,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_value_is_refused),
 		cmocka_unit_test(absurd_sizes_are_out_of_range),
 		cmocka_unit_test(settings_that_do_not_agree_are_told),
+		cmocka_unit_test(a_conflict_with_a_key_that_was_not_given_tells_its_default),
 		cmocka_unit_test(words_of_what_is_no_value_are_unknown),
 		cmocka_unit_test(a_fact_is_fresh_only_when_known_and_young),
 	};
