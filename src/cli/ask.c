@@ -97,6 +97,14 @@ static struct json_object *parse(const struct buf *reply)
 	return o;
 }
 
+/* What a daemon that refuses means by its HTTP status; @not_found is what 404 means. */
+static int code_of(long status, int not_found)
+{
+	if (status == 400) /* it makes no sense, such as a setting that does not exist */
+		return EXIT_USAGE;
+	return status == 404 ? not_found : EXIT_REFUSED;
+}
+
 /*
  * Judges a reply that came: *ret is @o where it is what was asked for, else @o
  * is put and @why says why not. @not_found is what 404 means.
@@ -117,8 +125,7 @@ static int judge(const struct cli *cli, long status, struct json_object *o, int 
 		code = failed(why, EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
 			      cli->socket);
 	else
-		code = failed(why, status == 404 ? not_found : EXIT_REFUSED, "%s",
-			      json_object_get_string(error));
+		code = failed(why, code_of(status, not_found), "%s", json_object_get_string(error));
 	json_object_put(o);
 	return code;
 }
@@ -159,7 +166,7 @@ int cli_try_vm(const struct cli *cli, const char *method, const char *name, cons
 		r = client_add_segment(&path, name);
 	if (r == 0)
 		r = buf_printf(&path, "%s", tail);
-	r = r < 0 ? failed(why, EXIT_NO_VM, "There is no VM of such a long name.")
+	r = r < 0 ? failed(why, EXIT_NO_VM, "There is no VM with such a long name.")
 		  : cli_try(cli, method, path.data, body, EXIT_NO_VM, ret, why);
 	buf_fini(&path);
 	return r;

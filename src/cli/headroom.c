@@ -15,12 +15,12 @@ static const struct out_row rows[] = {
 	{ "within 10 s", "within_10s_b", OUT_BYTES },
 	{ "within 60 s", "within_60s_b", OUT_BYTES },
 	{ "offered by VMs", "offered_b", OUT_BYTES },
-	{ "of that counted on", "share_ppm", OUT_SHARE },
-	{ "a VM is counted on for, per second", "rate_b", OUT_BYTES },
-	{ "VMs at the same time", "at_once", OUT_COUNT },
+	{ "of that, reliable", "share_ppm", OUT_SHARE },
+	{ "given by a VM per second", "rate_b", OUT_BYTES },
+	{ "VMs squeezed at a time", "at_once", OUT_COUNT },
 	{ "learned from squeezes", "squeezes", OUT_COUNT },
 	{ "available now", "available_b", OUT_BYTES },
-	{ "of that held by reservations", "reserved_b", OUT_BYTES },
+	{ "of that, reserved", "reserved_b", OUT_BYTES },
 };
 
 int cmd_headroom(const struct cli *cli)

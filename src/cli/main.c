@@ -16,28 +16,82 @@
 #include "client/client.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum option_bit {
-	OPT_ALL = 1 << 0,
-	OPT_DRY_RUN = 1 << 1,
-	OPT_NO_WAIT = 1 << 2,
-	OPT_SOCKET = 1 << 3,
-	OPT_JSON = 1 << 4,
-	OPT_WORLD = 1 << 5, /* --seed and the others of simulate */
-	OPT_RESET = 1 << 6,
-	OPT_LIST = 1 << 7,
-	OPT_CANCEL = 1 << 8,
-	OPT_ROOM = 1 << 9, /* --within, --hold and --for of reserve */
-	OPT_COMMON = OPT_SOCKET | OPT_JSON,
+enum option_id {
+	ID_ALL,
+	ID_DRY_RUN,
+	ID_NO_WAIT,
+	ID_RESET,
+	ID_WITHIN,
+	ID_HOLD,
+	ID_FOR,
+	ID_LIST,
+	ID_CANCEL,
+	ID_JSON,
+	ID_SCENARIO,
+	ID_CONTROLLER,
+	ID_SEED,
+	ID_VMS,
+	ID_HOURS,
+	ID_HOST_MEMORY,
+	ID_SOCKET,
+	ID_COUNT,
+};
+
+#define BIT(id) (1U << (id))
+#define OPTIONS_COMMON (BIT(ID_SOCKET) | BIT(ID_JSON))
+#define OPTIONS_RESERVE                                                                 \
+	(BIT(ID_WITHIN) | BIT(ID_HOLD) | BIT(ID_FOR) | BIT(ID_NO_WAIT) | BIT(ID_LIST) | \
+	 BIT(ID_CANCEL))
+#define OPTIONS_SIMULATE                                                                      \
+	(BIT(ID_SCENARIO) | BIT(ID_CONTROLLER) | BIT(ID_SEED) | BIT(ID_VMS) | BIT(ID_HOURS) | \
+	 BIT(ID_HOST_MEMORY))
+
+struct option_row {
+	const char *name;
+	const char *argument; /* NULL: it takes none */
+	size_t member;	      /* of struct cli: a text where it has an argument, else a bool */
+	const char *help;
+};
+
+#define AT(m) offsetof(struct cli, m)
+
+static const struct option_row option_rows[ID_COUNT] = {
+	[ID_ALL] = { "all", NULL, AT(all), "all VMs" },
+	[ID_DRY_RUN] = { "dry-run", NULL, AT(dry_run),
+			 "only say what it would do (exit code 1: it would free nothing)" },
+	[ID_NO_WAIT] = { "no-wait", NULL, AT(no_wait), "return once the daemon has accepted it" },
+	[ID_RESET] = { "reset", NULL, AT(reset), "undo all earlier 'set'" },
+	[ID_WITHIN] = { "within", "TIME", AT(reserve.within),
+			"fail if it takes longer than this, such as 30s" },
+	[ID_HOLD] = { "hold", "TIME", AT(reserve.hold),
+		      "how long to hold it from then on (default 10min)" },
+	[ID_FOR] = { "for", "NAME", AT(reserve.name), "only the VM of this name may use it" },
+	[ID_LIST] = { "list", NULL, AT(reserve.list), "list the reservations" },
+	[ID_CANCEL] = { "cancel", "ID", AT(reserve.cancel), "cancel this reservation" },
+	[ID_JSON] = { "json", NULL, AT(json), "print JSON instead of text" },
+	[ID_SCENARIO] = { "scenario", "NAME", AT(simulate.scenario),
+			  "a built-in scenario, or a file (default mixed)" },
+	[ID_CONTROLLER] = { "controller", "NAME", AT(simulate.controller),
+			    "who manages the memory, or 'all' (default ballonet)" },
+	[ID_SEED] = { "seed", "N", AT(simulate.seed), "seed of the random numbers" },
+	[ID_VMS] = { "vms", "N", AT(simulate.vms), "number of VMs" },
+	[ID_HOURS] = { "hours", "H", AT(simulate.hours), "hours of virtual time" },
+	[ID_HOST_MEMORY] = { "host-memory", "SIZE", AT(simulate.host_memory),
+			     "memory of each host" },
+	[ID_SOCKET] = { "socket", "PATH", AT(socket),
+			"the daemon's control socket (default $BALLONET_SOCKET, or\n"
+			"                      " CLIENT_SOCKET_DEFAULT ")" },
 };
 
 struct command {
 	const char *name;
 	const char *argument; /* NULL: it takes none */
-	unsigned int options; /* enum option_bit */
+	unsigned int options; /* BIT() of each that it takes */
 	unsigned int instead; /* of these, which stand in the place of the argument */
 	bool optional;	      /* the argument may be left out */
 	const char *more;     /* what may follow the argument, any number of times */
@@ -57,108 +111,96 @@ static int run_simulate(const struct cli *cli)
 }
 
 static const struct command commands[] = {
-	{ "status", .options = OPT_COMMON, .run = cmd_status,
-	  .help = "the host, and a line for each VM",
-	  .details = "RESIDENT is what a VM takes of the host, USED what its guest uses, STALE "
-		     "what the guest\n"
-		     "has freed and the host still backs, COLD page cache that it does not come "
-		     "back for, WON\n"
-		     "what squeezes freed and did not come back within a minute. GUEST is how it "
-		     "gives memory\n"
-		     "back, as told by what it did." },
-	{ "vm", "NAME", .options = OPT_COMMON, .run = cmd_vm, .help = "all that is known of one VM",
-	  .details = "What is not known is left out (and null with --json)." },
-	{ "why", "NAME", .options = OPT_COMMON, .optional = true, .run = cmd_why,
-	  .help = "why the last decisions about a VM, or the host, are what they are",
-	  .details = "The decision of now with the figures it came from, then those before it. "
-		     "Without a NAME,\n"
-		     "that of the host." },
-	{ "set", "NAME", .options = OPT_COMMON | OPT_RESET, .more = "KEY=VALUE", .run = cmd_set,
-	  .help = "change settings of a VM until the daemon ends",
-	  .details = "On top of the configuration, also of one that is reloaded. 'KEY=' takes a "
-		     "key back,\n"
-		     "--reset all of them. ballonet.yaml(5) tells the keys." },
-	{ "reserve", "SIZE", .options = OPT_COMMON | OPT_ROOM | OPT_NO_WAIT | OPT_LIST | OPT_CANCEL,
-	  .instead = OPT_LIST | OPT_CANCEL, .run = cmd_reserve,
-	  .help = "free room for a VM that is to start, and hold it",
-	  .details = "Waits until the room is there. It is held until the VMs that start after "
-		     "this have used\n"
-		     "it, or its time is over. Where it cannot be had, or not in time, nothing is "
-		     "held." },
-	{ "headroom", .options = OPT_COMMON, .run = cmd_headroom,
-	  .help = "memory that can be had within 1, 10 and 60 s",
-	  .details = "As 95 of 100 squeezes of this host kept it." },
-	{ "squeeze", "NAME", .options = OPT_COMMON | OPT_DRY_RUN | OPT_NO_WAIT, .run = cmd_squeeze,
-	  .help = "squeeze a VM now, and tell until its balloon is back at 0",
-	  .details = "Asking lifts what asks whether a squeeze is worth it, never what asks "
-		     "whether it is safe." },
-	{ "release", "NAME", .options = OPT_COMMON | OPT_ALL, .instead = OPT_ALL,
-	  .run = cmd_release, .help = "bring the balloon of a VM, or of all VMs, to 0 at once",
+	{ "status", .options = OPTIONS_COMMON, .run = cmd_status,
+	  .help = "show the host, and a line for each VM",
 	  .details =
-		  "Also where somebody else inflated it. With --all, a VM that refuses is named; "
-		  "the exit code\n"
-		  "is 0 all the same where nothing is known to be in its balloon." },
-	{ "host", .options = OPT_COMMON, .run = cmd_host, .help = "the host and the daemon" },
-	{ "replay", "FILE", .options = OPT_JSON, .run = run_replay,
-	  .help = "feed a journal to the policy, and fail at the first plan that differs",
-	  .details = "It needs no daemon. '-' is standard input." },
-	{ "simulate", .options = OPT_JSON | OPT_WORLD, .run = run_simulate,
-	  .help = "a world of model machines under the policy, or under others",
+		  "  GUEST     what its balloon driver does, as seen so far:\n"
+		  "              notifier     keeps what it gave until the guest is out of memory "
+		  "(most Linux)\n"
+		  "              shrinker     takes pages back under memory pressure (Linux 4.19 "
+		  "to 5.6)\n"
+		  "              ballonet.ko  this project's driver: never takes and gives at "
+		  "once\n"
+		  "              none         no balloon driver answers\n"
+		  "              unknown      not tried yet\n"
+		  "  RESIDENT  host memory that backs the VM\n"
+		  "  USED      memory that the guest uses\n"
+		  "  STALE     freed by the guest, still backed by the host\n"
+		  "  COLD      page cache that is probably not read again\n"
+		  "  WON       freed by squeezes, and still free a minute later" },
+	{ "vm", "NAME", .options = OPTIONS_COMMON, .run = cmd_vm, .help = "show all about one VM",
+	  .details = "Unknown figures are left out (null with --json)." },
+	{ "why", "NAME", .options = OPTIONS_COMMON, .optional = true, .run = cmd_why,
+	  .help = "explain the last decisions about a VM, or about the host",
+	  .details = "Prints the current decision with its figures, then earlier ones. "
+		     "Without NAME,\nit explains the host's." },
+	{ "set", "NAME", .options = OPTIONS_COMMON | BIT(ID_RESET), .more = "KEY=VALUE",
+	  .run = cmd_set, .help = "change settings of a VM until the daemon ends",
 	  .details =
-		  "It needs no daemon and touches no machine. The same seed tells the same world. "
-		  "GIB x H is\n"
-		  "the integral of resident memory; docs/simulator.md says what the models do." },
+		  "These settings override the configuration, also after a reload. 'KEY=' undoes "
+		  "one,\n--reset all of them. ballonet.yaml(5) lists the keys." },
+	{ "reserve", "SIZE", .options = OPTIONS_COMMON | OPTIONS_RESERVE,
+	  .instead = BIT(ID_LIST) | BIT(ID_CANCEL), .run = cmd_reserve,
+	  .help = "free memory for a VM that is about to start, and hold it",
+	  .details = "Waits until the memory is free. It is held until VMs that start later have "
+		     "used it,\nor --hold is over. When it fails, nothing is held." },
+	{ "headroom", .options = OPTIONS_COMMON, .run = cmd_headroom,
+	  .help = "show how much memory VMs can give within 1, 10 and 60 s",
+	  .details = "An estimate that 95 of 100 squeezes on this host kept." },
+	{ "squeeze", "NAME", .options = OPTIONS_COMMON | BIT(ID_DRY_RUN) | BIT(ID_NO_WAIT),
+	  .run = cmd_squeeze, .help = "squeeze a VM now, and watch until its balloon is back at 0",
+	  .details = "Skips the worth-it checks, never the safety checks." },
+	{ "release", "NAME", .options = OPTIONS_COMMON | BIT(ID_ALL), .instead = BIT(ID_ALL),
+	  .run = cmd_release, .help = "deflate the balloon of a VM, or of all VMs, to 0 now",
+	  .details = "Also if something else inflated it. With --all, VMs that refuse are named; "
+		     "that fails\nonly if there may be memory in their balloons." },
+	{ "host", .options = OPTIONS_COMMON, .run = cmd_host,
+	  .help = "show the host and the daemon" },
+	{ "replay", "FILE", .options = BIT(ID_JSON), .run = run_replay,
+	  .help = "decide a journal again, and fail at the first difference",
+	  .details = "Needs no daemon. FILE may be '-' for standard input." },
+	{ "simulate", .options = BIT(ID_JSON) | OPTIONS_SIMULATE, .run = run_simulate,
+	  .help = "run model VMs under this policy, or under others",
+	  .details = "Needs no daemon and touches no VM. The same seed gives the same result. "
+		     "GIB x H is\nresident memory over time. docs/simulator.md describes the "
+		     "models." },
 };
 
-struct option_row {
-	const char *name; /* as it is typed, with its argument */
-	unsigned int bit;
-	const char *help;
-};
-
-static const struct option_row option_rows[] = {
-	{ "--all", OPT_ALL, "all VMs" },
-	{ "--dry-run", OPT_DRY_RUN, "only say what would be done (exit code 1: nothing)" },
-	{ "--no-wait", OPT_NO_WAIT, "leave as soon as the daemon has accepted it" },
-	{ "--reset", OPT_RESET, "take back all that was set before" },
-	{ "--within TIME", OPT_ROOM, "how soon it is to be there, such as 30s (else whenever)" },
-	{ "--hold TIME", OPT_ROOM, "how long it is held after that (else 10min)" },
-	{ "--for NAME", OPT_ROOM, "only the VM of this name may use it" },
-	{ "--list", OPT_LIST, "the reservations that there are" },
-	{ "--cancel ID", OPT_CANCEL, "hold this one no longer" },
-	{ "--json", OPT_JSON, "print JSON instead of text" },
-	{ "--scenario NAME", OPT_WORLD, "a built-in world, or a file (else mixed)" },
-	{ "--controller NAME", OPT_WORLD, "who manages it, or all (else ballonet)" },
-	{ "--seed N", OPT_WORLD, "tells all that is drawn" },
-	{ "--vms N", OPT_WORLD, "machines in all" },
-	{ "--hours H", OPT_WORLD, "virtual time" },
-	{ "--host-memory SIZE", OPT_WORLD, "memory of each host" },
-	{ "--socket PATH", OPT_SOCKET,
-	  "the daemon's control socket (else $BALLONET_SOCKET, else\n"
-	  "                      " CLIENT_SOCKET_DEFAULT ")" },
-};
-
+/* Prints the options of @bits, as they are typed. */
 static void print_options(unsigned int bits)
 {
+	char typed[32];
 	size_t i;
 
 	(void)puts("\noptions:");
-	for (i = 0; i < ARRAY_SIZE(option_rows); i++)
-		if (option_rows[i].bit & bits)
-			(void)printf("  %-18s  %s\n", option_rows[i].name, option_rows[i].help);
-	(void)printf("  %-18s  %s\n", "--help", "this text");
+	for (i = 0; i < ID_COUNT; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (!(bits & BIT(i)))
+			continue;
+		(void)snprintf(typed, sizeof(typed), "--%s%s%s", row->name,
+			       row->argument ? " " : "", row->argument ? row->argument : "");
+		(void)printf("  %-18s  %s\n", typed, row->help);
+	}
+	(void)printf("  %-18s  %s\n", "--help", "print this text");
 }
 
 static void print_exit_codes(void)
 {
 	(void)puts("\nexit codes:\n"
 		   "  0  done\n"
-		   "  1  refused, or a replay differs\n"
-		   "  2  called wrongly, or a file cannot be read\n"
-		   "  3  the daemon is not there, or may not be asked\n"
-		   "  4  there is no such VM or reservation\n"
-		   "  5  what answers is not this daemon\n"
-		   "  6  the room is not there in time");
+		   "  1  refused, or nothing to do; replay: a plan differs\n"
+		   "  2  wrong usage, or a file cannot be read\n"
+		   "  3  the daemon is not running, or does not let you ask\n"
+		   "  4  no such VM or reservation\n"
+		   "  5  something else than this daemon answers\n"
+		   "  6  the memory is not free in time");
+}
+
+/* The first of the options in @bits. */
+static const struct option_row *first_option(unsigned int bits)
+{
+	return &option_rows[__builtin_ctz(bits)];
 }
 
 /* Writes how the argument of @c is given: "NAME|--all", "[NAME]", "NAME [KEY=VALUE]...". */
@@ -172,9 +214,12 @@ static void argument_text(const struct command *c, char *text, size_t size)
 	len = (size_t)snprintf(text, size, c->optional ? "[%s]" : "%s", c->argument);
 	if (c->more)
 		len += (size_t)snprintf(text + len, size - len, " [%s]...", c->more);
-	for (i = 0; i < ARRAY_SIZE(option_rows); i++)
-		if (option_rows[i].bit & c->instead)
-			len += (size_t)snprintf(text + len, size - len, "|%s", option_rows[i].name);
+	for (i = 0; i < ID_COUNT; i++)
+		if (c->instead & BIT(i))
+			len += (size_t)snprintf(
+				text + len, size - len, "|--%s%s%s", option_rows[i].name,
+				option_rows[i].argument ? " " : "",
+				option_rows[i].argument ? option_rows[i].argument : "");
 }
 
 static int print_help(void)
@@ -183,19 +228,19 @@ static int print_help(void)
 	size_t i;
 
 	(void)puts("usage: ballonet [--socket PATH] [--json] COMMAND [ARGUMENT]\n\n"
-		   "Looks at and steers ballonetd, which gives a host back the memory that its\n"
-		   "virtual machines are not using.\n\ncommands:");
+		   "Shows and controls ballonetd, which gives a host back the memory that its VMs\n"
+		   "do not use.\n\ncommands:");
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		argument_text(&commands[i], argument, sizeof(argument));
 		(void)snprintf(call, sizeof(call), "%s %s", commands[i].name,
-			       commands[i].more || commands[i].instead & OPT_LIST
+			       commands[i].more || commands[i].instead & BIT(ID_LIST)
 				       ? commands[i].argument
 				       : argument);
 		(void)printf("  %-20s  %s\n", call, commands[i].help);
 	}
 	(void)printf("  %-20s  %s\n  %-20s  %s\n", "help [COMMAND]",
-		     "this text, or that of a command", "version", "print the version");
-	print_options(OPT_COMMON);
+		     "print this text, or that of a command", "version", "print the version");
+	print_options(OPTIONS_COMMON);
 	(void)printf("  %-18s  %s\n", "--version", "print the version");
 	print_exit_codes();
 	return EXIT_OK;
@@ -231,17 +276,6 @@ static int print_version(void)
 	return EXIT_OK;
 }
 
-/* The first of the options in @bits, as it is typed; "" for none. */
-static const char *option_name(unsigned int bits)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(option_rows); i++)
-		if (option_rows[i].bit & bits)
-			return option_rows[i].name;
-	return "";
-}
-
 #define SEE_HELP "; see 'ballonet --help'."
 
 /* The words behind the options: COMMAND [ARGUMENT]. */
@@ -262,109 +296,77 @@ static int run_words(struct cli *cli, unsigned int given, bool help, int n, char
 		return print_version();
 	c = find_command(words[0]);
 	if (!c)
-		return cli_fail(EXIT_USAGE, "there is no command '%s'" SEE_HELP, words[0]);
+		return cli_fail(EXIT_USAGE, "unknown command '%s'" SEE_HELP, words[0]);
 	if (help)
 		return print_command_help(c);
 	if (given & ~c->options)
-		return cli_fail(EXIT_USAGE,
-				"'%s' does not know one of the options given; see "
-				"'ballonet %s --help'.",
-				c->name, c->name);
+		return cli_fail(EXIT_USAGE, "'%s' has no option --%s; see 'ballonet %s --help'.",
+				c->name, first_option(given & ~c->options)->name, c->name);
 	if (given & c->instead && n > 1)
-		return cli_fail(EXIT_USAGE, "either %s or a %s, not both" SEE_HELP,
-				option_name(given & c->instead), c->argument);
+		return cli_fail(EXIT_USAGE, "--%s and a %s exclude each other" SEE_HELP,
+				first_option(given & c->instead)->name, c->argument);
 	if (n > 1 + (c->argument != NULL) && !c->more)
-		return cli_fail(EXIT_USAGE, "'%s' takes %s" SEE_HELP, c->name,
-				c->argument ? "one argument only" : "no argument");
+		return cli_fail(EXIT_USAGE, "unexpected argument '%s'" SEE_HELP,
+				words[1 + (c->argument != NULL)]);
 	if (c->argument && n < 2 && !c->optional && !(given & c->instead))
 		return cli_fail(EXIT_USAGE, "'%s' needs a %s%s%s" SEE_HELP, c->name, c->argument,
-				c->instead ? " or " : "", option_name(c->instead));
+				c->instead ? " or --" : "",
+				c->instead ? first_option(c->instead)->name : "");
 	cli->argument = words[1]; /* NULL where there is none */
 	cli->more = n > 1 ? words + 2 : words + 1;
 	return c->run(cli);
 }
 
-/* An option with a text, and where that is kept. */
-struct text_option {
-	int option;
-	unsigned int bit;
-	const char **into;
-};
-
-/* Is it such an option? Then its text is kept. Returns its bit, or 0. */
-static unsigned int take_text(struct cli *cli, int option)
+/* The option @id was given: keeps its text, or that it was. */
+static void take_option(struct cli *cli, size_t id)
 {
-	const struct text_option texts[] = {
-		{ 's', OPT_WORLD, &cli->simulate.scenario },
-		{ 'c', OPT_WORLD, &cli->simulate.controller },
-		{ 'r', OPT_WORLD, &cli->simulate.seed },
-		{ 'n', OPT_WORLD, &cli->simulate.vms },
-		{ 't', OPT_WORLD, &cli->simulate.hours },
-		{ 'm', OPT_WORLD, &cli->simulate.host_memory },
-		{ 'w', OPT_ROOM, &cli->reserve.within },
-		{ 'o', OPT_ROOM, &cli->reserve.hold },
-		{ 'f', OPT_ROOM, &cli->reserve.name },
-		{ OPT_CANCEL, OPT_CANCEL, &cli->reserve.cancel },
-		{ OPT_SOCKET, OPT_SOCKET, &cli->socket },
-	};
-	size_t i;
+	char *member = (char *)cli + option_rows[id].member;
 
-	for (i = 0; i < ARRAY_SIZE(texts); i++)
-		if (texts[i].option == option) {
-			*texts[i].into = optarg;
-			return texts[i].bit;
-		}
-	return 0;
+	if (option_rows[id].argument)
+		memcpy(member, &optarg, sizeof(optarg));
+	else
+		memcpy(member, &(bool){ true }, sizeof(bool));
 }
+
+/* What getopt_long() returns for the option 0; letters are below. */
+#define FIRST_LONG 256
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "all", no_argument, NULL, OPT_ALL },
-		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
-		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
-		{ "reset", no_argument, NULL, OPT_RESET },
-		{ "list", no_argument, NULL, OPT_LIST },
-		{ "cancel", required_argument, NULL, OPT_CANCEL },
-		{ "within", required_argument, NULL, 'w' },
-		{ "hold", required_argument, NULL, 'o' },
-		{ "for", required_argument, NULL, 'f' },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "socket", required_argument, NULL, OPT_SOCKET },
-		{ "scenario", required_argument, NULL, 's' },
-		{ "controller", required_argument, NULL, 'c' },
-		{ "seed", required_argument, NULL, 'r' },
-		{ "vms", required_argument, NULL, 'n' },
-		{ "hours", required_argument, NULL, 't' },
-		{ "host-memory", required_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
+	static char name[] = "ballonet";
 	const char *env = getenv("BALLONET_SOCKET");
 	struct cli cli = { .socket = env && *env ? env : CLIENT_SOCKET_DEFAULT };
-	unsigned int given = 0, text;
+	struct option longs[ID_COUNT + 3] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+	};
+	unsigned int given = 0;
 	bool help = false;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
-		if (o == '?')
+	for (o = 0; o < ID_COUNT; o++)
+		longs[o + 2] = (struct option){
+			option_rows[o].name,
+			option_rows[o].argument ? required_argument : no_argument,
+			NULL,
+			FIRST_LONG + o,
+		};
+	if (argc > 0)
+		argv[0] = name; /* getopt begins its messages with it */
+	while ((o = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+		if (o == '?') {
+			(void)fputs("Try 'ballonet --help'.\n", stderr);
 			return EXIT_USAGE;
+		}
 		if (o == 'V')
 			return print_version();
 		if (o == 'h') {
 			help = true;
 			continue;
 		}
-		text = take_text(&cli, o);
-		given |= text ? text : (unsigned int)o;
+		take_option(&cli, (size_t)(o - FIRST_LONG));
+		given |= BIT(o - FIRST_LONG);
 	}
-	cli.json = given & OPT_JSON;
-	cli.all = given & OPT_ALL;
-	cli.dry_run = given & OPT_DRY_RUN;
-	cli.no_wait = given & OPT_NO_WAIT;
-	cli.reset = given & OPT_RESET;
-	cli.reserve.list = given & OPT_LIST;
 	o = run_words(&cli, given, help, argc - optind, argv + optind);
 	/* output that was not written must not look like success */
 	if (fflush(stdout) != 0 || ferror(stdout))

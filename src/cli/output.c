@@ -111,20 +111,30 @@ static void list_text(struct json_object *list, char *text, size_t size)
 	}
 }
 
-static void number_text(uint64_t v, enum out_kind kind, char *text, size_t size)
+static void time_text(uint64_t us, char *text, size_t size)
 {
-	unsigned long long tenths;
+	unsigned long long tenths = us / (USEC_PER_SEC / 10), s = tenths / 10;
+
+	if (s < 120)
+		(void)snprintf(text, size, "%llu.%llu s", s, tenths % 10);
+	else if (s < 7200)
+		(void)snprintf(text, size, "%llu min %llu s", s / 60, s % 60);
+	else
+		(void)snprintf(text, size, "%llu h %llu min", s / 3600, s % 3600 / 60);
+}
+
+void out_number_text(uint64_t v, enum out_kind kind, char *text, size_t size)
+{
+	unsigned long long tenths = v / (PPM / 1000);
 
 	switch (kind) {
 	case OUT_BYTES:
 		explain_bytes(v, text, size);
 		break;
-	case OUT_SECONDS:
-		tenths = v / (USEC_PER_SEC / 10);
-		(void)snprintf(text, size, "%llu.%llu s", tenths / 10, tenths % 10);
+	case OUT_TIME:
+		time_text(v, text, size);
 		break;
 	case OUT_SHARE:
-		tenths = v / (PPM / 1000);
 		(void)snprintf(text, size, "%llu.%llu %%", tenths / 10, tenths % 10);
 		break;
 	default:
@@ -145,7 +155,7 @@ void out_figure(struct json_object *o, const char *key, enum out_kind kind, char
 	else if (kind == OUT_YES_NO && yes_no)
 		(void)snprintf(text, size, "%s", json_object_get_boolean(yes_no) ? "yes" : "no");
 	else if (kind != OUT_YES_NO && v != UINT64_MAX)
-		number_text(v, kind, text, size);
+		out_number_text(v, kind, text, size);
 	if (!text[0])
 		(void)snprintf(text, size, "-");
 }

@@ -32,14 +32,17 @@ size_t out_columns(void);
 
 /* How a figure is to be read. */
 enum out_kind {
-	OUT_TEXT,    /* as it is */
-	OUT_BYTES,   /* "612 MiB" */
-	OUT_SECONDS, /* of microseconds: "12.3 s" */
-	OUT_SHARE,   /* of millionths: "4.2 %" */
-	OUT_COUNT,   /* a number */
-	OUT_YES_NO,  /* true or false */
-	OUT_LIST,    /* words with commas between them */
+	OUT_TEXT,   /* as it is */
+	OUT_BYTES,  /* "612 MiB" */
+	OUT_TIME,   /* of microseconds: "12.3 s", "4 min 10 s", "3 h 5 min" */
+	OUT_SHARE,  /* of millionths: "4.2 %" */
+	OUT_COUNT,  /* a number */
+	OUT_YES_NO, /* true or false */
+	OUT_LIST,   /* words with commas between them */
 };
+
+/* @v as text; @kind is one of those that are a number. */
+void out_number_text(uint64_t v, enum out_kind kind, char *text, size_t size);
 
 /* @o[@key] as text; "-" where it is null, missing, or of another type. */
 void out_figure(struct json_object *o, const char *key, enum out_kind kind, char *text,

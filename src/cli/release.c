@@ -21,14 +21,35 @@ struct answers {
 	struct json_object *refused;
 };
 
-static void note_released(const char *name, struct json_object *o, struct answers *a)
+/* Is something in its balloon, or on its way there, as far as is known? */
+static bool holds_balloon(struct json_object *vm)
+{
+	static const char *const phases[] = { "inflating", "holding", "deflating", "sizing",
+					      "sized" };
+	const char *phase = out_string(vm, "phase");
+	size_t i;
+
+	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (strcmp(phase, phases[i]) == 0)
+			return true;
+	return out_number(vm, "balloon_b", 0) > 0;
+}
+
+/* @vm is what was known of it before. */
+static void note_released(const char *name, struct json_object *vm, struct json_object *o,
+			  struct answers *a)
 {
 	if (a->released) {
 		(void)json_object_array_add(a->released, o);
 		return;
 	}
 	out_text(stdout, name);
-	(void)puts(": its balloon goes to 0");
+	if (holds_balloon(vm))
+		(void)puts(": its balloon goes to 0");
+	else if (out_number(vm, "balloon_b", UINT64_MAX) == 0)
+		(void)puts(": its balloon is at 0 already");
+	else
+		(void)puts(": nothing is known to be in its balloon");
 	json_object_put(o);
 }
 
@@ -47,28 +68,18 @@ static void note_refused(const char *name, const char *why, bool holds, struct a
 	(void)json_object_array_add(a->refused, o);
 }
 
-/* Is something in its balloon, or on its way there, as far as is known? */
-static bool holds_balloon(struct json_object *vm)
-{
-	static const char *const phases[] = { "inflating", "holding", "deflating", "sizing",
-					      "sized" };
-	const char *phase = out_string(vm, "phase");
-	size_t i;
-
-	for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
-		if (strcmp(phase, phases[i]) == 0)
-			return true;
-	return out_number(vm, "balloon_b", 0) > 0;
-}
-
 static int release_one(const struct cli *cli, struct answers *a)
 {
-	struct json_object *o;
+	struct json_object *vm, *o;
 	int code;
 
+	code = cli_ask_vm(cli, "GET", cli->argument, "", NULL, &vm);
+	if (code != EXIT_OK)
+		return code;
 	code = cli_ask_vm(cli, "POST", cli->argument, "/release", NULL, &o);
 	if (code == EXIT_OK)
-		note_released(cli->argument, o, a);
+		note_released(cli->argument, vm, o, a);
+	json_object_put(vm);
 	return code;
 }
 
@@ -83,7 +94,7 @@ static int release_next(const struct cli *cli, struct json_object *vm, struct an
 
 	code = cli_try_vm(cli, "POST", name, "/release", NULL, &o, &why);
 	if (code == EXIT_OK) {
-		note_released(name, o, a);
+		note_released(name, vm, o, a);
 		return EXIT_OK;
 	}
 	if (code == EXIT_NO_VM) /* it went away since the list was made */

@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "model/settings.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,14 +24,35 @@
 #define LOOK_US (200 * USEC_PER_MSEC)
 #define PATH_TEXT_MAX 128
 
-/* Reads @text as a size or a time; NULL: it was not said, and *ret is left alone. */
-static int read_text(const char *text, enum setting_unit unit, const char *what,
-		     const char *example, uint64_t *ret)
-{
-	const struct setting key = { .key = what, .unit = unit, .max = UINT64_MAX };
+/* How long may be waited for room, or room be held: as the daemon takes it. */
+#define TIME_MAX_US (UINT64_C(86400) * USEC_PER_SEC)
 
-	if (text && setting_parse(&key, text, ret) < 0)
-		return cli_fail(EXIT_USAGE, "'%s' is not %s such as %s.", text, what, example);
+static const struct setting size_key = {
+	.key = "SIZE", .unit = UNIT_BYTES, .min = 1, .max = UINT64_MAX - 1
+};
+static const struct setting within_key = {
+	.key = "--within", .unit = UNIT_TIME, .min = USEC_PER_MSEC, .max = TIME_MAX_US
+};
+static const struct setting hold_key = {
+	.key = "--hold", .unit = UNIT_TIME, .min = USEC_PER_SEC, .max = TIME_MAX_US
+};
+
+/* Reads @text as a value of @key; NULL: it was not said, and *ret is left alone. */
+static int read_text(const char *text, const struct setting *key, const char *example,
+		     uint64_t *ret)
+{
+	char min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
+	int r = text ? setting_parse(key, text, ret) : 0;
+
+	if (r == -ERANGE && key->unit == UNIT_TIME) {
+		setting_text(key, key->min, min, sizeof(min));
+		setting_text(key, key->max, max, sizeof(max));
+		return cli_fail(EXIT_USAGE, "%s: %s is out of range (%s to %s).", key->key, text,
+				min, max);
+	}
+	if (r < 0)
+		return cli_fail(EXIT_USAGE, "%s: '%s' is not a %s such as %s.", key->key, text,
+				key->unit == UNIT_TIME ? "time" : "size", example);
 	return EXIT_OK;
 }
 
@@ -46,11 +68,11 @@ static int make_body(const struct cli *cli, struct json_object *o)
 	uint64_t size_b = 0, within_us = UINT64_MAX, hold_us = UINT64_MAX;
 	int code;
 
-	code = read_text(cli->argument, UNIT_BYTES, "a size", "4GiB", &size_b);
+	code = read_text(cli->argument, &size_key, "4GiB", &size_b);
 	if (code == EXIT_OK)
-		code = read_text(cli->reserve.within, UNIT_TIME, "a time", "30s", &within_us);
+		code = read_text(cli->reserve.within, &within_key, "30s", &within_us);
 	if (code == EXIT_OK)
-		code = read_text(cli->reserve.hold, UNIT_TIME, "a time", "10min", &hold_us);
+		code = read_text(cli->reserve.hold, &hold_key, "10min", &hold_us);
 	add_number(o, "size_b", size_b);
 	add_number(o, "within_us", within_us);
 	add_number(o, "hold_us", hold_us);
@@ -92,8 +114,8 @@ static bool let_go(const struct cli *cli, struct json_object *o)
 	if (code == EXIT_OK || code == EXIT_NO_VM)
 		return true;
 	(void)cli_fail(code,
-		       "reservation %s could not be cancelled: where the daemon lives on, it is "
-		       "held until it expires.",
+		       "reservation %s could not be cancelled. If the daemon is still running, it "
+		       "is held until it expires.",
 		       id);
 	return false;
 }
@@ -165,7 +187,7 @@ static int tell(const struct cli *cli, struct json_object *o)
 		(void)cli_print_json(o);
 	if (late)
 		return cli->json ? EXIT_LATE
-				 : cli_fail(EXIT_LATE, "it is not there in time: %s",
+				 : cli_fail(EXIT_LATE, "not free in time: %s",
 					    out_string(o, "sentence"));
 	if (!cli->json) {
 		(void)printf("reservation %llu: ", (unsigned long long)out_number(o, "id", 0));
@@ -222,10 +244,9 @@ static void print_line(struct json_object *o)
 	uint64_t ends_us = u64_sub_sat(out_number(o, "until_us", 0), out_number(o, "now_us", 0));
 	const char *name = out_string(o, "for");
 
-	(void)json_object_object_add(o, "ends_us", json_object_new_uint64(ends_us));
 	out_figure(o, "size_b", OUT_BYTES, size, sizeof(size));
 	out_figure(o, "left_b", OUT_BYTES, left, sizeof(left));
-	out_figure(o, "ends_us", OUT_SECONDS, ends, sizeof(ends));
+	out_number_text(ends_us, OUT_TIME, ends, sizeof(ends));
 	(void)printf("%llu: %s, %s not used yet, ends in %s, for ",
 		     (unsigned long long)out_number(o, "id", 0), size, left, ends);
 	out_text(stdout, *name ? name : "any VM");

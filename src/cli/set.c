@@ -23,7 +23,7 @@ static int add_word(struct json_object *patch, const char *word)
 
 	n = equals ? (size_t)(equals - word) : 0;
 	if (n == 0 || n >= sizeof(key))
-		return cli_fail(EXIT_USAGE, "'%s' is no KEY=VALUE.", word);
+		return cli_fail(EXIT_USAGE, "'%s' is not of the form KEY=VALUE.", word);
 	memcpy(key, word, n);
 	key[n] = '\0';
 	if (json_object_object_get_ex(patch, key, NULL))
@@ -40,7 +40,7 @@ static void print_set(struct json_object *vm)
 
 	out_text(stdout, out_string(vm, "name"));
 	if (!set || json_object_object_length(set) == 0) {
-		(void)puts(": nothing is set, the configuration applies");
+		(void)puts(": nothing is set; the configuration applies");
 		return;
 	}
 	(void)fputs(": until the daemon ends ", stdout);
@@ -62,7 +62,8 @@ int cmd_set(const struct cli *cli)
 	int code = EXIT_OK;
 
 	if (!cli->more[0] && !cli->reset)
-		return cli_fail(EXIT_USAGE, "'set' needs KEY=VALUE, or --reset.");
+		return cli_fail(EXIT_USAGE,
+				"'set' needs KEY=VALUE or --reset; see 'ballonet set --help'.");
 	patch = json_object_new_object();
 	if (cli->reset)
 		(void)json_object_object_add(patch, "reset", json_object_new_boolean(true));

@@ -104,30 +104,29 @@ static int watch(const struct cli *cli, uint64_t since_us, struct json_object **
 	return EXIT_OK;
 }
 
+/* What @squeeze freed; one that was deflated this instant is measured at the next. */
+static uint64_t freed_b(struct json_object *squeeze)
+{
+	uint64_t low = out_number(squeeze, "resident_low_b", UINT64_MAX);
+	uint64_t was = out_number(squeeze, "resident_before_b", low);
+
+	return out_number(squeeze, "freed_0s_b", u64_sub_sat(was, low));
+}
+
 static void print_done(struct json_object *vm)
 {
 	struct json_object *squeeze = out_object(vm, "last_squeeze");
-	char freed[OUT_CELL_MAX], before[OUT_CELL_MAX], now[OUT_CELL_MAX];
+	char freed[OUT_CELL_MAX], took[OUT_CELL_MAX], before[OUT_CELL_MAX], now[OUT_CELL_MAX];
 	uint64_t start = out_number(squeeze, "start_us", 0);
-	uint64_t took = u64_sub_sat(out_number(squeeze, "end_us", 0), start);
-	const char *key = "freed_0s_b";
 
-	if (out_number(squeeze, key, UINT64_MAX) != UINT64_MAX) {
-		out_figure(squeeze, key, OUT_BYTES, freed, sizeof(freed));
-	} else { /* it was deflated this instant, and is measured at the next */
-		uint64_t low = out_number(squeeze, "resident_low_b", UINT64_MAX);
-		uint64_t was = out_number(squeeze, "resident_before_b", low);
-
-		(void)json_object_object_add(squeeze, "so_far_b",
-					     json_object_new_uint64(u64_sub_sat(was, low)));
-		out_figure(squeeze, "so_far_b", OUT_BYTES, freed, sizeof(freed));
-	}
+	out_number_text(freed_b(squeeze), OUT_BYTES, freed, sizeof(freed));
+	out_number_text(u64_sub_sat(out_number(squeeze, "end_us", 0), start), OUT_TIME, took,
+			sizeof(took));
 	out_figure(squeeze, "resident_before_b", OUT_BYTES, before, sizeof(before));
 	out_figure(vm, "resident_b", OUT_BYTES, now, sizeof(now));
 	out_text(stdout, out_string(vm, "name"));
-	(void)printf(": %s freed in %llu.%llu s (%s resident before, %s now), ended by ", freed,
-		     (unsigned long long)(took / USEC_PER_SEC),
-		     (unsigned long long)(took % USEC_PER_SEC / (USEC_PER_SEC / 10)), before, now);
+	(void)printf(": %s freed in %s (%s resident before, %s now), ended by ", freed, took,
+		     before, now);
 	out_text(stdout, out_string(squeeze, "stop"));
 	(void)putchar('\n');
 }
@@ -144,23 +143,34 @@ static int tell(const struct cli *cli, struct json_object *vm, enum outcome outc
 		print_done(vm);
 		return EXIT_OK;
 	case NOT_BEGUN:
-		return cli_fail(EXIT_REFUSED, "no squeeze was begun. %s", out_string(vm, "why"));
-	default:
-		return cli_fail(EXIT_REFUSED, "it is not over yet; 'ballonet why' tells more. %s",
+		return cli_fail(EXIT_REFUSED, "the squeeze did not begin. %s",
 				out_string(vm, "why"));
+	default:
+		return cli_fail(EXIT_REFUSED,
+				"the squeeze is not over yet. %s See 'ballonet why %s'.",
+				out_string(vm, "why"), cli->argument);
 	}
+}
+
+/* Would it free anything? Less than a MiB is nothing; not known is something. */
+static bool would_free(struct json_object *o)
+{
+	struct json_object *would = NULL;
+
+	(void)json_object_object_get_ex(o, "would_squeeze", &would);
+	return json_object_get_boolean(would) &&
+	       out_number(out_object(o, "figures"), "expected_b", UINT64_MAX) >= MIB;
 }
 
 static int dry_run(const struct cli *cli)
 {
-	struct json_object *o, *would = NULL;
+	struct json_object *o;
 	int code;
 
 	code = cli_ask_vm(cli, "POST", cli->argument, "/squeeze", "{\"dry_run\":true}", &o);
 	if (code != EXIT_OK)
 		return code;
-	(void)json_object_object_get_ex(o, "would_squeeze", &would);
-	code = json_object_get_boolean(would) ? EXIT_OK : EXIT_REFUSED;
+	code = would_free(o) ? EXIT_OK : EXIT_REFUSED;
 	if (cli->json) {
 		(void)cli_print_json(o);
 	} else {

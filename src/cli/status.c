@@ -152,7 +152,7 @@ static void print_shortage(struct json_object *host)
 		}
 	if (out_number(host, "reservations", 0) > 0) {
 		out_figure(host, "reserved_b", OUT_BYTES, held, sizeof(held));
-		(void)printf("%s are held for VMs that are to start.\n", held);
+		(void)printf("%s held for VMs that are about to start.\n", held);
 	}
 	if (*trouble) {
 		out_text(stdout, trouble);
@@ -176,11 +176,12 @@ static void print_host(struct json_object *host)
 		(void)puts("ballonetd runs with --dry-run: it only says what it would do.");
 	if (json_object_object_get_ex(host, "guardian", &guardian) &&
 	    !json_object_get_boolean(guardian) && !json_object_get_boolean(dry_run))
-		(void)puts("The guardian is not alive: balloons stay inflated if ballonetd dies.");
+		(void)puts("The guardian process is not running: until it is back, no balloon is "
+			   "inflated.");
 	if (out_number(host, "journal_lost", 0) > 0) {
 		out_figure(host, "journal_lost", OUT_COUNT, lost, sizeof(lost));
-		(void)printf("The journal has lost %s records, so it cannot be replayed whole: is "
-			     "its disk full?\n",
+		(void)printf("The journal has lost %s records and cannot be replayed completely. "
+			     "Is its disk full?\n",
 			     lost);
 	}
 	(void)putchar('\n');
@@ -232,7 +233,7 @@ static int print_vms(struct json_object *host, struct json_object *vms)
 	print_host(host);
 	n = json_object_array_length(list);
 	if (n == 0) {
-		(void)puts("There are no VMs that ballonetd knows of.");
+		(void)puts("ballonetd has found no VMs.");
 		return EXIT_OK;
 	}
 	for (i = 0; i < n; i++)

@@ -19,15 +19,15 @@ static const struct out_row figure_rows[] = {
 	{ "stale", "stale_b", OUT_BYTES },
 	{ "cold cache", "cold_b", OUT_BYTES },
 	{ "expected of a squeeze", "expected_b", OUT_BYTES },
-	{ "needed to be worth it", "need_b", OUT_BYTES },
+	{ "worth it from", "need_b", OUT_BYTES },
 	{ "balloon", "balloon_b", OUT_BYTES },
 	{ "freed", "freed_b", OUT_BYTES },
 	{ "floor", "floor_b", OUT_BYTES },
 };
 
 static const struct out_row arbiter_rows[] = {
-	{ "is to be available", "want_b", OUT_BYTES }, { "of that missing", "need_b", OUT_BYTES },
-	{ "on its way", "coming_b", OUT_BYTES },       { "offered by VMs", "offered_b", OUT_BYTES },
+	{ "wanted available", "want_b", OUT_BYTES }, { "of that, missing", "need_b", OUT_BYTES },
+	{ "on its way", "coming_b", OUT_BYTES },     { "offered by VMs", "offered_b", OUT_BYTES },
 	{ "held in balloons", "held_b", OUT_BYTES },
 };
 
@@ -60,11 +60,11 @@ static void print_recent(struct json_object *list)
 	char age[OUT_CELL_MAX];
 
 	if (n)
-		(void)puts("before, newest last");
+		(void)puts("earlier decisions, newest last");
 	for (i = 0; i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 
-		out_figure(o, "age_us", OUT_SECONDS, age, sizeof(age));
+		out_figure(o, "age_us", OUT_TIME, age, sizeof(age));
 		(void)printf("  %10s ago  ", age);
 		out_text(stdout, out_string(o, "phase"));
 		(void)fputs(": ", stdout);

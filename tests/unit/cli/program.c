@@ -71,6 +71,24 @@ void expect(const struct run *r, int code, const char *out, const char *err)
 			 r->out, r->err);
 }
 
+void expect_row(const struct run *r, const char *label, const char *value)
+{
+	const char *line = r->out;
+	size_t n = strlen(label);
+
+	for (; line; line = strchr(line, '\n')) {
+		const char *p = line + strspn(line, "\n ");
+
+		line += *line == '\n';
+		if (strncmp(p, label, n) != 0 || p[n] != ' ')
+			continue;
+		p += n + strspn(p + n, " ");
+		if (strncmp(p, value, strlen(value)) == 0 && p[strlen(value)] == '\n')
+			return;
+	}
+	fail_msg("no line '%s %s' in:\n%s%s", label, value, r->out, r->err);
+}
+
 struct json_object *json_of(const struct run *r)
 {
 	struct json_tokener *tok = json_tokener_new();

@@ -25,6 +25,9 @@ void call(struct run *ret, ...);
 /* Fails unless it left with @code, and @out and @err are in what it printed. */
 void expect(const struct run *r, int code, const char *out, const char *err);
 
+/* Fails unless a line of its output is "  LABEL   VALUE", however wide the labels are. */
+void expect_row(const struct run *r, const char *label, const char *value);
+
 /* The standard output as JSON, which it must be; the caller's to put. */
 struct json_object *json_of(const struct run *r);
 

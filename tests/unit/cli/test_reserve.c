@@ -33,7 +33,7 @@ static void room_that_is_there_is_reserved_listed_and_cancelled(void **state)
 	CALL(&r, "reserve", "1GiB", "--for", "new", "--hold", "5min");
 	expect(&r, 0, "reservation 1: 1.0 GiB is available.\n", "");
 	CALL(&r, "reserve", "--list");
-	expect(&r, 0, "1: 1.0 GiB, 1.0 GiB not used yet, ends in 29", "");
+	expect(&r, 0, "1: 1.0 GiB, 1.0 GiB not used yet, ends in 4 min 5", "");
 	expect(&r, 0, "s, for new. 1.0 GiB is available.\n", "");
 	CALL(&r, "reserve", "--cancel", "1");
 	expect(&r, 0, "reservation 1: cancelled\n", "");
@@ -61,7 +61,7 @@ static void room_that_is_not_there_in_time_is_not_held(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "reserve", "3300MiB", "--within", "500ms");
-	expect(&r, 6, "", "it is not there in time: ");
+	expect(&r, 6, "", "not free in time: ");
 	CALL(&r, "reserve", "3300MiB", "--within", "1ms", "--no-wait");
 	expect(&r, 6, "", "longer than was asked for");
 	CALL(&r, "reserve", "--list");
@@ -127,6 +127,31 @@ static void what_may_still_be_held_is_told(void **state)
 	expect(&r, 5, "", "reservation 7 could not be cancelled");
 }
 
+static void sizes_and_times_are_refused_in_the_words_they_were_typed_in(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_start_sample();
+	CALL(&r, "reserve", "0");
+	expect(&r, 2, "", "ballonet: SIZE: '0' is not a size such as 4GiB.\n");
+	CALL(&r, "reserve", "lots");
+	expect(&r, 2, "", "SIZE: 'lots' is not a size such as 4GiB.");
+	CALL(&r, "reserve", "1GiB", "--within", "5");
+	expect(&r, 2, "", "--within: '5' is not a time such as 30s.");
+	CALL(&r, "reserve", "1GiB", "--within", "25h");
+	expect(&r, 2, "", "--within: 25h is out of range (1ms to 24h).");
+	CALL(&r, "reserve", "1GiB", "--hold", "100h");
+	expect(&r, 2, "", "--hold: 100h is out of range (1s to 24h).");
+	CALL(&r, "reserve", "1GiB", "--hold", "999ms");
+	expect(&r, 2, "", "--hold: 999ms is out of range (1s to 24h).");
+	/* what is within its range is taken by the daemon, too */
+	CALL(&r, "reserve", "1GiB", "--hold", "24h", "--within", "24h");
+	assert_int_equal(r.code, 0);
+	CALL(&r, "reserve", "1GiB", "--hold", "1s", "--within", "1ms");
+	assert_int_equal(r.code, 0);
+}
+
 static void room_that_cannot_be_had_is_refused_with_why(void **state)
 {
 	struct run r;
@@ -137,22 +162,14 @@ static void room_that_cannot_be_had_is_refused_with_why(void **state)
 	expect(&r, 1, "", "of that cannot be had.");
 	CALL(&r, "reserve", "20000GiB");
 	expect(&r, 1, "", "are more than this host has: 16.0 GiB");
-	CALL(&r, "reserve", "0");
-	expect(&r, 1, "", "size_b must be a whole number of bytes");
-	CALL(&r, "reserve", "lots");
-	expect(&r, 2, "", "'lots' is not a size such as 4GiB.");
-	CALL(&r, "reserve", "1GiB", "--within", "5");
-	expect(&r, 2, "", "'5' is not a time such as 30s.");
-	CALL(&r, "reserve", "1GiB", "--hold", "100h");
-	expect(&r, 1, "", "hold_us must be");
 	CALL(&r, "reserve", "--cancel", "x");
 	expect(&r, 2, "", "'x' is not the number of a reservation.");
 	CALL(&r, "reserve", "--list", "1GiB");
-	expect(&r, 2, "", "either --list or a SIZE, not both");
+	expect(&r, 2, "", "--list and a SIZE exclude each other");
 	CALL(&r, "reserve");
 	expect(&r, 2, "", "'reserve' needs a SIZE or --list");
 	CALL(&r, "status", "--within", "5s");
-	expect(&r, 2, "", "'status' does not know one of the options given");
+	expect(&r, 2, "", "'status' has no option --within; see");
 }
 
 int main(int argc, char **argv)
@@ -165,6 +182,7 @@ int main(int argc, char **argv)
 		TEST(who_interrupts_the_wait_leaves_nothing_held),
 		TEST(who_loses_the_daemon_in_the_wait_leaves_nothing_held),
 		TEST(what_may_still_be_held_is_told),
+		TEST(sizes_and_times_are_refused_in_the_words_they_were_typed_in),
 		TEST(room_that_cannot_be_had_is_refused_with_why),
 	};
 

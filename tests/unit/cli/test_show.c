@@ -51,7 +51,24 @@ static void what_the_journal_lost_is_told(void **state)
 	CALL(&r, "status");
 	expect(&r, 0, "The journal has lost 12 records", "");
 	CALL(&r, "host");
-	expect(&r, 0, "records the journal lost    12\n", "");
+	expect_row(&r, "lost journal records", "12");
+}
+
+static void without_a_guardian_status_says_that_nothing_is_inflated(void **state)
+{
+	struct world *w = world_new();
+	struct run r;
+
+	(void)state;
+	w->sample.figures.guardian = false;
+	server_start(w, NULL);
+	world_free(w);
+	CALL(&r, "status");
+	expect(&r, 0,
+	       "The guardian process is not running: until it is back, no balloon is "
+	       "inflated.\n",
+	       "");
+	assert_null(strstr(r.out, "stay inflated"));
 }
 
 static void columns_are_aligned_whatever_the_letters(void **state)
@@ -79,16 +96,16 @@ static void vm_and_host_show_figures_and_leave_out_the_unknown(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "vm", "db");
-	expect(&r, 0, "resident on the host    900 MiB", "");
+	expect_row(&r, "resident on the host", "900 MiB");
 	expect(&r, 0, "last squeeze\n", "");
-	expect(&r, 0, "freed after 60 s        530 MiB", "");
+	expect_row(&r, "freed after 60 s", "530 MiB");
 	assert_null(strstr(r.out, "freed after 10 s"));
 	CALL(&r, "vm", SAMPLE_WEIRD);
-	expect(&r, 0, "state                   down", "");
+	expect_row(&r, "state", "down");
 	assert_null(strstr(r.out, "0 MiB\n  resident"));
 	assert_tame(r.out);
 	CALL(&r, "host");
-	expect(&r, 0, "some task waits for memory  1.2 %", "");
+	expect_row(&r, "some tasks wait for memory", "1.2 %");
 	assert_null(strstr(r.out, "all tasks"));
 }
 
@@ -111,7 +128,7 @@ static void why_without_a_name_tells_of_the_host(void **state)
 	server_start_sample();
 	CALL(&r, "why");
 	expect(&r, 0, "host (host-well): ", "");
-	expect(&r, 0, "offered by VMs      1000 MiB", "");
+	expect_row(&r, "offered by VMs", "1000 MiB");
 }
 
 static void status_shows_mode_group_and_kind_of_guest(void **state)
@@ -132,7 +149,7 @@ static void status_shows_mode_group_and_kind_of_guest(void **state)
 	world_free(w);
 	CALL(&r, "status");
 	assert_null(strstr(r.out, "GROUP")); /* nobody is in one */
-	expect(&r, 0, "2.0 GiB are held for VMs that are to start.", "");
+	expect(&r, 0, "2.0 GiB held for VMs that are about to start.", "");
 	CALL(&r, "vm", "db");
 	expect(&r, 0, "offers to the host\n", "");
 	expect(&r, 0, "set until the daemon ends\n  shares  200\n", "");
@@ -147,8 +164,8 @@ static void headroom_is_told(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "headroom");
-	expect(&r, 0, "within 1 s                          128 MiB\n", "");
-	expect(&r, 0, "of that counted on                  50.0 %\n", "");
+	expect_row(&r, "within 1 s", "128 MiB");
+	expect_row(&r, "of that, reliable", "50.0 %");
 }
 
 static void json_is_printed_where_it_is_asked_for(void **state)
@@ -182,6 +199,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(status_shows_a_line_per_vm_and_what_would_serve_them_better),
 		TEST(what_the_journal_lost_is_told),
+		TEST(without_a_guardian_status_says_that_nothing_is_inflated),
 		TEST(columns_are_aligned_whatever_the_letters),
 		TEST(vm_and_host_show_figures_and_leave_out_the_unknown),
 		TEST(why_tells_the_sentence_and_what_was_before),

@@ -13,7 +13,9 @@
 #include <json-c/json.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,7 +35,7 @@ static void settings_are_set_and_taken_back(void **state)
 	assert_null(strstr(r.out, "shares"));
 	expect(&r, 0, "floor=512MiB", "");
 	CALL(&r, "set", "db", "--reset");
-	expect(&r, 0, "db: nothing is set, the configuration applies\n", "");
+	expect(&r, 0, "db: nothing is set; the configuration applies\n", "");
 }
 
 static void settings_that_cannot_be_are_told_with_their_exit_codes(void **state)
@@ -43,21 +45,21 @@ static void settings_that_cannot_be_are_told_with_their_exit_codes(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "set", "db", "share=5");
-	expect(&r, 1, "", "there is no setting 'share'; did you mean shares?");
+	expect(&r, 2, "", "there is no setting 'share'; did you mean shares?");
 	CALL(&r, "set", "db", "shares=0");
-	expect(&r, 1, "", "shares: 0 is out of range (1 to 10000)");
+	expect(&r, 2, "", "shares: 0 is out of range (1 to 10000)");
 	CALL(&r, "set", "db", "floor=2GiB");
 	expect(&r, 1, "", "floor is above ceiling");
 	CALL(&r, "set", "nobody", "shares=5");
 	expect(&r, 4, "", "There is no VM called 'nobody'.");
 	CALL(&r, "set", "db", "shares");
-	expect(&r, 2, "", "'shares' is no KEY=VALUE.");
+	expect(&r, 2, "", "'shares' is not of the form KEY=VALUE.");
 	CALL(&r, "set", "db", "=5");
-	expect(&r, 2, "", "'=5' is no KEY=VALUE.");
+	expect(&r, 2, "", "'=5' is not of the form KEY=VALUE.");
 	CALL(&r, "set", "db", "shares=5", "shares=6");
 	expect(&r, 2, "", "shares is given twice.");
 	CALL(&r, "set", "db");
-	expect(&r, 2, "", "'set' needs KEY=VALUE, or --reset.");
+	expect(&r, 2, "", "'set' needs KEY=VALUE or --reset; see");
 	CALL(&r, "set");
 	expect(&r, 2, "", "'set' needs a NAME");
 }
@@ -93,7 +95,7 @@ static void a_squeeze_that_the_policy_does_not_begin_is_told(void **state)
 	server_start(w, NULL);
 	world_free(w);
 	CALL(&r, "squeeze", "db");
-	expect(&r, 1, "", "no squeeze was begun. The guest uses more memory");
+	expect(&r, 1, "", "the squeeze did not begin. The guest uses more memory");
 	CALL(&r, "squeeze", "--json", "db");
 	expect(&r, 1, "\"reason\":\"not-calm\"", "");
 	json_object_put(json_of(&r));
@@ -110,6 +112,28 @@ static void a_dry_run_says_what_would_be_done(void **state)
 	world_free(w);
 	CALL(&r, "squeeze", "--dry-run", "db");
 	expect(&r, 1, "Its mode is off", "");
+}
+
+static void a_dry_run_that_would_free_nothing_is_a_failure(void **state)
+{
+	static const char *const expected[] = { "0", "1000000", "1048576", "null" };
+	char answer[200];
+	struct run r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(expected); i++) {
+		(void)snprintf(
+			answer, sizeof(answer),
+			"HTTP/1.0 200 OK\r\n\r\n{\"would_squeeze\":true,\"sentence\":\"So.\","
+			"\"figures\":{\"expected_b\":%s}}",
+			expected[i]);
+		server_start(NULL, answer);
+		CALL(&r, "squeeze", "--dry-run", "db");
+		expect(&r, i < 2 ? 1 : 0, "So.\n", "");
+		server_stop();
+		(void)unlink(server_path);
+	}
 }
 
 static void a_refusal_is_told_with_its_own_exit_code(void **state)
@@ -138,20 +162,34 @@ static void release_takes_one_or_all(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "release", "db");
-	expect(&r, 0, "db: its balloon goes to 0\n", "");
+	expect(&r, 0, "db: its balloon is at 0 already\n", "");
 	/* the one that is down is named, keeps none of the others from it, and has nothing to give
 	 */
 	CALL(&r, "release", "--all");
 	expect(&r, 0, "b\xc3\xbcro 1: its balloon goes to 0\n",
 	       "ballonet: we\"ir\\d??[31m?: There is no connection to its hypervisor. Nothing is "
 	       "known to be in its balloon.\n");
-	expect(&r, 0, "db: its balloon goes to 0\n", "");
+	expect(&r, 0, "db: its balloon is at 0 already\n", "");
 	CALL(&r, "release", "--all", "--json");
 	expect(&r, 0, "\"holds\":false", "");
 	o = json_of(&r);
 	assert_int_equal(json_object_array_length(json_object_object_get(o, "released")), 2);
 	assert_int_equal(json_object_array_length(json_object_object_get(o, "refused")), 1);
 	json_object_put(o);
+}
+
+static void release_of_a_vm_without_a_balloon_promises_nothing_of_one(void **state)
+{
+	struct world *w = world_new();
+	struct run r;
+
+	(void)state;
+	w->sample.known->facts.device = TRI_NO;
+	w->sample.known->facts.actual_b = (struct fact){ .known = false };
+	server_start(w, NULL);
+	world_free(w);
+	CALL(&r, "release", "db");
+	expect(&r, 0, "db: nothing is known to be in its balloon\n", "");
 }
 
 static void release_of_all_fails_where_one_that_holds_memory_was_refused(void **state)
@@ -166,7 +204,7 @@ static void release_of_all_fails_where_one_that_holds_memory_was_refused(void **
 	server_start(w, NULL);
 	world_free(w);
 	CALL(&r, "release", "--all");
-	expect(&r, 1, "db: its balloon goes to 0\n", "no connection to its hypervisor.\n");
+	expect(&r, 1, "db: its balloon is at 0 already\n", "no connection to its hypervisor.\n");
 	CALL(&r, "release", "--all", "--json");
 	expect(&r, 1, "\"holds\":true", "");
 	json_object_put(json_of(&r));
@@ -182,8 +220,10 @@ int main(int argc, char **argv)
 		TEST(a_squeeze_may_be_left_to_itself),
 		TEST(a_squeeze_that_the_policy_does_not_begin_is_told),
 		TEST(a_dry_run_says_what_would_be_done),
+		TEST(a_dry_run_that_would_free_nothing_is_a_failure),
 		TEST(a_refusal_is_told_with_its_own_exit_code),
 		TEST(release_takes_one_or_all),
+		TEST(release_of_a_vm_without_a_balloon_promises_nothing_of_one),
 		TEST(release_of_all_fails_where_one_that_holds_memory_was_refused),
 	};
 

@@ -9,6 +9,7 @@
 #include "server.h"
 
 #include "base/num.h"
+#include "model/snapshot.h"
 
 #include <json-c/json.h>
 #include <setjmp.h>
@@ -24,21 +25,22 @@ static void a_wrong_call_is_told_and_does_nothing(void **state)
 
 	(void)state;
 	CALL(&r, "frobnicate");
-	expect(&r, 2, "", "there is no command 'frobnicate'");
+	expect(&r, 2, "", "unknown command 'frobnicate'");
 	CALL(&r, "vm");
 	expect(&r, 2, "", "'vm' needs a NAME; see");
 	CALL(&r, "release");
 	expect(&r, 2, "", "'release' needs a NAME or --all; see");
 	CALL(&r, "vm", "a", "b");
-	expect(&r, 2, "", "'vm' takes one argument only");
+	expect(&r, 2, "", "unexpected argument 'b'; see");
 	CALL(&r, "status", "a");
-	expect(&r, 2, "", "'status' takes no argument");
+	expect(&r, 2, "", "unexpected argument 'a'; see");
 	CALL(&r, "status", "--all");
-	expect(&r, 2, "", "'status' does not know");
+	expect(&r, 2, "", "'status' has no option --all; see 'ballonet status --help'.");
 	CALL(&r, "release", "--all", "a");
-	expect(&r, 2, "", "either --all or a NAME");
+	expect(&r, 2, "", "--all and a NAME exclude each other");
 	CALL(&r, "--frob", "status");
-	assert_int_equal(r.code, 2);
+	expect(&r, 2, "", "ballonet: unrecognized option '--frob'\nTry 'ballonet --help'.\n");
+	assert_memory_equal(r.err, "ballonet: ", 10); /* not the path that it was called by */
 	CALL(&r, "--json");
 	expect(&r, 2, "", "no command");
 	CALL(&r, "replay", "/nowhere/journal");
@@ -91,9 +93,21 @@ static void a_world_that_cannot_be_is_told(void **state)
 	CALL(&r, "simulate", "--host-memory", "-1");
 	expect(&r, 2, "", "--host-memory: ");
 	CALL(&r, "status", "--seed", "1");
-	expect(&r, 2, "", "'status' does not know");
+	expect(&r, 2, "", "'status' has no option --seed");
 	CALL(&r, "simulate", "--dry-run");
-	expect(&r, 2, "", "'simulate' does not know");
+	expect(&r, 2, "", "'simulate' has no option --dry-run");
+}
+
+static void help_of_status_tells_all_values_of_guest(void **state)
+{
+	struct run r;
+	uint64_t kind;
+
+	(void)state;
+	CALL(&r, "help", "status");
+	expect(&r, 0, "GUEST", "");
+	for (kind = 0; kind < GUEST_KIND_COUNT; kind++)
+		expect(&r, 0, guest_kind_word(kind), "");
 }
 
 static void help_is_there_for_all_and_for_each(void **state)
@@ -130,6 +144,7 @@ int main(int argc, char **argv)
 		TEST(a_wrong_call_is_told_and_does_nothing),
 		TEST(a_world_is_simulated_without_a_daemon),
 		TEST(a_world_that_cannot_be_is_told),
+		TEST(help_of_status_tells_all_values_of_guest),
 		TEST(help_is_there_for_all_and_for_each),
 	};
 
