@@ -212,7 +212,7 @@ static void let_in(struct control *c)
 		c->watched = watch_it;
 }
 
-int control_new(const char *path, gid_t group, const struct control_view *view,
+int control_new(const char *path, gid_t group, int inherited, const struct control_view *view,
 		const struct control_ops *ops, void *userdata, struct control **ret)
 {
 	struct control *c;
@@ -224,7 +224,7 @@ int control_new(const char *path, gid_t group, const struct control_view *view,
 	c->api = (struct api){ .view = view, .ops = ops, .userdata = userdata };
 	c->listener.fd = -EBADF;
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = c->epoll_fd < 0 ? -errno : listener_init(&c->listener, path, group);
+	r = c->epoll_fd < 0 ? -errno : listener_init(&c->listener, path, group, inherited);
 	if (r == 0)
 		r = start_http(c);
 	if (r < 0) {
@@ -246,19 +246,6 @@ void control_free(struct control *c)
 	if (c->epoll_fd >= 0)
 		(void)close(c->epoll_fd);
 	free(c);
-}
-
-int control_check(struct control *c)
-{
-	int r;
-
-	control_dispatch(c); /* also those that the system had no descriptor for */
-	r = listener_check(&c->listener);
-	if (r > 0) {
-		c->watched = false;
-		control_dispatch(c);
-	}
-	return r;
 }
 
 int control_fd(const struct control *c)

@@ -20,14 +20,12 @@
 struct control;
 
 /*
- * Listens on @path (mode 0660, group @group or, where that is -1, the
- * daemon's; its folder is made, mode 0755, where it is not there; a socket
- * that nobody listens on is replaced, one in use is -EADDRINUSE). 0 or -errno.
+ * Serves a socket as listener_init() has it. 0 or -errno.
  */
-int control_new(const char *path, gid_t group, const struct control_view *view,
+int control_new(const char *path, gid_t group, int inherited, const struct control_view *view,
 		const struct control_ops *ops, void *userdata, struct control **ret);
 
-/* Closes all connections and removes the socket. Takes NULL. */
+/* Closes all connections, and removes a socket that it made. Takes NULL. */
 void control_free(struct control *c);
 
 /* Readable when control_dispatch() has something to do. */
@@ -35,13 +33,6 @@ int control_fd(const struct control *c);
 
 /* Handles what is readable. */
 void control_dispatch(struct control *c);
-
-/*
- * To be called every few seconds: a socket whose file somebody deleted is made
- * anew; one that was replaced is left to whoever did. 1: made anew, 0: it is
- * there, or -errno: it is still missing.
- */
-int control_check(struct control *c);
 
 /* Microseconds until control_dispatch() wants to be called all the same; UINT64_MAX: never. */
 uint64_t control_timeout_us(const struct control *c);

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,15 +56,13 @@ static int remove_dead(const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) < 0 ? -errno : 0;
 }
 
-/* Gives the socket its group and its mode; its path holds nothing else, or we could not bind it. */
-static int hand_out(const struct listener *l)
+/* Gives a socket its group, unless that is -1. */
+static int give_group(const char *path, gid_t group)
 {
-	if (l->group != (gid_t)-1 && chown(l->path, (uid_t)-1, l->group) < 0)
-		return -errno;
-	return chmod(l->path, SOCKET_MODE) < 0 ? -errno : 0;
+	return group != (gid_t)-1 && chown(path, (uid_t)-1, group) < 0 ? -errno : 0;
 }
 
-static int listen_on(struct listener *l)
+static int listen_on(struct listener *l, gid_t group)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	cleanup_close int fd = -EBADF;
@@ -81,8 +80,9 @@ static int listen_on(struct listener *l)
 	if (fd < 0 || fchmod(fd, SOCKET_MODE) < 0 ||
 	    bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
-	r = hand_out(l);
-	if (r == 0 && (lstat(l->path, &l->bound) < 0 || listen(fd, BACKLOG) < 0))
+	r = give_group(l->path, group);
+	if (r == 0 && (chmod(l->path, SOCKET_MODE) < 0 || lstat(l->path, &l->bound) < 0 ||
+		       listen(fd, BACKLOG) < 0))
 		r = -errno;
 	if (r < 0) {
 		(void)unlink(l->path);
@@ -101,13 +101,28 @@ static void remove_own(const struct listener *l)
 		(void)unlink(l->path);
 }
 
-int listener_init(struct listener *l, const char *path, gid_t group)
+/* Takes over a socket that listens already. */
+static int take_over(struct listener *l, gid_t group, int inherited)
 {
-	*l = (struct listener){ .fd = -EBADF, .group = group };
+	struct sockaddr_un addr = { 0 };
+	socklen_t len = sizeof(addr) - 1; /* its path may lack an end */
+
+	l->fd = inherited;
+	if (fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0 ||
+	    getsockname(l->fd, (struct sockaddr *)&addr, &len) < 0)
+		return -errno;
+	return *addr.sun_path ? give_group(addr.sun_path, group) : 0;
+}
+
+int listener_init(struct listener *l, const char *path, gid_t group, int inherited)
+{
+	*l = (struct listener){ .fd = -EBADF };
+	if (inherited >= 0)
+		return take_over(l, group, inherited);
 	if (strlen(path) >= sizeof(l->path))
 		return -ENAMETOOLONG;
 	(void)snprintf(l->path, sizeof(l->path), "%s", path);
-	return listen_on(l);
+	return listen_on(l, group);
 }
 
 void listener_fini(struct listener *l)
@@ -116,20 +131,4 @@ void listener_fini(struct listener *l)
 	if (l->fd >= 0)
 		(void)close(l->fd);
 	l->fd = -EBADF;
-}
-
-int listener_check(struct listener *l)
-{
-	int old = l->fd, r;
-	struct stat st;
-
-	if (lstat(l->path, &st) == 0)
-		return 0;
-	if (errno != ENOENT)
-		return -errno;
-	r = listen_on(l);
-	if (r < 0)
-		return r;
-	(void)close(old); /* and whatever epoll it was in forgets it */
-	return 1;
 }

@@ -19,27 +19,20 @@
 
 struct listener {
 	int fd;
-	gid_t group;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct stat bound; /* the socket as it was bound, so that only ours is removed */
 };
 
 /*
- * Listens on @path (mode 0660, group @group or, where that is -1, the
+ * With @inherited < 0, listens on @path (mode 0660, group @group or, where that is -1, the
  * process's; its folder is made, mode 0755, where it is not there; a socket
- * that nobody listens on is replaced, one in use is -EADDRINUSE). 0 or -errno;
- * @l is good for listener_fini() either way.
+ * that nobody listens on is replaced, one in use is -EADDRINUSE). Else @inherited listens
+ * already, and is this one's; of its file only the group is changed, where one is given.
+ * 0 or -errno; @l is good for listener_fini() either way.
  */
-int listener_init(struct listener *l, const char *path, gid_t group);
+int listener_init(struct listener *l, const char *path, gid_t group, int inherited);
 
-/* Closes it and removes its file. */
+/* Closes it, and removes the file that it made. */
 void listener_fini(struct listener *l);
-
-/*
- * A socket whose file somebody deleted is made anew; one that was replaced is
- * left to whoever did. 1: made anew, and l->fd is another; 0: it is there, or
- * -errno: it is still missing.
- */
-int listener_check(struct listener *l);
 
 #endif

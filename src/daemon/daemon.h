@@ -11,25 +11,7 @@
 #ifndef BALLONET_DAEMON_DAEMON_H
 #define BALLONET_DAEMON_DAEMON_H
 
-#include <stdbool.h>
-
-struct daemon_options {
-	const char *config_file; /* NULL: the default one, if it is there */
-	const char *config_dir;	 /* NULL: the default one, if it is there */
-	const char *control;	 /* NULL: as configured */
-	bool dry_run;		 /* decide and say, but set no target */
-};
-
-#define DAEMON_CONFIG_FILE "/etc/ballonet/ballonet.yaml"
-#define DAEMON_CONFIG_DIR "/etc/ballonet/ballonet.d"
-
-struct config;
-
-/*
- * Loads the configuration that the options name. What is wrong with it is
- * logged. 0 or -errno; *ret is for config_fini() then.
- */
-int daemon_configure(const struct daemon_options *o, struct config *ret);
+#include "daemon/configure.h"
 
 /*
  * Runs until SIGTERM or SIGINT. 0 where all balloons are at 0 then, 1 where

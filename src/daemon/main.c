@@ -10,6 +10,7 @@
  * Options are rows of one table, which getopt_long() and the help both read.
  */
 #include "config/config.h"
+#include "daemon/configure.h"
 #include "daemon/daemon.h"
 
 #include "base/log.h"
@@ -82,7 +83,7 @@ static int check_config(const struct daemon_options *o)
 {
 	struct config config;
 
-	if (daemon_configure(o, &config) < 0)
+	if (configure(o, &config) < 0)
 		return EXIT_USAGE;
 	config_fini(&config);
 	puts("configuration is good");
@@ -95,7 +96,7 @@ static int run(const struct daemon_options *o)
 	int r;
 
 	/* a bad configuration is the operator's, everything later is ours */
-	if (daemon_configure(o, &config) < 0)
+	if (configure(o, &config) < 0)
 		return EXIT_USAGE;
 	config_fini(&config);
 	r = daemon_run(o);

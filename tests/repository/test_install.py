@@ -22,7 +22,8 @@ def root(tmp_path_factory):
 
 @pytest.mark.parametrize("part", [
     "sbin/ballonetd", "bin/ballonet", "libexec/ballonet/ballonet-guardian",
-    "lib/systemd/system/ballonetd.service", "share/man/man1/ballonet.1",
+    "lib/systemd/system/ballonetd.service", "lib/systemd/system/ballonetd.socket",
+    "share/man/man1/ballonet.1",
     "share/man/man5/ballonet.yaml.5", "share/man/man8/ballonetd.8", "sbin/ballonet-device",
     "share/man/man8/ballonet-device.8",
     "ballonet/ballonet.yaml", "ballonet/ballonet.d"])
@@ -53,6 +54,8 @@ def test_systemd_finds_nothing_wrong_with_the_unit(root, tmp_path):
     unit = tmp_path / "ballonetd.service"
     unit.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={program}", text, flags=re.MULTILINE),
                     encoding="utf-8")
+    socket = next(root.glob("**/ballonetd.socket"))
+    (tmp_path / socket.name).write_text(socket.read_text(encoding="utf-8"), encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
                           text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

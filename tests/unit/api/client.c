@@ -54,7 +54,7 @@ int world_set_up(void **state)
 	(void)snprintf(world.folder, sizeof(world.folder), "/tmp/ballonet-control-XXXXXX");
 	assert_non_null(mkdtemp(world.folder));
 	(void)snprintf(world.path, sizeof(world.path), "%s/run/control.sock", world.folder);
-	assert_int_equal(control_new(world.path, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(world.path, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &world.control),
 			 0);
 	return 0;

@@ -150,8 +150,8 @@ static void the_socket_is_of_the_group_that_was_asked_for(void **state)
 
 	(void)state;
 	control_free(world.control);
-	assert_int_equal(control_new(world.path, getgid() ? getgid() : 4711, &world.sample.view,
-				     &world_ops, &world.sample, &world.control),
+	assert_int_equal(control_new(world.path, getgid() ? getgid() : 4711, -EBADF,
+				     &world.sample.view, &world_ops, &world.sample, &world.control),
 			 0);
 	assert_int_equal(stat(world.path, &st), 0);
 	assert_int_equal(st.st_gid, getgid() ? getgid() : 4711);
@@ -159,38 +159,29 @@ static void the_socket_is_of_the_group_that_was_asked_for(void **state)
 	assert_int_equal(st.st_mode & 07777, 0660);
 }
 
-static void a_socket_that_was_deleted_is_made_anew(void **state)
+static void a_socket_that_listens_already_is_served_and_left_there(void **state)
 {
-	char run[80];
-	int before;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	gid_t group = getgid() ? getgid() : 4711;
+	struct stat st;
+	int fd;
 
 	(void)state;
-	assert_int_equal(control_check(world.control), 0);
-	before = dial(); /* has not been let in yet, and is not forgotten */
+	control_free(world.control);
+	world.control = NULL;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	memcpy(addr.sun_path, world.path, strlen(world.path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(control_new("/not/used", group, fd, &world.sample.view, &world_ops,
+				     &world.sample, &world.control),
+			 0);
+	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
+	control_free(world.control);
+	world.control = NULL;
+	assert_int_equal(stat(world.path, &st), 0); /* whoever made it removes it */
+	assert_int_equal(st.st_gid, group);
 	assert_int_equal(unlink(world.path), 0);
-	(void)snprintf(run, sizeof(run), "%s/run", world.folder);
-	assert_int_equal(rmdir(run), 0);
-	assert_int_equal(control_check(world.control), 1);
-	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
-	assert_int_equal(control_check(world.control), 0);
-	assert_int_equal(send(before, "GET /v1/host HTTP/1.0\r\n\r\n", 25, MSG_NOSIGNAL), 25);
-	(void)wait_for_end(before);
-}
-
-static void a_socket_that_cannot_be_made_anew_is_told_and_tried_again(void **state)
-{
-	char run[80], away[90];
-
-	(void)state;
-	(void)snprintf(run, sizeof(run), "%s/run", world.folder);
-	(void)snprintf(away, sizeof(away), "%s/away", world.folder);
-	assert_int_equal(rename(run, away), 0);
-	assert_int_equal(symlink("nowhere/at/all", run), 0);
-	assert_int_equal(control_check(world.control), -ENOENT);
-	assert_int_equal(unlink(run), 0);
-	assert_int_equal(rename(away, run), 0);
-	assert_int_equal(control_check(world.control), 0);
-	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
 }
 
 static void a_socket_in_use_is_refused_and_a_dead_one_replaced(void **state)
@@ -200,7 +191,7 @@ static void a_socket_in_use_is_refused_and_a_dead_one_replaced(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(control_new(world.path, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(world.path, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &second),
 			 -EADDRINUSE);
 	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
@@ -210,7 +201,7 @@ static void a_socket_in_use_is_refused_and_a_dead_one_replaced(void **state)
 	memcpy(addr.sun_path, world.path, strlen(world.path) + 1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	(void)close(fd);
-	assert_int_equal(control_new(world.path, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(world.path, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &world.control),
 			 0);
 	assert_int_equal(ask("GET", "/v1/vms/db", NULL, NULL), 200);
@@ -226,18 +217,18 @@ static void a_path_that_cannot_be_listened_on_is_an_error(void **state)
 	memset(other, 'a', sizeof(other) - 1);
 	other[0] = '/';
 	other[sizeof(other) - 1] = '\0';
-	assert_int_equal(control_new(other, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(other, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &second),
 			 -ENAMETOOLONG);
 	(void)snprintf(other, sizeof(other), "%s/a/b/c", world.folder);
-	assert_int_equal(control_new(other, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(other, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &second),
 			 -ENOENT);
 	(void)snprintf(other, sizeof(other), "%s/file", world.folder);
 	fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(control_new(other, (gid_t)-1, &world.sample.view, &world_ops,
+	assert_int_equal(control_new(other, (gid_t)-1, -EBADF, &world.sample.view, &world_ops,
 				     &world.sample, &second),
 			 -EEXIST);
 	assert_int_equal(unlink(other), 0); /* it was left alone */
@@ -252,7 +243,6 @@ static void a_socket_that_somebody_replaced_is_left_to_them(void **state)
 	fd = open(world.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_int_equal(control_check(world.control), 0);
 	control_free(world.control);
 	world.control = NULL;
 	assert_int_equal(unlink(world.path), 0);
@@ -269,8 +259,7 @@ int main(void)
 		TEST(who_asked_once_may_stay_for_longer),
 		TEST(the_socket_is_for_owner_and_group_only),
 		TEST(the_socket_is_of_the_group_that_was_asked_for),
-		TEST(a_socket_that_was_deleted_is_made_anew),
-		TEST(a_socket_that_cannot_be_made_anew_is_told_and_tried_again),
+		TEST(a_socket_that_listens_already_is_served_and_left_there),
 		TEST(a_socket_in_use_is_refused_and_a_dead_one_replaced),
 		TEST(a_path_that_cannot_be_listened_on_is_an_error),
 		TEST(a_socket_that_somebody_replaced_is_left_to_them),

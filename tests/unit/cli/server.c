@@ -10,6 +10,7 @@
 #include "api/control.h"
 #include "base/num.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -130,7 +131,7 @@ static void serve(struct world *w)
 						.now = on_now };
 	struct control *control;
 
-	if (control_new(server_path, (gid_t)-1, &w->sample.view, &ops, w, &control) < 0)
+	if (control_new(server_path, (gid_t)-1, -EBADF, &w->sample.view, &ops, w, &control) < 0)
 		_exit(1);
 	for (;;) {
 		struct pollfd fd = { .fd = control_fd(control), .events = POLLIN };

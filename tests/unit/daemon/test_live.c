@@ -434,6 +434,66 @@ static void a_cgroup_of_the_host_that_is_not_there_is_told(void **state)
 	json_object_put(o);
 }
 
+/* Starts it as systemd would, with descriptor 3 as a socket that listens. */
+static void start_with_fd(int fd)
+{
+	char pid[16];
+
+	ballonetd = fork();
+	assert_true(ballonetd >= 0);
+	if (ballonetd)
+		return;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	(void)setenv("LISTEN_PID", pid, 1);
+	(void)setenv("LISTEN_FDS", "1", 1);
+	if (fd != 3)
+		(void)dup2(fd, 3);
+	else
+		(void)fcntl(fd, F_SETFD, 0);
+	(void)execl(program, program, "--config", config, (char *)NULL);
+	_exit(99);
+}
+
+static void the_socket_that_systemd_passes_on_is_served(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+	char other[sizeof(control)];
+
+	(void)state;
+	memcpy(addr.sun_path, control, strlen(control) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	(void)snprintf(other, sizeof(other), "%s", control);
+	(void)snprintf(control, sizeof(control), "%s/not-used.sock", folder);
+	write_config("");
+	(void)snprintf(control, sizeof(control), "%s", other);
+	start_with_fd(fd);
+	(void)close(fd);
+	wait_for("/v1/host", "dry_run", "false");
+	(void)snprintf(other, sizeof(other), "%s/not-used.sock", folder);
+	assert_int_equal(access(other, F_OK), -1);
+	(void)kill(ballonetd, SIGTERM);
+	assert_int_equal(waitpid(ballonetd, &status, 0), ballonetd);
+	ballonetd = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(unlink(control), 0); /* it is systemd's, and was left */
+}
+
+static void what_is_no_listening_socket_is_refused(void **state)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC), status;
+
+	(void)state;
+	write_config("");
+	start_with_fd(fd);
+	(void)close(fd);
+	assert_int_equal(waitpid(ballonetd, &status, 0), ballonetd);
+	ballonetd = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -444,6 +504,8 @@ int main(int argc, char **argv)
 		TEST(a_vm_that_starts_uses_the_room_that_was_held),
 		TEST(a_vm_that_ran_before_and_is_found_late_uses_no_room_of_others),
 		TEST(a_cgroup_of_the_host_that_is_not_there_is_told),
+		TEST(the_socket_that_systemd_passes_on_is_served),
+		TEST(what_is_no_listening_socket_is_refused),
 	};
 
 	if (argc != 2)
