@@ -97,17 +97,17 @@ static uint64_t vm_cold(const struct vm *vm)
 
 static uint64_t vm_squeezes(const struct vm *vm)
 {
-	return vm->history.squeezes;
+	return vm->history.total.squeezes;
 }
 
 static uint64_t vm_yield(const struct vm *vm)
 {
-	return vm->history.yield_total_b;
+	return vm->history.total.yield_b;
 }
 
 static uint64_t vm_return(const struct vm *vm)
 {
-	return vm->history.return_total_b;
+	return vm->history.total.return_b;
 }
 
 static const struct vm_metric vm_metrics[] = {
@@ -327,7 +327,7 @@ static void put_phases(struct text *t, const struct fleet *fleet)
 		label_text(fleet->vm[i]->name, label);
 		for (phase = 0; phase < PHASE_COUNT; phase++)
 			put(t, "ballonet_vm_phase{vm=\"%s\",phase=\"%s\"} %d\n", label,
-			    phase_word((enum phase)phase), fleet->vm[i]->history.phase == phase);
+			    phase_word((enum phase)phase), fleet->vm[i]->history.phase.is == phase);
 	}
 }
 

@@ -177,8 +177,9 @@ static void accept_request(const struct api *api, struct vm *vm, enum vm_request
 
 static bool under_way(const struct vm *vm)
 {
-	return (vm->history.phase >= PHASE_INFLATING && vm->history.phase <= PHASE_DEFLATING) ||
-	       vm->history.phase == PHASE_SIZING || vm->history.phase == PHASE_SIZED;
+	return (vm->history.phase.is >= PHASE_INFLATING &&
+		vm->history.phase.is <= PHASE_DEFLATING) ||
+	       vm->history.phase.is == PHASE_SIZING || vm->history.phase.is == PHASE_SIZED;
 }
 
 static void post_squeeze(const struct api *api, struct vm *vm, const struct api_request *req,
@@ -195,7 +196,7 @@ static void post_squeeze(const struct api *api, struct vm *vm, const struct api_
 		return;
 	}
 	if (under_way(vm)) {
-		api_refuse(ret, phase_word((enum phase)vm->history.phase),
+		api_refuse(ret, phase_word((enum phase)vm->history.phase.is),
 			   "A squeeze is under way already.");
 		return;
 	}

@@ -31,8 +31,8 @@ static void add_totals(struct json_object *o, const struct fleet *fleet)
 		if (f->ram_b.known && f->actual_b.known)
 			balloon = u64_add_sat(balloon,
 					      u64_sub_sat(f->ram_b.value, f->actual_b.value));
-		yield = u64_add_sat(yield, fleet->vm[i]->history.yield_total_b);
-		returned = u64_add_sat(returned, fleet->vm[i]->history.return_total_b);
+		yield = u64_add_sat(yield, fleet->vm[i]->history.total.yield_b);
+		returned = u64_add_sat(returned, fleet->vm[i]->history.total.return_b);
 	}
 	json_figure(o, "vms", fleet->n);
 	json_figure(o, "resident_total_b", resident);

@@ -74,7 +74,7 @@ static const char *kind_word(const struct vm *vm)
 		return "no-driver";
 	if (runs_ballonet(&vm->facts.stats))
 		return "ballonet";
-	return vm->history.gives_back ? "shrinker" : "stock";
+	return vm->history.guest.gives_back ? "shrinker" : "stock";
 }
 
 /* What would serve this VM better, naming the setting; NULL where nothing is known to. */
@@ -148,7 +148,7 @@ static struct json_object *squeeze_json(const struct squeeze *sq)
 /* The squeeze under way, else the last one that was verified whole, else NULL. */
 static struct json_object *last_squeeze(const struct history *h)
 {
-	bool under_way = h->phase >= PHASE_INFLATING && h->phase <= PHASE_VERIFYING;
+	bool under_way = h->phase.is >= PHASE_INFLATING && h->phase.is <= PHASE_VERIFYING;
 
 	if (under_way && h->now.start_us)
 		return squeeze_json(&h->now);
@@ -199,7 +199,7 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	json_add(o, "group_too", vm->group_too[0] ? json_text_of(vm->group_too) : NULL);
 	json_add(o, "set", set_json(vm));
 	json_text(o, "kind", kind_word(vm));
-	json_text(o, "guest", guest_kind_word(vm->history.kind));
+	json_text(o, "guest", guest_kind_word(vm->history.guest.kind));
 	json_text(o, "reporting", word(tri_words, TRI_COUNT, vm->facts.reporting));
 	json_add(o, "trouble", *trouble ? json_text_of(trouble) : NULL);
 	json_add(o, "hint", hint(vm) ? json_text_of(hint(vm)) : NULL);
@@ -258,7 +258,8 @@ static void add_offer(struct json_object *o, const struct vm *vm)
 	json_figure(o, "floor_b", vm->settings.floor_b);
 	json_figure(o, "ceiling_b",
 		    vm->settings.ceiling_b ? vm->settings.ceiling_b : FIGURE_UNKNOWN);
-	json_figure(o, "settled_b", vm->history.settled_b ? vm->history.settled_b : FIGURE_UNKNOWN);
+	json_figure(o, "settled_b",
+		    vm->history.size.settled_b ? vm->history.size.settled_b : FIGURE_UNKNOWN);
 	json_add(o, "offer", to);
 	if (!to)
 		return;
@@ -279,21 +280,21 @@ struct json_object *view_vm(const struct vm *vm, uint64_t now_us)
 	if (!o)
 		return NULL;
 	add_identity(o, vm);
-	json_text(o, "phase", phase_word((enum phase)h->phase));
+	json_text(o, "phase", phase_word((enum phase)h->phase.is));
 	json_text(o, "reason", reason_word(vm->decision.reason));
 	add_sentence(o, "why", &vm->decision, now_us);
 	json_figure(o, "decided_us", vm->decided_us ? vm->decided_us : FIGURE_UNKNOWN);
-	asked = word(request_words, REQUEST_COUNT, vm->request ? vm->request : h->request);
+	asked = word(request_words, REQUEST_COUNT, vm->request ? vm->request : h->phase.request);
 	json_add(o, "requested", asked ? json_text_of(asked) : NULL);
 	add_figures_of_now(o, vm, now_us);
 	add_offer(o, vm);
-	json_add(o, "calm", tri_json(h->calm));
-	json_add(o, "busy", tri_json(h->busy));
-	json_figure(o, "squeezes", h->squeezes);
-	json_figure(o, "yield_total_b", h->yield_total_b);
-	json_figure(o, "return_total_b", h->return_total_b);
+	json_add(o, "calm", tri_json(h->guest.calm));
+	json_add(o, "busy", tri_json(h->guest.busy));
+	json_figure(o, "squeezes", h->total.squeezes);
+	json_figure(o, "yield_total_b", h->total.yield_b);
+	json_figure(o, "return_total_b", h->total.return_b);
 	json_figure(o, "rest_until_us",
-		    h->phase == PHASE_RESTING ? h->rest_until_us : FIGURE_UNKNOWN);
+		    h->phase.is == PHASE_RESTING ? h->rest.until_us : FIGURE_UNKNOWN);
 	json_add(o, "last_squeeze", last_squeeze(h));
 	return o;
 }
@@ -346,7 +347,7 @@ struct json_object *view_why(const struct vm *vm, uint64_t now_us)
 		return NULL;
 	}
 	json_text(o, "name", vm->name);
-	json_text(o, "phase", phase_word((enum phase)vm->history.phase));
+	json_text(o, "phase", phase_word((enum phase)vm->history.phase.is));
 	json_text(o, "reason", reason_word(vm->decision.reason));
 	add_sentence(o, "sentence", &vm->decision, now_us);
 	view_figures(vm, &fig);
@@ -368,7 +369,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 
 	*ret = (struct decision){
 		.vm_id = vm->id,
-		.phase = (enum phase)vm->history.phase,
+		.phase = (enum phase)vm->history.phase.is,
 		.reason = opp->reason == REASON_NONE ? REASON_BEGIN_REQUESTED : opp->reason,
 		.fig = {
 			.resident_b = json_fact(&f->resident_b),

@@ -76,7 +76,9 @@ static struct replay_vm *vm_find(const struct replay *p, uint64_t id)
 static int take_journal(struct replay *p, const struct record_journal *r)
 {
 	if (r->version != RECORD_VERSION)
-		return bad(p, "version %llu is not known to this program, which reads %d",
+		return bad(p,
+			   "the journal has version %llu, but this program reads version %d: use "
+			   "the ballonet that wrote it",
 			   (unsigned long long)r->version, RECORD_VERSION);
 	tdestroy(p->vms, vm_free);
 	p->vms = NULL;

@@ -173,7 +173,7 @@ void apply_decision(struct vm *vm, const struct decision *d, struct guardian *gu
 	vm->measure = d->actions & ACT_MEASURE;
 	vm->wake_us = d->wake_us;
 	/* the balloon is at 0 again; a guardian that cannot take it now is told on a later tick */
-	if (vm->held && vm->history.target_b == 0 && guardian &&
+	if (vm->held && vm->history.balloon.target_b == 0 && guardian &&
 	    guardian_clear(guardian, vm->id) == 0)
 		vm->held = false;
 	vm->decision = *d;

@@ -96,7 +96,7 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 		d->discovery_us = 0;
 		break;
 	case VMM_EVENT_ACTUAL:
-		if (vm->history.phase != PHASE_DEFLATING)
+		if (vm->history.phase.is != PHASE_DEFLATING)
 			return; /* the next statistics tell it in good time */
 		break;
 	case VMM_EVENT_STATS:

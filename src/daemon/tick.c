@@ -193,7 +193,7 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 /* Phases in which a VM is left to its own pace, and asked only what its hypervisor holds. */
 static bool is_calm(const struct vm *vm)
 {
-	switch ((enum phase)vm->history.phase) {
+	switch ((enum phase)vm->history.phase.is) {
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:
 	case PHASE_DEFLATING:
@@ -201,7 +201,7 @@ static bool is_calm(const struct vm *vm)
 	case PHASE_SIZED:
 		return false;
 	default:
-		return !vm->history.looking_us;
+		return !vm->history.phase.looking_us;
 	}
 }
 

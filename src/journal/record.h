@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 
 /* Longest line: a VM takes about 1 KiB of a snapshot, and a tick of 8000 VMs is still no mistake.
  */

@@ -225,61 +225,110 @@ static const struct field offer_rows[] = {
 static const struct table offer_table = TABLE(offer, offer_rows);
 _Static_assert(sizeof(struct offer) == 6 * 8, "a row per member");
 
+static const struct field history_phase_rows[] = {
+	WORD64(history_phase, is, PHASE_COUNT, word_phase),
+	U64(history_phase, since_us),
+	U64_MAX(history_phase, verify_next, VERIFY_60S),
+	U64(history_phase, looking_us),
+	WORD64(history_phase, request, REQUEST_COUNT, word_request),
+};
+static const struct table history_phase_table = TABLE(history_phase, history_phase_rows);
+_Static_assert(sizeof(struct history_phase) == 5 * 8, "a row per member");
+
+static const struct field history_balloon_rows[] = {
+	U64(history_balloon, target_b), U64(history_balloon, target_us),
+	U64(history_balloon, mark_us),	U64(history_balloon, mark_b),
+	U64(history_balloon, back_b),
+};
+static const struct table history_balloon_table = TABLE(history_balloon, history_balloon_rows);
+_Static_assert(sizeof(struct history_balloon) == 5 * 8, "a row per member");
+
+static const struct field history_guest_rows[] = {
+	U64(history_guest, boots),
+	WORD64(history_guest, kind, GUEST_KIND_COUNT, guest_kind_word),
+	U64_MAX(history_guest, gives_back, 1),
+	STATS(history_guest, base),
+	FACT(history_guest, base_cpu_us),
+	WORD64(history_guest, calm, TRI_COUNT, word_tri),
+	WORD64(history_guest, busy, TRI_COUNT, word_tri),
+	WORD64(history_guest, idle, TRI_COUNT, word_tri),
+	STATS(history_guest, start),
+	U64(history_guest, stale_since_us),
+	U64(history_guest, overhead_b),
+};
+static const struct table history_guest_table = TABLE(history_guest, history_guest_rows);
+_Static_assert(sizeof(struct history_guest) ==
+		       8 * 8 + sizeof(struct fact) + 2 * sizeof(struct guest_stats),
+	       "a row per member");
+
+static const struct field history_rest_rows[] = {
+	U64(history_rest, until_us),
+	U64(history_rest, last_us),
+	WORD64(history_rest, why, REASON_COUNT, word_reason),
+	WORD64(history_rest, stop, REASON_COUNT, word_reason),
+	U64(history_rest, early),
+	U64(history_rest, zero_yields),
+};
+static const struct table history_rest_table = TABLE(history_rest, history_rest_rows);
+_Static_assert(sizeof(struct history_rest) == 6 * 8, "a row per member");
+
+static const struct field history_cache_rows[] = {
+	U64(history_cache, size_b),	U64(history_cache, since_us),
+	U64(history_cache, seen_us),	U64(history_cache, ripe_after_us),
+	U64(history_cache, tried_us),	U64(history_cache, cold_ppm),
+	U64(history_cache, pressed_b),	U64(history_cache, pressed_low_b),
+	U64(history_cache, pressed_us),
+};
+static const struct table history_cache_table = TABLE(history_cache, history_cache_rows);
+_Static_assert(sizeof(struct history_cache) == 9 * 8, "a row per member");
+
+static const struct field history_need_rows[] = {
+	U64(history_need, scare_b),
+	U64(history_need, scare_us),
+	U64(history_need, watched_us),
+	U64(history_need, peak_us),
+	U64(history_need, peak_b),
+	U64(history_need, peak_last_b),
+	STRUCT(history_need, habit, habit_table),
+};
+static const struct table history_need_table = TABLE(history_need, history_need_rows);
+_Static_assert(sizeof(struct history_need) == 6 * 8 + sizeof(struct habit), "a row per member");
+
+static const struct field history_size_rows[] = {
+	U64(history_size, next_us), U64(history_size, settled_b),   U64(history_size, settle_us),
+	U64(history_size, from_b),  U64(history_size, available_b),
+};
+static const struct table history_size_table = TABLE(history_size, history_size_rows);
+_Static_assert(sizeof(struct history_size) == 5 * 8, "a row per member");
+
+static const struct field history_total_rows[] = {
+	U64(history_total, squeezes),
+	U64(history_total, yield_b),
+	U64(history_total, return_b),
+};
+static const struct table history_total_table = TABLE(history_total, history_total_rows);
+_Static_assert(sizeof(struct history_total) == 3 * 8, "a row per member");
+
 static const struct field history_rows[] = {
-	WORD64(history, phase, PHASE_COUNT, word_phase),
-	U64(history, phase_since_us),
-	U64(history, target_b),
-	U64(history, target_us),
-	U64(history, mark_us),
-	U64(history, mark_b),
-	U64(history, rest_until_us),
-	U64(history, boots),
-	U64_MAX(history, verify_next, VERIFY_60S),
-	WORD64(history, request, REQUEST_COUNT, word_request),
-	STATS(history, base),
-	FACT(history, base_cpu_us),
-	WORD64(history, calm, TRI_COUNT, word_tri),
-	WORD64(history, busy, TRI_COUNT, word_tri),
-	WORD64(history, idle, TRI_COUNT, word_tri),
-	U64(history, stale_since_us),
-	U64(history, looking_us),
-	STATS(history, start),
-	U64(history, overhead_b),
-	U64(history, cold_tried_us),
-	U64(history, cold_ppm),
-	U64_MAX(history, gives_back, 1),
-	U64(history, rest_us),
-	U64(history, zero_yields),
-	WORD64(history, kind, GUEST_KIND_COUNT, guest_kind_word),
-	U64(history, scare_b),
-	U64(history, scare_us),
-	U64(history, cache_b),
-	U64(history, cache_us),
-	U64(history, cache_seen_us),
-	U64(history, ripe_after_us),
-	U64(history, pressed_b),
-	U64(history, pressed_low_b),
-	U64(history, pressed_us),
-	U64(history, more),
-	U64(history, size_us),
-	U64(history, settled_b),
-	U64(history, watched_us),
-	U64(history, peak_us),
-	U64(history, peak_b),
-	U64(history, peak_last_b),
-	STRUCT(history, habit, habit_table),
+	STRUCT(history, phase, history_phase_table),
+	STRUCT(history, balloon, history_balloon_table),
+	STRUCT(history, guest, history_guest_table),
+	STRUCT(history, rest, history_rest_table),
+	STRUCT(history, cache, history_cache_table),
+	STRUCT(history, need, history_need_table),
+	STRUCT(history, size, history_size_table),
 	STRUCT(history, offer, offer_table),
-	U64(history, squeezes),
-	U64(history, yield_total_b),
-	U64(history, return_total_b),
-	WORD64(history, ending, REASON_COUNT, word_reason),
+	STRUCT(history, total, history_total_table),
 	STRUCT(history, now, squeeze_table),
 	STRUCT(history, done, squeeze_table),
 };
 static const struct table history_table = TABLE(history, history_rows);
 _Static_assert(sizeof(struct history) ==
-		       42 * 8 + sizeof(struct fact) + sizeof(struct habit) + sizeof(struct offer) +
-			       2 * sizeof(struct guest_stats) + 2 * sizeof(struct squeeze),
+		       sizeof(struct history_phase) + sizeof(struct history_balloon) +
+			       sizeof(struct history_guest) + sizeof(struct history_rest) +
+			       sizeof(struct history_cache) + sizeof(struct history_need) +
+			       sizeof(struct history_size) + sizeof(struct offer) +
+			       sizeof(struct history_total) + 2 * sizeof(struct squeeze),
 	       "a row per member");
 
 static const struct field host_history_rows[] = {

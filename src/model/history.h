@@ -7,7 +7,7 @@
  * Out:   policy/ reads it; the control API shows it; journal/ keeps it, so that
  *        a replay can begin in the middle.
  *
- * It is flat: no pointers, so that a copy is a checkpoint.
+ * It holds no pointers, so a copy is a checkpoint. Each part is about one concern.
  */
 #ifndef BALLONET_MODEL_HISTORY_H
 #define BALLONET_MODEL_HISTORY_H
@@ -33,7 +33,7 @@ struct squeeze {
 	uint64_t asked;	      /* 1: the host was short and asked for it; 2: and then for more */
 	uint64_t class;	      /* the dearest class that is pressed */
 	uint64_t size_b;      /* the balloon meant at most */
-	uint64_t balloon_b;   /* the largest balloon seen; right-sizing: the one it grows from */
+	uint64_t balloon_b;   /* the largest balloon seen */
 	uint64_t stale_b;     /* expected, of stale memory */
 	uint64_t cold_b;      /* expected, of cold cache */
 	uint64_t resident_before_b;
@@ -74,70 +74,103 @@ struct habit {
 };
 #define HABIT_DAYS_MAX 14
 
-struct history {
-	/* where it stands */
-	uint64_t phase; /* enum phase */
-	uint64_t phase_since_us;
+/* Where the VM stands. */
+struct history_phase {
+	uint64_t is; /* enum phase */
+	uint64_t since_us;
+	uint64_t verify_next; /* VERIFY_*: the next measurement that is due */
+	uint64_t looking_us;  /* fresh statistics were asked for then; 0: they were not */
+	uint64_t request;     /* enum vm_request: asked for by an operator, not answered yet */
+};
+
+/* The balloon: what is asked of it, and how it follows. */
+struct history_balloon {
 	uint64_t target_b;  /* last target asked for; 0: none since the balloon was at 0 */
 	uint64_t target_us; /* when */
-	uint64_t mark_us;   /* progress is judged from here: when, */
-	uint64_t mark_b;    /* and how many bytes the balloon held then */
-	uint64_t rest_until_us;
-	uint64_t boots;	      /* vm_facts.boots as last seen */
-	uint64_t verify_next; /* VERIFY_*: the next measurement that is due */
+	uint64_t mark_us;   /* growth is measured from here: when, */
+	uint64_t mark_b;    /* and what the balloon held then */
+	uint64_t back_b; /* deflating: what it held when asked for again; FIGURE_UNKNOWN: not yet */
+};
 
-	/* what was asked for by an operator and not answered yet: enum vm_request */
-	uint64_t request;
-
-	/* how the guest has been, judged over about one interval */
+/* The guest: what it is, and how it has been over about one interval. */
+struct history_guest {
+	uint64_t boots;	     /* vm_facts.boots as last seen */
+	uint64_t kind;	     /* enum guest_kind */
+	uint64_t gives_back; /* 1: takes pages back while inflating (a 4.19-5.6 shrinker guest) */
 	struct guest_stats base; /* the statistics that rates are told from */
 	struct fact base_cpu_us; /* processor time then */
 	uint64_t calm; /* enum tri: no: it is short of memory; unknown: not known to be well */
 	uint64_t busy; /* enum tri: it computes or reads files */
 	uint64_t idle; /* enum tri: it does next to nothing */
+	struct guest_stats start; /* the statistics that distress is told from */
 	uint64_t stale_since_us;  /* stale memory is large since then; 0: it is not */
-	uint64_t looking_us;	  /* fresh statistics were asked for then; 0: they were not */
-	struct guest_stats start; /* as they were when the inflate began */
+	uint64_t overhead_b; /* resident bytes that no squeeze brings back; FIGURE_UNKNOWN at first
+			      */
+};
 
-	/* what was learned */
-	uint64_t overhead_b;	/* resident bytes that no squeeze brings back; FIGURE_UNKNOWN before
-				   one */
-	uint64_t cold_tried_us; /* when cold_ppm was learned; 0: not yet, or too long ago */
-	uint64_t cold_ppm;   /* share of the page cache that is worth pressing, once it was tried */
-	uint64_t gives_back; /* 1: takes pages back while inflating (a 4.19-5.6 shrinker guest) */
-	uint64_t rest_us;    /* how long the last rest was; 0: there was none */
+/* The rest after a balloon went to 0, and what the next one depends on. */
+struct history_rest {
+	uint64_t until_us;
+	uint64_t last_us;     /* how long the last one was; 0: there was none */
+	uint64_t why;	      /* enum reason of the rest or the giving up */
+	uint64_t stop;	      /* enum reason that last brought a balloon to 0 */
+	uint64_t early;	      /* squeezes in a row that did not wait for the rest of the last */
 	uint64_t zero_yields; /* squeezes in a row that freed nothing */
+};
 
-	uint64_t kind;		/* enum guest_kind */
-	uint64_t scare_b;	/* memory that it needed when it was in distress, */
-	uint64_t scare_us;	/* and when; 0: it never was */
-	uint64_t cache_b;	/* its page cache when that last grew, */
-	uint64_t cache_us;	/* and when; 0: not watched yet */
-	uint64_t cache_seen_us; /* statistics that were looked at for that */
-	uint64_t ripe_after_us; /* the age that its cache must have to be pressed; 0: as set */
-	uint64_t pressed_b;	/* page cache that was pressed last; 0: it was judged already */
+/* The guest's page cache: how old, and how cold. */
+struct history_cache {
+	uint64_t size_b;	/* its size when it last grew, */
+	uint64_t since_us;	/* and when; 0: not watched yet */
+	uint64_t seen_us;	/* statistics that were looked at for that */
+	uint64_t ripe_after_us; /* the age that it must have to be pressed; 0: as set */
+	uint64_t tried_us;	/* when cold_ppm was learned; 0: not yet, or too long ago */
+	uint64_t cold_ppm;	/* share of it that is worth pressing, once it was tried */
+	uint64_t pressed_b;	/* what was pressed last; 0: whether that paid is known already */
 	uint64_t pressed_low_b; /* what was left of it */
 	uint64_t pressed_us;	/* and when */
-	uint64_t more;		/* squeezes in a row that did not wait for the rest of the last */
-	uint64_t size_us;	/* right-sizing: the next step is not before this */
-	uint64_t settled_b;   /* where a right-sized guest took memory back: what it had then; 0: it
-				 never did */
+};
+
+/* What the guest needed: in distress, of late, and by the hour of the day. */
+struct history_need {
+	uint64_t scare_b;     /* when it was in distress, */
+	uint64_t scare_us;    /* and when; 0: it never was */
 	uint64_t watched_us;  /* its need is watched since then; 0: it is not */
 	uint64_t peak_us;     /* since then, */
 	uint64_t peak_b;      /* it needed this much at most, */
 	uint64_t peak_last_b; /* and this much in the 12 h before */
 	struct habit habit;
+};
 
-	/* what it offers to its host */
-	struct offer offer;
+/* Right-sizing. */
+struct history_size {
+	uint64_t next_us;     /* the next step is not before this */
+	uint64_t settled_b;   /* what it had when it took memory back; 0: it never did */
+	uint64_t settle_us;   /* how long it was left alone then; 0: it never was */
+	uint64_t from_b;      /* the balloon whose growth its statistics must show */
+	uint64_t available_b; /* what it had available at the last look */
+};
 
-	/* what was won */
+/* What was won. */
+struct history_total {
 	uint64_t squeezes;
-	uint64_t yield_total_b;	 /* measured when the balloon was back at 0 */
-	uint64_t return_total_b; /* of that, back within 60 s */
-	uint64_t ending;	 /* enum reason of the rest or the giving up */
-	struct squeeze now;	 /* under way, where phase says so */
-	struct squeeze done;	 /* the last one that was verified whole; start_us 0: none */
+	uint64_t yield_b;  /* measured when the balloon was back at 0 */
+	uint64_t return_b; /* of that, back within 60 s */
+};
+
+/* What the policy remembers of a VM. */
+struct history {
+	struct history_phase phase;
+	struct history_balloon balloon;
+	struct history_guest guest;
+	struct history_rest rest;
+	struct history_cache cache;
+	struct history_need need;
+	struct history_size size;
+	struct offer offer; /* what it offers to its host */
+	struct history_total total;
+	struct squeeze now;  /* the last that began; start_us 0: what came since was none */
+	struct squeeze done; /* the last one that was verified whole; start_us 0: none */
 };
 
 /* Squeezes are counted by how much of the expected they freed, in sixteenths, */

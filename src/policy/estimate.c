@@ -53,15 +53,16 @@ uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *st
 static void estimate_cold(const struct settings *s, const struct history *h, uint64_t now_us,
 			  struct estimate *est)
 {
-	uint64_t kept_ppm = h->cold_tried_us ? h->cold_ppm : s->cold_first_ppm;
+	uint64_t kept_ppm = h->cache.tried_us ? h->cache.cold_ppm : s->cold_first_ppm;
 	uint64_t cold_b = u64_ppm(est->cache_b, kept_ppm);
-	uint64_t ripe_us = u64_add_sat(h->cache_us, u64_max(h->ripe_after_us, s->cache_age_us));
+	uint64_t ripe_us =
+		u64_add_sat(h->cache.since_us, u64_max(h->cache.ripe_after_us, s->cache_age_us));
 
 	/* of a busy guest, or where it was read again too soon, it is the dearest */
-	est->cold_class = est->busy || h->ripe_after_us > s->cache_age_us
+	est->cold_class = est->busy || h->cache.ripe_after_us > s->cache_age_us
 				  ? PRICE_CLASSES - 1
 				  : arbiter_class(PPM - kept_ppm, s->shares);
-	if (!s->press_cache || h->gives_back)
+	if (!s->press_cache || h->guest.gives_back)
 		return;
 	est->dear_b = cold_b;
 	if (est->busy || cold_b < est->need_b)
@@ -71,7 +72,7 @@ static void estimate_cold(const struct settings *s, const struct history *h, uin
 		return;
 	}
 	est->cold_b = cold_b;
-	est->press_b = h->cold_tried_us || h->idle == TRI_YES
+	est->press_b = h->cache.tried_us || h->guest.idle == TRI_YES
 			       ? cold_b
 			       : u64_ppm(est->cache_b, s->cold_probe_ppm);
 }
@@ -85,7 +86,7 @@ static void estimate_ceiling(const struct settings *s, const struct vm_facts *vm
 	if (s->ceiling_b == 0 || over_b < CEILING_SLACK_B)
 		return;
 	est->need_b = u64_min(est->need_b, CEILING_SLACK_B);
-	if (!h->gives_back)
+	if (!h->guest.gives_back)
 		est->press_b = u64_max(est->press_b,
 				       u64_min(u64_sub_sat(over_b, est->stale_b), est->cache_b));
 	est->cold_b = u64_max(est->cold_b, est->press_b);
@@ -109,13 +110,13 @@ void estimate_vm(const struct settings *s, const struct vm_facts *vm, const stru
 		 uint64_t now_us, uint64_t floor_b, struct estimate *ret)
 {
 	const uint64_t *tag = vm->stats.tag;
-	uint64_t overhead = h->overhead_b;
+	uint64_t overhead = h->guest.overhead_b;
 	struct estimate est = {
 		.reserve_b = estimate_reserve(s, &vm->stats),
 		.available_b = tag[BALLOON_STAT_AVAIL],
 		.free_b = tag[BALLOON_STAT_MEMFREE],
 		.floor_b = floor_b,
-		.busy = h->busy != TRI_NO,
+		.busy = h->guest.busy != TRI_NO,
 	};
 
 	if (overhead == FIGURE_UNKNOWN)

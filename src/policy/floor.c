@@ -34,9 +34,9 @@ static uint64_t needed(const struct vm_facts *vm)
 
 static uint64_t of_distress(const struct settings *s, const struct history *h, uint64_t now_us)
 {
-	uint64_t halves = u64_sub_sat(now_us, h->scare_us) / s->floor_half_us;
+	uint64_t halves = u64_sub_sat(now_us, h->need.scare_us) / s->floor_half_us;
 
-	return h->scare_us && halves < 64 ? h->scare_b >> halves : 0;
+	return h->need.scare_us && halves < 64 ? h->need.scare_b >> halves : 0;
 }
 
 /* What was needed at @local_s on former days, by as much as they are to be trusted. */
@@ -60,16 +60,17 @@ uint64_t floor_of(const struct settings *s, const struct history *h, const struc
 
 	if (!lasting || !host->local_s.known)
 		return floor_b;
-	floor_b = u64_max(floor_b, of_hour(s, &h->habit, host->local_s.value));
-	return u64_max(floor_b, of_hour(s, &h->habit, host->local_s.value + AHEAD_S));
+	floor_b = u64_max(floor_b, of_hour(s, &h->need.habit, host->local_s.value));
+	return u64_max(floor_b, of_hour(s, &h->need.habit, host->local_s.value + AHEAD_S));
 }
 
 uint64_t floor_recent(const struct settings *s, const struct vm_facts *vm, const struct history *h,
 		      uint64_t now_us)
 {
-	if (h->watched_us == 0 || now_us < u64_add_sat(h->watched_us, s->size_watch_us))
+	if (h->need.watched_us == 0 || now_us < u64_add_sat(h->need.watched_us, s->size_watch_us))
 		return FIGURE_UNKNOWN;
-	return u64_add_sat(u64_max(h->peak_b, h->peak_last_b), estimate_reserve(s, &vm->stats));
+	return u64_add_sat(u64_max(h->need.peak_b, h->need.peak_last_b),
+			   estimate_reserve(s, &vm->stats));
 }
 
 void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
@@ -80,8 +81,8 @@ void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t n
 	if (!vm->actual_b.known || !estimate_possible(&vm->stats))
 		return;
 	need_b = u64_add_sat(needed(vm), estimate_reserve(s, &vm->stats));
-	h->scare_b = u64_max(need_b, of_distress(s, h, now_us));
-	h->scare_us = now_us;
+	h->need.scare_b = u64_max(need_b, of_distress(s, h, now_us));
+	h->need.scare_us = now_us;
 }
 
 /* The hour that was watched is over. */
@@ -100,20 +101,20 @@ static void learn(struct habit *habit)
 
 static void watch_peak(uint64_t need_b, uint64_t now_us, struct history *h)
 {
-	if (h->watched_us == 0)
-		h->watched_us = h->peak_us = now_us;
-	if (now_us >= u64_add_sat(h->peak_us, PEAK_US)) {
-		h->peak_last_b = h->peak_b;
-		h->peak_b = 0;
-		h->peak_us = now_us;
+	if (h->need.watched_us == 0)
+		h->need.watched_us = h->need.peak_us = now_us;
+	if (now_us >= u64_add_sat(h->need.peak_us, PEAK_US)) {
+		h->need.peak_last_b = h->need.peak_b;
+		h->need.peak_b = 0;
+		h->need.peak_us = now_us;
 	}
-	h->peak_b = u64_max(h->peak_b, need_b);
+	h->need.peak_b = u64_max(h->need.peak_b, need_b);
 }
 
 void floor_watch(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
 		 uint64_t now_us, struct history *h)
 {
-	struct habit *habit = &h->habit;
+	struct habit *habit = &h->need.habit;
 	uint64_t hour = host->local_s.value / HOUR_S;
 
 	if (!vm->actual_b.known || vm->state != VM_STATE_RUNNING ||

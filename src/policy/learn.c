@@ -74,39 +74,39 @@ static enum tri is_calm(const struct settings *s, const struct guest_stats *from
 /* What it does: computes or reads files (busy), or next to nothing (idle). */
 static void fold_activity(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
-	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->base_cpu_us.taken_us);
-	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->base_cpu_us.value);
-	bool reads = grown(&h->base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
+	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->guest.base_cpu_us.taken_us);
+	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->guest.base_cpu_us.value);
+	bool reads = grown(&h->guest.base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
 
-	if (!vm->cpu_us.known || !h->base_cpu_us.known) {
-		h->busy = reads ? TRI_YES : TRI_UNKNOWN;
-		h->idle = TRI_UNKNOWN;
+	if (!vm->cpu_us.known || !h->guest.base_cpu_us.known) {
+		h->guest.busy = reads ? TRI_YES : TRI_UNKNOWN;
+		h->guest.idle = TRI_UNKNOWN;
 		return;
 	}
-	h->busy = reads || used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
-	h->idle = !reads && used_us <= u64_ppm(span_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->guest.busy = reads || used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->guest.idle = !reads && used_us <= u64_ppm(span_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
 }
 
 /* A guest that was started anew is another guest: only what is true of the VM is kept. */
 static void forget(struct history *h)
 {
-	h->base.known = 0;
-	h->calm = TRI_UNKNOWN;
-	h->busy = TRI_UNKNOWN;
-	h->idle = TRI_UNKNOWN;
-	h->stale_since_us = 0;
-	h->overhead_b = FIGURE_UNKNOWN;
-	h->gives_back = 0;
-	h->zero_yields = 0;
-	h->cold_tried_us = 0;
-	h->kind = GUEST_UNKNOWN;
-	h->cache_us = 0;
-	h->ripe_after_us = 0;
-	h->pressed_b = 0;
-	h->settled_b = 0;
-	h->watched_us = 0;
-	h->peak_b = 0;
-	h->peak_last_b = 0;
+	h->guest.base.known = 0;
+	h->guest.calm = TRI_UNKNOWN;
+	h->guest.busy = TRI_UNKNOWN;
+	h->guest.idle = TRI_UNKNOWN;
+	h->guest.stale_since_us = 0;
+	h->guest.overhead_b = FIGURE_UNKNOWN;
+	h->guest.gives_back = 0;
+	h->rest.zero_yields = 0;
+	h->cache.tried_us = 0;
+	h->guest.kind = GUEST_UNKNOWN;
+	h->cache.since_us = 0;
+	h->cache.ripe_after_us = 0;
+	h->cache.pressed_b = 0;
+	h->size.settled_b = 0;
+	h->need.watched_us = 0;
+	h->need.peak_b = 0;
+	h->need.peak_last_b = 0;
 }
 
 /*
@@ -119,25 +119,25 @@ static bool spans_little(const struct settings *s, const struct vm_facts *vm,
 {
 	uint64_t least_us = s->interval_us / 2;
 
-	if (vm->stats.taken_us < u64_add_sat(h->base.taken_us, least_us))
+	if (vm->stats.taken_us < u64_add_sat(h->guest.base.taken_us, least_us))
 		return true;
-	return vm->cpu_us.known && h->base_cpu_us.known &&
-	       vm->cpu_us.taken_us < u64_add_sat(h->base_cpu_us.taken_us, least_us);
+	return vm->cpu_us.known && h->guest.base_cpu_us.known &&
+	       vm->cpu_us.taken_us < u64_add_sat(h->guest.base_cpu_us.taken_us, least_us);
 }
 
 /* Calm and busy, over a span of about one interval. */
 static void fold_rates(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
-	bool first = h->base.known == 0;
+	bool first = h->guest.base.known == 0;
 
 	if (!first && spans_little(s, vm, h))
 		return;
 	if (!first) {
-		h->calm = is_calm(s, &h->base, &vm->stats);
+		h->guest.calm = is_calm(s, &h->guest.base, &vm->stats);
 		fold_activity(s, vm, h);
 	}
-	h->base = vm->stats;
-	h->base_cpu_us = vm->cpu_us;
+	h->guest.base = vm->stats;
+	h->guest.base_cpu_us = vm->cpu_us;
 }
 
 /* How long stale memory has been there, and the overhead, which only ever was smaller. */
@@ -150,14 +150,15 @@ static void fold_footprint(const struct settings *s, const struct vm_facts *vm, 
 		return;
 	if (now_us <= u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) &&
 	    fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) &&
-	    h->overhead_b != FIGURE_UNKNOWN)
-		h->overhead_b = u64_min(h->overhead_b, u64_sub_sat(vm->resident_b.value,
-								   estimate_used(&vm->stats)));
+	    h->guest.overhead_b != FIGURE_UNKNOWN)
+		h->guest.overhead_b =
+			u64_min(h->guest.overhead_b,
+				u64_sub_sat(vm->resident_b.value, estimate_used(&vm->stats)));
 	estimate_vm(s, vm, h, now_us, 0, &est);
 	if (est.stale_b < s->min_yield_b)
-		h->stale_since_us = 0;
-	else if (h->stale_since_us == 0)
-		h->stale_since_us = now_us;
+		h->guest.stale_since_us = 0;
+	else if (h->guest.stale_since_us == 0)
+		h->guest.stale_since_us = now_us;
 }
 
 /*
@@ -167,18 +168,19 @@ static void fold_footprint(const struct settings *s, const struct vm_facts *vm, 
 static void fold_cache(const struct vm_facts *vm, struct history *h)
 {
 	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
-	uint64_t grows_b = u64_max(CACHE_GROWS_B, h->cache_b / CACHE_GROWS_DIVISOR);
+	uint64_t grows_b = u64_max(CACHE_GROWS_B, h->cache.size_b / CACHE_GROWS_DIVISOR);
 
 	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES))
 		return;
-	if (h->cache_us == 0 || cache_b > u64_add_sat(h->cache_b, grows_b)) {
-		h->cache_us =
-			h->cache_us ? h->cache_seen_us + u64_sub_sat(taken_us, h->cache_seen_us) / 2
-				    : taken_us;
-		h->cache_b = cache_b;
+	if (h->cache.since_us == 0 || cache_b > u64_add_sat(h->cache.size_b, grows_b)) {
+		h->cache.since_us =
+			h->cache.since_us
+				? h->cache.seen_us + u64_sub_sat(taken_us, h->cache.seen_us) / 2
+				: taken_us;
+		h->cache.size_b = cache_b;
 	}
-	h->cache_b = u64_min(h->cache_b, cache_b);
-	h->cache_seen_us = taken_us;
+	h->cache.size_b = u64_min(h->cache.size_b, cache_b);
+	h->cache.seen_us = taken_us;
 }
 
 /*
@@ -190,53 +192,54 @@ static void fold_cache(const struct vm_facts *vm, struct history *h)
 static void fold_press(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
-	bool back = cache_b >= u64_add_sat(h->pressed_low_b, h->pressed_b / 2);
-	bool paid = taken_us >= u64_add_sat(h->pressed_us, s->cold_pays_us);
-	uint64_t after_us = u64_max(h->ripe_after_us, s->cache_age_us);
+	bool back = cache_b >= u64_add_sat(h->cache.pressed_low_b, h->cache.pressed_b / 2);
+	bool paid = taken_us >= u64_add_sat(h->cache.pressed_us, s->cold_pays_us);
+	uint64_t after_us = u64_max(h->cache.ripe_after_us, s->cache_age_us);
 
-	if (h->pressed_b == 0 || !stats_has(&vm->stats, BALLOON_STAT_CACHES) || (!back && !paid))
+	if (h->cache.pressed_b == 0 || !stats_has(&vm->stats, BALLOON_STAT_CACHES) ||
+	    (!back && !paid))
 		return;
 	if (paid)
-		h->ripe_after_us = u64_max(after_us / 2, s->cache_age_us);
+		h->cache.ripe_after_us = u64_max(after_us / 2, s->cache_age_us);
 	else
-		h->ripe_after_us =
+		h->cache.ripe_after_us =
 			u64_min(u64_max(u64_mul_sat(after_us, 2), RIPE_MIN_US), s->rest_max_us);
-	h->pressed_b = 0;
+	h->cache.pressed_b = 0;
 }
 
 /* What kind of guest it shows itself to be. A notifier is told by first_yield() in squeeze.c. */
 static void fold_kind(const struct vm_facts *vm, struct history *h)
 {
 	if (vm->device == TRI_NO)
-		h->kind = GUEST_NONE;
+		h->guest.kind = GUEST_NONE;
 	else if (!estimate_possible(&vm->stats))
-		h->kind = vm->state == VM_STATE_RUNNING ? GUEST_NONE : h->kind;
+		h->guest.kind = vm->state == VM_STATE_RUNNING ? GUEST_NONE : h->guest.kind;
 	else if ((vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == BALLOON_MARK_BALLONET)
-		h->kind = GUEST_BALLONET;
-	else if (h->gives_back)
-		h->kind = GUEST_SHRINKER;
-	else if (h->kind == GUEST_NONE)
-		h->kind = GUEST_UNKNOWN;
+		h->guest.kind = GUEST_BALLONET;
+	else if (h->guest.gives_back)
+		h->guest.kind = GUEST_SHRINKER;
+	else if (h->guest.kind == GUEST_NONE)
+		h->guest.kind = GUEST_UNKNOWN;
 }
 
 void learn_fold(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
 		uint64_t now_us, struct history *h)
 {
 	if (vm->request != REQUEST_NONE)
-		h->request = vm->request;
-	if (vm->boots != h->boots)
+		h->phase.request = vm->request;
+	if (vm->boots != h->guest.boots)
 		forget(h);
-	if (now_us - h->cold_tried_us > s->rest_max_us)
-		h->cold_tried_us = 0; /* other files are in it by now: it is tried again */
+	if (now_us - h->cache.tried_us > s->rest_max_us)
+		h->cache.tried_us = 0; /* other files are in it by now: it is tried again */
 	fold_kind(vm, h);
 	floor_watch(s, host, vm, now_us, h);
 	if (!estimate_possible(&vm->stats))
 		return;
-	switch ((enum phase)h->phase) {
+	switch ((enum phase)h->phase.is) {
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:
 	case PHASE_DEFLATING:
-		h->base.known = 0; /* rates across a squeeze would be our own doing */
+		h->guest.base.known = 0; /* rates across a squeeze would be our own doing */
 		break;
 	case PHASE_SIZING:
 	case PHASE_SIZED:
@@ -254,7 +257,7 @@ void learn_fold(const struct settings *s, const struct host_facts *host, const s
 
 enum reason learn_hurt(const struct settings *s, const struct vm_facts *vm, const struct history *h)
 {
-	const struct guest_stats *from = &h->start, *to = &vm->stats;
+	const struct guest_stats *from = &h->guest.start, *to = &vm->stats;
 
 	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
 		return REASON_STOP_OOM;
@@ -270,7 +273,7 @@ enum reason learn_distress(const struct settings *s, const struct vm_facts *vm,
 			   const struct history *h)
 {
 	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
-	uint64_t taken_b = grown(&vm->stats, &h->start, BALLOON_STAT_AVAIL);
+	uint64_t taken_b = grown(&vm->stats, &h->guest.start, BALLOON_STAT_AVAIL);
 	enum reason why = learn_hurt(s, vm, h);
 
 	if (why != REASON_NONE)
@@ -295,8 +298,8 @@ static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, stru
 	back_b = u64_sub_sat(vm->stats.tag[BALLOON_STAT_CACHES], sq->cache_low_b);
 	kept_ppm = PPM - u64_share_ppm(back_b, pressed_b);
 	kept_ppm = u64_min(kept_ppm, COLD_MAX_PPM);
-	h->cold_ppm = h->cold_tried_us ? (h->cold_ppm + kept_ppm) / 2 : kept_ppm;
-	h->cold_tried_us = sq->end_us;
+	h->cache.cold_ppm = h->cache.tried_us ? (h->cache.cold_ppm + kept_ppm) / 2 : kept_ppm;
+	h->cache.tried_us = sq->end_us;
 }
 
 /* Bytes of the yield that count as kept: what the guest came to use since is its good right. */
@@ -320,7 +323,7 @@ void learn_probe(const struct vm_facts *vm, struct history *h)
 
 uint64_t learn_longer_rest(const struct settings *s, const struct history *h)
 {
-	return u64_min(u64_max(u64_mul_sat(h->rest_us, 2), s->rest_min_us), s->rest_max_us);
+	return u64_min(u64_max(u64_mul_sat(h->rest.last_us, 2), s->rest_min_us), s->rest_max_us);
 }
 
 void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct history *h)
@@ -330,22 +333,22 @@ void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct h
 	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
 
 	learn_cold(vm, sq, h);
-	h->ending = REASON_REST_DISAPPOINTED;
-	h->rest_us = learn_longer_rest(s, h);
+	h->rest.why = REASON_REST_DISAPPOINTED;
+	h->rest.last_us = learn_longer_rest(s, h);
 	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN)
 		return;
 	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)
-		h->zero_yields = 0;
+		h->rest.zero_yields = 0;
 	else if (u64_min(sq->balloon_b, expected_b) >= s->min_yield_b)
-		h->zero_yields++;
-	if (h->zero_yields >= ZERO_YIELDS_MAX) {
-		h->ending =
+		h->rest.zero_yields++;
+	if (h->rest.zero_yields >= ZERO_YIELDS_MAX) {
+		h->rest.why =
 			vm->obstacles & OBSTACLE_HUGETLB ? REASON_GAVE_UP_HUGETLB : REASON_GAVE_UP;
 		return;
 	}
 	/* what was taken from a guest whose word is not good is no success, however much it was */
 	if (kept(vm, sq) >= hoped_b && sq->stop != REASON_STOP_LIES) {
-		h->ending = REASON_REST;
-		h->rest_us = s->rest_min_us;
+		h->rest.why = REASON_REST;
+		h->rest.last_us = s->rest_min_us;
 	}
 }

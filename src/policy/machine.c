@@ -42,9 +42,9 @@
 
 static void watch(struct step *st)
 {
-	if (st->h->phase != PHASE_WATCH)
+	if (st->h->phase.is != PHASE_WATCH)
 		step_enter(st, PHASE_WATCH);
-	if (st->s->mode == MODE_RIGHTSIZE && st->h->request != REQUEST_SQUEEZE)
+	if (st->s->mode == MODE_RIGHTSIZE && st->h->phase.request != REQUEST_SQUEEZE)
 		rightsize_watch(st);
 	else
 		squeeze_watch(st);
@@ -53,27 +53,27 @@ static void watch(struct step *st)
 static void step_resting(struct step *st)
 {
 	st->d->fig.freed_b = st->h->done.freed_b[VERIFY_60S];
-	st->d->fig.until_us = st->h->rest_until_us;
-	if (st->h->request == REQUEST_SQUEEZE || st->now_us >= st->h->rest_until_us) {
-		st->h->more = 0;
+	st->d->fig.until_us = st->h->rest.until_us;
+	if (st->h->phase.request == REQUEST_SQUEEZE || st->now_us >= st->h->rest.until_us) {
+		st->h->rest.early = 0;
 		watch(st);
 		return;
 	}
 	if (squeeze_more(st))
 		return;
-	st->d->reason = (enum reason)st->h->ending;
-	st->d->wake_us = u64_min(step_next_calm(st), u64_min(st->h->rest_until_us, st->ripe_us));
+	st->d->reason = (enum reason)st->h->rest.why;
+	st->d->wake_us = u64_min(step_next_calm(st), u64_min(st->h->rest.until_us, st->ripe_us));
 	st->d->wake_us = u64_max(st->now_us + 1, st->d->wake_us);
 }
 
 static void step_gave_up(struct step *st)
 {
-	if (st->h->request == REQUEST_SQUEEZE || st->vm->boots != st->h->boots) {
-		st->h->zero_yields = 0;
+	if (st->h->phase.request == REQUEST_SQUEEZE || st->vm->boots != st->h->guest.boots) {
+		st->h->rest.zero_yields = 0;
 		watch(st);
 		return;
 	}
-	st->d->reason = (enum reason)st->h->ending;
+	st->d->reason = (enum reason)st->h->rest.why;
 	st->d->wake_us = step_next_calm(st);
 }
 
@@ -97,13 +97,14 @@ static bool is_leftover(const struct step *st)
 /* Is a balloon of ours out? Its phase then knows best how it comes down. */
 static bool is_inflated(const struct history *h)
 {
-	return h->phase == PHASE_INFLATING || h->phase == PHASE_HOLDING ||
-	       h->phase == PHASE_DEFLATING || h->phase == PHASE_SIZING || h->phase == PHASE_SIZED;
+	return h->phase.is == PHASE_INFLATING || h->phase.is == PHASE_HOLDING ||
+	       h->phase.is == PHASE_DEFLATING || h->phase.is == PHASE_SIZING ||
+	       h->phase.is == PHASE_SIZED;
 }
 
 static void dispatch(struct step *st)
 {
-	if (!is_inflated(st->h) && st->h->request == REQUEST_RELEASE) {
+	if (!is_inflated(st->h) && st->h->phase.request == REQUEST_RELEASE) {
 		release(st);
 		return;
 	}
@@ -112,7 +113,7 @@ static void dispatch(struct step *st)
 		step_deflate(st, REASON_STOP_LEFTOVER);
 		return;
 	}
-	switch ((enum phase)st->h->phase) {
+	switch ((enum phase)st->h->phase.is) {
 	case PHASE_INFLATING:
 		squeeze_inflating(st);
 		break;
@@ -196,8 +197,8 @@ void machine_step(const struct settings *s, const struct host_facts *host,
 		st.balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
 	begin_decision(&st, ret);
 	dispatch(&st);
-	if (h->phase != PHASE_WATCH || !h->looking_us)
-		h->request = REQUEST_NONE;
-	h->boots = vm->boots;
-	ret->phase = (enum phase)h->phase;
+	if (h->phase.is != PHASE_WATCH || !h->phase.looking_us)
+		h->phase.request = REQUEST_NONE;
+	h->guest.boots = vm->boots;
+	ret->phase = (enum phase)h->phase.is;
 }

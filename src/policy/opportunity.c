@@ -61,7 +61,8 @@ static enum reason missing(const struct settings *s, const struct vm_facts *vm)
 static bool reporting_serves(const struct vm_facts *vm, const struct history *h, uint64_t now_us)
 {
 	return vm->reporting == TRI_YES &&
-	       (!h->stale_since_us || u64_sub_sat(now_us, h->stale_since_us) < REPORTING_TAKES_US);
+	       (!h->guest.stale_since_us ||
+		u64_sub_sat(now_us, h->guest.stale_since_us) < REPORTING_TAKES_US);
 }
 
 /* Free pages come first: what of the wanted memory a balloon of the estimated size gets. */
@@ -102,8 +103,8 @@ static enum reason worth_it(const struct vm_facts *vm, const struct history *h, 
 
 	if (left)
 		share_out(&opp->est, 0, opp);
-	if (h->calm != TRI_YES)
-		return h->calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_CALM;
+	if (h->guest.calm != TRI_YES)
+		return h->guest.calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_CALM;
 	if (opp->expected_b >= opp->est.need_b)
 		return REASON_NONE;
 	return left && whole_b >= opp->est.need_b ? REASON_LEFT_TO_REPORTING
@@ -159,7 +160,7 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 		opp.reason =
 			u64_sub_sat(vm->ram_b.value, floor_b) ? REASON_AT_RESERVE : REASON_AT_FLOOR;
 	else if (wish->sizing || (opp.est.size_b && is_asked_for(wish)))
-		opp.reason = h->calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
+		opp.reason = h->guest.calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
 		opp.reason = worth_it(vm, h, now_us, &opp);
 	if (opp.reason == REASON_NONE)
@@ -182,11 +183,11 @@ void opportunity_figures(const struct opportunity *opp, struct figures *ret)
 static bool may_offer(const struct settings *s, const struct vm_facts *vm, const struct history *h,
 		      uint64_t now_us)
 {
-	bool released = (h->phase == PHASE_RESTING && h->ending == REASON_REST_RELEASED) ||
-			(h->phase == PHASE_VERIFYING && h->now.stop == REASON_STOP_RELEASED);
+	bool released = (h->phase.is == PHASE_RESTING && h->rest.why == REASON_REST_RELEASED) ||
+			(h->phase.is == PHASE_VERIFYING && h->now.stop == REASON_STOP_RELEASED);
 
 	return missing(s, vm) == REASON_NONE && s->mode != MODE_OBSERVE && vm->guarded &&
-	       h->calm == TRI_YES && !released &&
+	       h->guest.calm == TRI_YES && !released &&
 	       now_us <= u64_add_sat(vm->stats.taken_us,
 				     u64_min(OFFER_INTERVALS * s->interval_us, OFFER_MAX_US));
 }
@@ -196,10 +197,10 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
 			const struct vm_facts *vm, const struct history *h, uint64_t now_us,
 			struct offer *ret)
 {
-	bool took_back = h->size_us > u64_add_sat(now_us, s->size_every_us);
+	bool took_back = h->size.next_us > u64_add_sat(now_us, s->size_every_us);
 	struct rightsize_room room;
 
-	if (h->calm != TRI_YES || took_back)
+	if (h->guest.calm != TRI_YES || took_back)
 		return;
 	rightsize_room(s, host, vm, h, now_us, &room);
 	ret->cold_b = room.room_b;
@@ -213,7 +214,8 @@ static void offer_sized(const struct settings *s, const struct host_facts *host,
  */
 static bool would_not_give(const struct history *h)
 {
-	return reason_is((enum reason)h->now.stop, REASON_IS_UNWILLING) && h->phase != PHASE_WATCH;
+	return reason_is((enum reason)h->rest.stop, REASON_IS_UNWILLING) &&
+	       h->phase.is != PHASE_WATCH;
 }
 
 static void offer_at_zero(const struct settings *s, const struct host_facts *host,
@@ -249,9 +251,9 @@ static void offer_held(const struct settings *s, const struct host_facts *host,
 	ret->held_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
 	ret->held_class = h->now.class;
 	room_b = u64_min(guard_room(s, vm, now_us), u64_sub_sat(vm->actual_b.value, floor_b));
-	if (room_b < MORE_MIN_B || vm->resident_b.taken_us < h->phase_since_us)
+	if (room_b < MORE_MIN_B || vm->resident_b.taken_us < h->phase.since_us)
 		return;
-	then.stats = h->start;
+	then.stats = h->guest.start;
 	estimate_vm(s, &then, h, now_us, floor_b, &est);
 	free_b = vm->stats.tag[BALLOON_STAT_MEMFREE];
 	ret->stale_b = u64_min(est.stale_b, u64_min(free_b, room_b));
@@ -267,7 +269,7 @@ static void offer_coming(const struct vm_facts *vm, const struct history *h, uin
 	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
 	uint64_t freed_b = u64_sub_sat(sq->resident_before_b, vm->resident_b.value);
 
-	if (now_us < u64_add_sat(h->mark_us, MOVES_BY_US) || balloon_b > h->mark_b)
+	if (now_us < u64_add_sat(h->balloon.mark_us, MOVES_BY_US) || balloon_b > h->balloon.mark_b)
 		ret->coming_b = u64_sub_sat(u64_add_sat(sq->stale_b, sq->cold_b), freed_b);
 }
 
@@ -276,7 +278,7 @@ void opportunity_offer(const struct settings *s, const struct host_facts *host,
 		       struct offer *ret)
 {
 	*ret = (struct offer){ 0 };
-	switch ((enum phase)h->phase) {
+	switch ((enum phase)h->phase.is) {
 	case PHASE_INFLATING:
 		offer_coming(vm, h, now_us, ret);
 		break;
@@ -284,8 +286,8 @@ void opportunity_offer(const struct settings *s, const struct host_facts *host,
 		offer_held(s, host, vm, h, now_us, ret);
 		break;
 	case PHASE_SIZING:
-		if (now_us < u64_add_sat(h->phase_since_us, MOVES_BY_US))
-			ret->coming_b = u64_sub_sat(vm->actual_b.value, h->target_b);
+		if (now_us < u64_add_sat(h->phase.since_us, MOVES_BY_US))
+			ret->coming_b = u64_sub_sat(vm->actual_b.value, h->balloon.target_b);
 		break;
 	case PHASE_SIZED:
 		offer_sized(s, host, vm, h, now_us, ret);

@@ -20,7 +20,9 @@
 
 void policy_vm_init(struct history *h)
 {
-	*h = (struct history){ .phase = PHASE_WATCH, .overhead_b = FIGURE_UNKNOWN };
+	*h = (struct history){ .phase.is = PHASE_WATCH,
+			       .balloon.back_b = FIGURE_UNKNOWN,
+			       .guest.overhead_b = FIGURE_UNKNOWN };
 }
 
 void policy_host_init(struct host_history *h)

@@ -35,8 +35,8 @@ static bool gives_back(const struct vm_facts *vm, const struct history *h)
 {
 	uint64_t mark = vm->stats.tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_MASK;
 
-	return h->kind == GUEST_SHRINKER ||
-	       (h->kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
+	return h->guest.kind == GUEST_SHRINKER ||
+	       (h->guest.kind == GUEST_BALLONET && mark & BALLOON_MARK_PRESSURE);
 }
 
 void rightsize_room(const struct settings *s, const struct host_facts *host,
@@ -87,19 +87,19 @@ static uint64_t stride(const struct step *st)
 /* Nothing is under way: the balloon stays where it is, because @why. */
 static void settle(struct step *st, enum reason why)
 {
-	if (st->h->phase != PHASE_SIZED)
+	if (st->h->phase.is != PHASE_SIZED)
 		step_enter(st, PHASE_SIZED);
 	step_refresh(st, gives_back(st->vm, st->h) ? HOLD_LOOK_US : HELPLESS_LOOK_US);
-	st->h->mark_b = st->vm->stats.tag[BALLOON_STAT_AVAIL];
-	st->d->fig.until_us = st->h->size_us;
+	st->h->size.available_b = st->vm->stats.tag[BALLOON_STAT_AVAIL];
+	st->d->fig.until_us = st->h->size.next_us;
 	st->d->reason = why;
 }
 
 /* From here on rates are told, and what the guest says is held against what its balloon does. */
 static void begin_span(struct step *st)
 {
-	st->h->start = st->vm->stats;
-	st->h->now.balloon_b = st->balloon_b;
+	st->h->guest.start = st->vm->stats;
+	st->h->size.from_b = st->balloon_b;
 }
 
 /* The balloon grows by one step of the @room_b that there is. */
@@ -109,20 +109,21 @@ static void grow(struct step *st, uint64_t room_b)
 	step_target(st, st->vm->actual_b.value - u64_min(stride(st), room_b));
 	step_refresh(st, st->s->fast_interval_us);
 	begin_span(st);
-	st->h->mark_us = st->now_us;
-	st->h->mark_b = st->balloon_b;
-	st->h->size_us = st->now_us + st->s->size_every_us;
+	st->h->balloon.mark_us = st->now_us;
+	st->h->balloon.mark_b = st->balloon_b;
+	st->h->size.next_us = st->now_us + st->s->size_every_us;
 	st->d->reason = st->asked_b ? REASON_SIZE_HOST : REASON_SIZE_STEP;
 }
 
 /* The guest took memory back: that is its size for a while, longer each time. */
 static void follow(struct step *st)
 {
-	uint64_t longer_us = u64_max(u64_mul_sat(st->h->rest_us, 2), st->s->size_settle_us);
+	uint64_t longer_us = u64_max(u64_mul_sat(st->h->size.settle_us, 2), st->s->size_settle_us);
 
-	st->h->rest_us = u64_min(longer_us, u64_max(st->s->rest_max_us, st->s->size_settle_us));
-	st->h->settled_b = st->vm->actual_b.value;
-	st->h->size_us = st->now_us + st->h->rest_us;
+	st->h->size.settle_us =
+		u64_min(longer_us, u64_max(st->s->rest_max_us, st->s->size_settle_us));
+	st->h->size.settled_b = st->vm->actual_b.value;
+	st->h->size.next_us = st->now_us + st->h->size.settle_us;
 	step_target(st, st->vm->actual_b.value);
 	settle(st, REASON_SIZE_FOLLOW);
 }
@@ -140,8 +141,8 @@ static bool is_short(const struct step *st)
 
 	if (gives_back(st->vm, st->h))
 		return available_b < reserve_b / 4;
-	if (st->h->phase == PHASE_SIZED) /* mark_b is what was available at the last look */
-		fell_b = u64_sub_sat(st->h->mark_b, available_b);
+	if (st->h->phase.is == PHASE_SIZED)
+		fell_b = u64_sub_sat(st->h->size.available_b, available_b);
 	return u64_sub_sat(available_b, u64_mul_sat(fell_b, 2)) < reserve_b ||
 	       tag[BALLOON_STAT_MEMFREE] < estimate_keep(st->s, &st->vm->stats);
 }
@@ -152,10 +153,10 @@ static bool is_short(const struct step *st)
  */
 static bool is_frozen(const struct step *st)
 {
-	const uint64_t *was = st->h->start.tag, *is = st->vm->stats.tag;
+	const uint64_t *was = st->h->guest.start.tag, *is = st->vm->stats.tag;
 
-	return st->h->phase == PHASE_SIZED && st->vm->stats.taken_us > st->h->phase_since_us &&
-	       st->balloon_b >= u64_add_sat(st->h->now.balloon_b, SHOWS_B) &&
+	return st->h->phase.is == PHASE_SIZED && st->vm->stats.taken_us > st->h->phase.since_us &&
+	       st->balloon_b >= u64_add_sat(st->h->size.from_b, SHOWS_B) &&
 	       is[BALLOON_STAT_AVAIL] == was[BALLOON_STAT_AVAIL] &&
 	       is[BALLOON_STAT_MEMFREE] == was[BALLOON_STAT_MEMFREE];
 }
@@ -180,7 +181,7 @@ static enum reason stop(const struct step *st)
 void rightsize_watch(struct step *st)
 {
 	const struct wish wish = { .sizing = true };
-	bool looked = st->h->looking_us != 0;
+	bool looked = st->h->phase.looking_us != 0;
 	struct opportunity opp;
 	uint64_t room_b = 0;
 
@@ -189,7 +190,7 @@ void rightsize_watch(struct step *st)
 	opportunity_figures(&opp, &st->d->fig);
 	st->d->reason = opp.reason;
 	st->d->wake_us = step_next_calm(st);
-	if (opp.reason == REASON_NONE && st->h->calm != TRI_YES)
+	if (opp.reason == REASON_NONE && st->h->guest.calm != TRI_YES)
 		st->d->reason = REASON_NOT_CALM;
 	if (opp.reason == REASON_STATS_STALE && !looked) {
 		step_look(st);
@@ -201,7 +202,7 @@ void rightsize_watch(struct step *st)
 		step_looked(st);
 		return;
 	}
-	st->h->looking_us = 0;
+	st->h->phase.looking_us = 0;
 	st->h->now = (struct squeeze){ 0 };
 	grow(st, room_b);
 }
@@ -212,22 +213,24 @@ void rightsize_sizing(struct step *st)
 
 	/* a target that the guard or the guardian held back is not out */
 	if (st->vm->target_b.known)
-		st->h->target_b = st->vm->target_b.value;
+		st->h->balloon.target_b = st->vm->target_b.value;
 	if (why != REASON_NONE) {
 		step_deflate(st, why);
 		return;
 	}
-	if (st->vm->actual_b.value <= u64_add_sat(st->h->target_b, CLOSE_B)) {
-		st->h->rest_us /= 2; /* what it learned of its size is not forgotten at once */
+	if (st->vm->actual_b.value <= u64_add_sat(st->h->balloon.target_b, CLOSE_B)) {
+		st->h->size.settle_us /=
+			2; /* what it learned of its size is not forgotten at once */
+		st->h->rest.last_us /= 2;
 		settle(st, REASON_SIZED);
 		return;
 	}
-	if (st->balloon_b >= u64_add_sat(st->h->mark_b, CLOSE_B)) {
-		st->h->mark_b = st->balloon_b;
-		st->h->mark_us = st->now_us;
+	if (st->balloon_b >= u64_add_sat(st->h->balloon.mark_b, CLOSE_B)) {
+		st->h->balloon.mark_b = st->balloon_b;
+		st->h->balloon.mark_us = st->now_us;
 	}
-	if (u64_add_sat(st->balloon_b, TAKEN_B) < st->h->mark_b ||
-	    st->now_us - st->h->mark_us >= FOLLOW_MAX_US) {
+	if (u64_add_sat(st->balloon_b, TAKEN_B) < st->h->balloon.mark_b ||
+	    st->now_us - st->h->balloon.mark_us >= FOLLOW_MAX_US) {
 		follow(st);
 		return;
 	}
@@ -244,15 +247,15 @@ void rightsize_sized(struct step *st)
 		step_deflate(st, why);
 		return;
 	}
-	if (st->vm->actual_b.value > u64_add_sat(st->h->target_b, TAKEN_B)) {
+	if (st->vm->actual_b.value > u64_add_sat(st->h->balloon.target_b, TAKEN_B)) {
 		follow(st);
 		return;
 	}
 	room_b = room(st, &why);
-	if (st->now_us >= u64_add_sat(st->h->start.taken_us, st->s->size_every_us))
+	if (st->now_us >= u64_add_sat(st->h->guest.start.taken_us, st->s->size_every_us))
 		begin_span(st); /* of about one step */
 	if (room_b >= CLOSE_B &&
-	    (st->asked_b || (st->now_us >= st->h->size_us && st->h->calm == TRI_YES)))
+	    (st->asked_b || (st->now_us >= st->h->size.next_us && st->h->guest.calm == TRI_YES)))
 		grow(st, room_b);
 	else
 		settle(st, room_b < CLOSE_B ? why : REASON_SIZED);

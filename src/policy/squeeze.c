@@ -79,7 +79,7 @@ static void begin(struct step *st, const struct opportunity *opp)
 {
 	const struct vm_facts *vm = st->vm;
 	uint64_t cache_b = estimate_tag(&vm->stats, BALLOON_STAT_CACHES);
-	bool requested = st->h->request == REQUEST_SQUEEZE;
+	bool requested = st->h->phase.request == REQUEST_SQUEEZE;
 
 	st->h->now = (struct squeeze){
 		.start_us = st->now_us,
@@ -99,12 +99,12 @@ static void begin(struct step *st, const struct opportunity *opp)
 		.used_after_b = FIGURE_UNKNOWN,
 		.freed_b = { FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN },
 	};
-	st->h->start = vm->stats;
-	st->h->looking_us = 0;
-	st->h->mark_us = st->now_us;
-	st->h->mark_b = 0;
-	st->h->target_b = vm->ram_b.value;
-	st->h->target_us = 0;
+	st->h->guest.start = vm->stats;
+	st->h->phase.looking_us = 0;
+	st->h->balloon.mark_us = st->now_us;
+	st->h->balloon.mark_b = 0;
+	st->h->balloon.target_b = vm->ram_b.value;
+	st->h->balloon.target_us = 0;
 	step_enter(st, PHASE_INFLATING);
 	if (vm->press)
 		press(st);
@@ -126,8 +126,8 @@ static void find(struct step *st, const struct wish *wish, struct opportunity *o
 
 void squeeze_watch(struct step *st)
 {
-	bool looked = st->h->looking_us != 0;
-	struct wish wish = { .requested = st->h->request == REQUEST_SQUEEZE,
+	bool looked = st->h->phase.looking_us != 0;
+	struct wish wish = { .requested = st->h->phase.request == REQUEST_SQUEEZE,
 			     .asked_b = st->asked_b };
 	struct opportunity opp;
 
@@ -145,7 +145,7 @@ void squeeze_watch(struct step *st)
 		begin(st, &opp);
 	else
 		step_looked(st);
-	st->h->request = REQUEST_NONE;
+	st->h->phase.request = REQUEST_NONE;
 }
 
 /*
@@ -155,7 +155,7 @@ void squeeze_watch(struct step *st)
  */
 static uint64_t more_after(const struct step *st)
 {
-	return MORE_AFTER_US << u64_min(st->h->more, MORE_MAX);
+	return MORE_AFTER_US << u64_min(st->h->rest.early, MORE_MAX);
 }
 
 /*
@@ -164,9 +164,9 @@ static uint64_t more_after(const struct step *st)
  */
 static bool may_be_early(const struct step *st)
 {
-	bool tired = st->h->phase == PHASE_RESTING && st->h->ending != REASON_REST;
+	bool tired = st->h->phase.is == PHASE_RESTING && st->h->rest.why != REASON_REST;
 
-	if (reason_is((enum reason)st->h->now.stop, REASON_IS_UNWILLING))
+	if (reason_is((enum reason)st->h->rest.stop, REASON_IS_UNWILLING))
 		return false; /* nobody counts on what it says to have */
 	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
@@ -182,7 +182,8 @@ bool squeeze_more(struct step *st)
 	if (opp.est.ripe_us)
 		st->ripe_us = opp.est.ripe_us;
 	/* one that was asked for fresh figures and did not answer is left alone */
-	if (opp.reason != REASON_NONE && (opp.reason != REASON_STATS_STALE || st->h->looking_us)) {
+	if (opp.reason != REASON_NONE &&
+	    (opp.reason != REASON_STATS_STALE || st->h->phase.looking_us)) {
 		step_looked(st);
 		return false;
 	}
@@ -191,7 +192,7 @@ bool squeeze_more(struct step *st)
 		step_look(st);
 		return true;
 	}
-	st->h->more += !opp.asked;
+	st->h->rest.early += !opp.asked;
 	begin(st, &opp);
 	return true;
 }
@@ -207,7 +208,7 @@ static enum reason stop_common(const struct step *st)
 /* Says its guest to have as much available as before, whatever is in the balloon? */
 static bool lies(const struct step *st)
 {
-	const uint64_t *was = st->h->start.tag, *is = st->vm->stats.tag;
+	const uint64_t *was = st->h->guest.start.tag, *is = st->vm->stats.tag;
 
 	return st->balloon_b >= SHOWS_B && is[BALLOON_STAT_AVAIL] >= was[BALLOON_STAT_AVAIL];
 }
@@ -216,19 +217,19 @@ static enum reason stop_inflate(const struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
 	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
-	uint64_t out_b = u64_sub_sat(st->vm->actual_b.value, st->h->target_b);
-	uint64_t span_us = st->now_us - st->h->mark_us;
+	uint64_t out_b = u64_sub_sat(st->vm->actual_b.value, st->h->balloon.target_b);
+	uint64_t span_us = st->now_us - st->h->balloon.mark_us;
 	enum reason why = stop_common(st);
 
 	if (why != REASON_NONE)
 		return why;
 	/* it is silent from its first step on, however old the figures were with which it began */
-	if (st->now_us > u64_add_sat(u64_max(st->vm->stats.taken_us, st->h->phase_since_us),
+	if (st->now_us > u64_add_sat(u64_max(st->vm->stats.taken_us, st->h->phase.since_us),
 				     st->s->answer_max_us))
 		return REASON_STOP_STATS;
 	if (lies(st))
 		return REASON_STOP_LIES;
-	if (st->now_us - st->h->phase_since_us > st->s->inflate_max_us)
+	if (st->now_us - st->h->phase.since_us > st->s->inflate_max_us)
 		return REASON_STOP_TIME;
 	if (room_b > 0 && u64_add_sat(st->balloon_b, GIVE_BACK_B) < sq->balloon_b)
 		return REASON_STOP_GIVES_BACK;
@@ -240,7 +241,7 @@ static enum reason stop_inflate(const struct step *st)
 	if (u64_add_sat(st->balloon_b, CLOSE_B) >= sq->size_b)
 		return REASON_STOP_SIZE;
 	if (span_us >= st->s->stall_after_us &&
-	    u64_sub_sat(st->balloon_b, st->h->mark_b) <
+	    u64_sub_sat(st->balloon_b, st->h->balloon.mark_b) <
 		    u64_mul_sat(st->s->stall_rate_b, span_us / USEC_PER_SEC))
 		return REASON_STOP_STALL;
 	return REASON_NONE;
@@ -256,12 +257,12 @@ static void take_step(struct step *st)
 	next_b = u64_min(next_b, st->h->now.size_b);
 	target_b = u64_sub_sat(st->vm->ram_b.value, next_b);
 	st->d->reason = REASON_INFLATE_WAIT;
-	if (st->vm->stats.taken_us <= st->h->target_us) {
+	if (st->vm->stats.taken_us <= st->h->balloon.target_us) {
 		/* these statistics do not tell yet what the last step did to the guest */
-	} else if (target_b + st->s->step_b / 2 <= st->h->target_b ||
-		   (target_b < st->h->target_b &&
+	} else if (target_b + st->s->step_b / 2 <= st->h->balloon.target_b ||
+		   (target_b < st->h->balloon.target_b &&
 		    (next_b == st->h->now.size_b ||
-		     st->vm->actual_b.value < st->h->target_b + CLOSE_B))) {
+		     st->vm->actual_b.value < st->h->balloon.target_b + CLOSE_B))) {
 		/* half a step is worth a request; so is all that is left, or what there is room
 		 * for where nothing is out any more */
 		step_target(st, target_b);
@@ -321,8 +322,8 @@ static void hold_more(struct step *st)
 	sq->cold_b = u64_add_sat(sq->cold_b, press_b);
 	sq->class = u64_max(sq->class, press_b ? has->cold_class : 0);
 	sq->asked = 2;
-	st->h->mark_us = st->now_us;
-	st->h->mark_b = st->balloon_b;
+	st->h->balloon.mark_us = st->now_us;
+	st->h->balloon.mark_b = st->balloon_b;
 	step_enter(st, PHASE_INFLATING);
 	take_step(st);
 	st->d->fig.expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
@@ -336,7 +337,7 @@ static void press(struct step *st)
 
 	st->d->actions |= ACT_PRESS;
 	st->d->target_b = u64_sub_sat(st->vm->actual_b.value, u64_min(st->h->now.size_b, room_b));
-	st->h->target_b = st->d->target_b;
+	st->h->balloon.target_b = st->d->target_b;
 	step_refresh(st, st->s->fast_interval_us);
 }
 
@@ -354,7 +355,7 @@ static void pressing(struct step *st)
 		step_deflate(st, why);
 		return;
 	}
-	st->d->target_b = st->h->target_b;
+	st->d->target_b = st->h->balloon.target_b;
 	step_refresh(st, st->s->fast_interval_us);
 	st->d->reason = REASON_PRESS_WAIT;
 }
@@ -368,7 +369,8 @@ void squeeze_inflating(struct step *st)
 		return;
 	}
 	/* a target that the guard or the guardian held back is not out */
-	st->h->target_b = st->vm->target_b.known ? st->vm->target_b.value : st->vm->ram_b.value;
+	st->h->balloon.target_b =
+		st->vm->target_b.known ? st->vm->target_b.value : st->vm->ram_b.value;
 	squeeze_track(st);
 	why = stop_inflate(st);
 	if (why == REASON_STOP_FLOOR)
@@ -378,13 +380,13 @@ void squeeze_inflating(struct step *st)
 		return;
 	}
 	if (why != REASON_NONE) {
-		st->h->gives_back |= why == REASON_STOP_GIVES_BACK;
+		st->h->guest.gives_back |= why == REASON_STOP_GIVES_BACK;
 		step_deflate(st, why);
 		return;
 	}
-	if (st->now_us - st->h->mark_us >= st->s->stall_after_us) {
-		st->h->mark_us = st->now_us;
-		st->h->mark_b = st->balloon_b;
+	if (st->now_us - st->h->balloon.mark_us >= st->s->stall_after_us) {
+		st->h->balloon.mark_us = st->now_us;
+		st->h->balloon.mark_b = st->balloon_b;
 	}
 	take_step(st);
 }
@@ -421,22 +423,22 @@ static void first_yield(struct step *st)
 	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
 	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE];
 
-	st->h->squeezes++;
+	st->h->total.squeezes++;
 	if (learn_pressed(sq)) {
-		st->h->pressed_b = sq->cache_before_b - sq->cache_low_b;
-		st->h->pressed_low_b = sq->cache_low_b;
-		st->h->pressed_us = sq->end_us;
+		st->h->cache.pressed_b = sq->cache_before_b - sq->cache_low_b;
+		st->h->cache.pressed_low_b = sq->cache_low_b;
+		st->h->cache.pressed_us = sq->end_us;
 	}
-	if (learn_pressed(sq) && st->h->kind == GUEST_UNKNOWN)
-		st->h->kind = GUEST_NOTIFIER;
+	if (learn_pressed(sq) && st->h->guest.kind == GUEST_UNKNOWN)
+		st->h->guest.kind = GUEST_NOTIFIER;
 	if (freed_b == FIGURE_UNKNOWN)
 		return;
-	st->h->yield_total_b = u64_add_sat(st->h->yield_total_b, freed_b);
+	st->h->total.yield_b = u64_add_sat(st->h->total.yield_b, freed_b);
 	if (expected_b && sq->asked < 2) /* how fast a balloon grew in two goes is not known */
 		arbiter_learn(st->learned, expected_b, freed_b, sq->inflated_us - sq->start_us);
 	if (reason_is((enum reason)sq->stop, REASON_IS_DRAINED) &&
 	    sq->used_after_b != FIGURE_UNKNOWN)
-		st->h->overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
+		st->h->guest.overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
 }
 
 /* The last measurement: what was won, and what it taught. */
@@ -446,8 +448,8 @@ static void verified(struct step *st)
 
 	st->h->done = *sq;
 	if (sq->freed_b[VERIFY_60S] != FIGURE_UNKNOWN)
-		st->h->return_total_b =
-			u64_add_sat(st->h->return_total_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
+		st->h->total.return_b =
+			u64_add_sat(st->h->total.return_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
 								       sq->freed_b[VERIFY_60S]));
 	learn_squeeze(st->s, st->vm, st->h);
 }
@@ -458,7 +460,7 @@ static bool probed(struct step *st)
 	st->h->done = st->h->now;
 	st->d->actions |= ACT_POLLING;
 	learn_probe(st->vm, st->h);
-	if (st->h->cold_tried_us == 0 || st->h->cold_ppm < COLD_LEAST_PPM)
+	if (st->h->cache.tried_us == 0 || st->h->cache.cold_ppm < COLD_LEAST_PPM)
 		return false;
 	step_enter(st, PHASE_WATCH);
 	squeeze_watch(st);
@@ -474,18 +476,18 @@ static bool measure(struct step *st, uint64_t due_us)
 
 	if (!taken && st->now_us <= due_us + VERIFY_LATE_US)
 		return false;
-	sq->freed_b[st->h->verify_next] =
+	sq->freed_b[st->h->phase.verify_next] =
 		taken ? less(sq->resident_before_b, resident) : FIGURE_UNKNOWN;
-	if (st->h->verify_next == VERIFY_AT_ONCE)
+	if (st->h->phase.verify_next == VERIFY_AT_ONCE)
 		first_yield(st);
-	if (st->h->verify_next == VERIFY_60S) {
+	if (st->h->phase.verify_next == VERIFY_60S) {
 		verified(st);
 		step_rest(st, sq->stop == REASON_STOP_RELEASED ? REASON_REST_RELEASED
-							       : (enum reason)st->h->ending);
+							       : (enum reason)st->h->rest.why);
 		return true;
 	}
-	st->h->verify_next++;
-	return sq->probe && st->h->verify_next == VERIFY_60S && probed(st);
+	st->h->phase.verify_next++;
+	return sq->probe && st->h->phase.verify_next == VERIFY_60S && probed(st);
 }
 
 /* Does another squeeze begin, though this one is not measured whole? */
@@ -495,7 +497,7 @@ static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
 
 	if (!begin_next(st))
 		return false;
-	if (st->h->verify_next > VERIFY_AT_ONCE && st->h->phase != PHASE_VERIFYING) {
+	if (st->h->phase.verify_next > VERIFY_AT_ONCE && st->h->phase.is != PHASE_VERIFYING) {
 		st->h->done = last;
 		learn_squeeze(st->s, st->vm, st->h);
 	}
@@ -505,7 +507,7 @@ static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
 /* An operator does not wait. */
 static bool requested(struct step *st)
 {
-	if (st->h->request != REQUEST_SQUEEZE)
+	if (st->h->phase.request != REQUEST_SQUEEZE)
 		return false;
 	step_enter(st, PHASE_WATCH);
 	squeeze_watch(st);
@@ -517,9 +519,9 @@ static bool requested(struct step *st)
 static bool new_to_win(struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
-	bool rested = st->h->verify_next == VERIFY_60S && !sq->probe;
+	bool rested = st->h->phase.verify_next == VERIFY_60S && !sq->probe;
 
-	return (rested || (st->asked_b && st->h->verify_next > VERIFY_AT_ONCE)) &&
+	return (rested || (st->asked_b && st->h->phase.verify_next > VERIFY_AT_ONCE)) &&
 	       sq->stop != REASON_STOP_RELEASED && squeeze_more(st);
 }
 
@@ -529,7 +531,7 @@ void squeeze_verifying(struct step *st)
 	uint64_t due_us;
 
 	squeeze_track(st);
-	if (st->vm->boots != st->h->boots) {
+	if (st->vm->boots != st->h->guest.boots) {
 		step_rest(st, REASON_REST);
 		return;
 	}
@@ -540,16 +542,16 @@ void squeeze_verifying(struct step *st)
 		return;
 	st->d->reason = REASON_VERIFY;
 	st->d->actions |= ACT_MEASURE;
-	if (measure(st, sq->end_us + verify_after_us[st->h->verify_next]) ||
+	if (measure(st, sq->end_us + verify_after_us[st->h->phase.verify_next]) ||
 	    cut_short(st, new_to_win))
 		return;
-	due_us = sq->end_us + verify_after_us[st->h->verify_next];
+	due_us = sq->end_us + verify_after_us[st->h->phase.verify_next];
 	st->d->fig.until_us = sq->end_us + verify_after_us[VERIFY_60S];
 	/* nothing else is looked at meanwhile but by the calm clock, which keeps judging */
 	st->d->wake_us = u64_min(due_us, u64_min(step_next_calm(st), st->ripe_us));
 	st->d->wake_us = u64_max(st->now_us + 1, st->d->wake_us);
 	if (st->now_us >= due_us) /* a measurement that did not come is asked for again, slowly */
 		st->d->wake_us = st->now_us + VERIFY_LOOK_US;
-	else if (sq->probe && st->h->verify_next == VERIFY_10S) /* the guest's cache, then */
+	else if (sq->probe && st->h->phase.verify_next == VERIFY_10S) /* the guest's cache, then */
 		step_refresh(st, due_us - st->now_us);
 }

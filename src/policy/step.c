@@ -42,7 +42,7 @@
 uint64_t step_next_calm(const struct step *st)
 {
 	uint64_t interval_us =
-		st->h->calm == TRI_YES
+		st->h->guest.calm == TRI_YES
 			? st->s->interval_us
 			: u64_max(st->s->interval_us / RESTLESS_DIVISOR, USEC_PER_SEC);
 	uint64_t slots = interval_us / CALM_SLOT_US;
@@ -55,16 +55,16 @@ uint64_t step_next_calm(const struct step *st)
 
 void step_enter(struct step *st, enum phase phase)
 {
-	st->h->phase = phase;
-	st->h->phase_since_us = st->now_us;
+	st->h->phase.is = phase;
+	st->h->phase.since_us = st->now_us;
 }
 
 void step_target(struct step *st, uint64_t target_b)
 {
 	st->d->actions |= ACT_SET_TARGET;
 	st->d->target_b = target_b;
-	st->h->target_b = target_b;
-	st->h->target_us = st->now_us;
+	st->h->balloon.target_b = target_b;
+	st->h->balloon.target_us = st->now_us;
 }
 
 void step_refresh(struct step *st, uint64_t after_us)
@@ -76,7 +76,7 @@ void step_refresh(struct step *st, uint64_t after_us)
 
 void step_look(struct step *st)
 {
-	st->h->looking_us = st->now_us;
+	st->h->phase.looking_us = st->now_us;
 	st->d->reason = REASON_LOOKING;
 	st->d->actions |= ACT_MEASURE;
 	step_refresh(st, 0);
@@ -84,9 +84,9 @@ void step_look(struct step *st)
 
 void step_looked(struct step *st)
 {
-	if (st->h->looking_us)
+	if (st->h->phase.looking_us)
 		st->d->actions |= ACT_POLLING;
-	st->h->looking_us = 0;
+	st->h->phase.looking_us = 0;
 }
 
 /* More than there can be stands for all, where a connection that is new does not know it yet. */
@@ -99,29 +99,36 @@ void step_deflate(struct step *st, enum reason why)
 {
 	if (reason_is(why, REASON_IS_DISTRESS)) {
 		floor_scare(st->s, st->vm, st->now_us, st->h);
-		st->h->calm = TRI_UNKNOWN; /* until it was watched again, with all of its memory */
+		st->h->guest.calm =
+			TRI_UNKNOWN; /* until it was watched again, with all of its memory */
 	}
 	step_enter(st, PHASE_DEFLATING);
 	step_target(st, all_memory(st->vm));
 	step_refresh(st, DEFLATE_LOOK_US);
-	st->h->now.stop = why;
-	if (st->h->now.inflated_us == 0)
-		st->h->now.inflated_us = st->now_us;
+	st->h->rest.stop = why;
+	st->h->balloon.back_b = FIGURE_UNKNOWN;
+	if (st->h->now.start_us) {
+		st->h->now.stop = why;
+		if (st->h->now.inflated_us == 0)
+			st->h->now.inflated_us = st->now_us;
+	}
 	st->d->reason = why;
 }
 
 void step_rest(struct step *st, enum reason why)
 {
-	uint64_t rest_us = u64_max(st->h->rest_us, st->s->rest_min_us);
+	uint64_t rest_us = u64_max(st->h->rest.last_us, st->s->rest_min_us);
 
+	if (st->h->now.start_us == 0) /* a guest that took its size back rests as long as then */
+		rest_us = u64_max(rest_us, st->h->size.settle_us);
 	if (why == REASON_REST_RELEASED)
 		rest_us = u64_max(rest_us, st->s->release_rest_us);
 	step_looked(st);
 	step_enter(st, reason_is(why, REASON_IS_GAVE_UP) ? PHASE_GAVE_UP : PHASE_RESTING);
-	st->h->ending = why;
-	st->h->rest_until_us = st->now_us + rest_us;
+	st->h->rest.why = why;
+	st->h->rest.until_us = st->now_us + rest_us;
 	st->d->reason = why;
-	st->d->fig.until_us = st->h->rest_until_us;
+	st->d->fig.until_us = st->h->rest.until_us;
 	st->d->wake_us = step_next_calm(st);
 }
 
@@ -129,9 +136,9 @@ enum reason step_stop(const struct step *st)
 {
 	const struct vm_facts *vm = st->vm;
 
-	if (st->h->request == REQUEST_RELEASE)
+	if (st->h->phase.request == REQUEST_RELEASE)
 		return REASON_STOP_RELEASED;
-	if (vm->boots != st->h->boots)
+	if (vm->boots != st->h->guest.boots)
 		return REASON_STOP_RESET;
 	if (vm->target_error)
 		return REASON_STOP_REFUSED;
@@ -143,10 +150,10 @@ enum reason step_stop(const struct step *st)
 /* The balloon is at 0: what stays freed is measured from here on. */
 static void deflated(struct step *st)
 {
-	enum reason why = (enum reason)st->h->now.stop;
+	enum reason why = (enum reason)st->h->rest.stop;
 
 	st->d->actions |= ACT_POLLING;
-	st->h->target_b = 0;
+	st->h->balloon.target_b = 0;
 	if (why == REASON_STOP_LEFTOVER) {
 		step_enter(st, PHASE_WATCH);
 		st->d->reason = REASON_STOP_LEFTOVER;
@@ -155,13 +162,13 @@ static void deflated(struct step *st)
 	}
 	if (st->h->now.start_us == 0) { /* no squeeze of ours: there is nothing to verify */
 		if (why == REASON_STOP_LIES)
-			st->h->rest_us = learn_longer_rest(st->s, st->h);
+			st->h->rest.last_us = learn_longer_rest(st->s, st->h);
 		step_rest(st, reason_rest(why));
 		return;
 	}
 	st->h->now.end_us = st->now_us;
 	st->h->now.used_after_b = estimate_used(&st->vm->stats);
-	st->h->verify_next = VERIFY_AT_ONCE;
+	st->h->phase.verify_next = VERIFY_AT_ONCE;
 	step_enter(st, PHASE_VERIFYING);
 	st->d->actions |= ACT_MEASURE;
 	st->d->reason = REASON_VERIFY;
@@ -177,28 +184,28 @@ static void deflated(struct step *st)
 static void deflate_again(struct step *st)
 {
 	const struct vm_facts *vm = st->vm;
-	bool nudged = st->h->target_b < vm->ram_b.value;
-	bool lives = estimate_possible(&vm->stats) && vm->stats.taken_us > st->h->target_us;
-	bool moved = st->balloon_b != st->h->mark_b || st->balloon_b <= NUDGE_B;
+	bool nudged = st->h->balloon.target_b < vm->ram_b.value;
+	bool lives = estimate_possible(&vm->stats) && vm->stats.taken_us > st->h->balloon.target_us;
+	bool moved = st->balloon_b != st->h->balloon.back_b || st->balloon_b <= NUDGE_B;
 
-	st->h->mark_b = st->balloon_b;
+	st->h->balloon.back_b = st->balloon_b;
 	step_target(st, lives && !moved && !nudged ? vm->ram_b.value - NUDGE_B : all_memory(vm));
 }
 
 void step_deflating(struct step *st)
 {
 	const struct vm_facts *vm = st->vm;
-	bool stuck, nudged = st->h->target_b < vm->ram_b.value;
+	bool stuck, nudged = st->h->balloon.target_b < vm->ram_b.value;
 
 	if (vm->state == VM_STATE_RUNNING && vm->actual_b.known && !nudged &&
-	    vm->actual_b.taken_us > st->h->target_us && st->balloon_b == 0) {
+	    vm->actual_b.taken_us > st->h->balloon.target_us && st->balloon_b == 0) {
 		deflated(st);
 		return;
 	}
-	if (st->now_us - st->h->target_us >= DEFLATE_AGAIN_US ||
+	if (st->now_us - st->h->balloon.target_us >= DEFLATE_AGAIN_US ||
 	    (nudged && st->balloon_b <= NUDGE_B))
 		deflate_again(st);
-	stuck = st->now_us - st->h->phase_since_us >= DEFLATE_STUCK_US;
+	stuck = st->now_us - st->h->phase.since_us >= DEFLATE_STUCK_US;
 	step_refresh(st, stuck ? DEFLATE_STUCK_LOOK_US : DEFLATE_LOOK_US);
 	/* a size comes without fresh statistics too: look again soon either way */
 	st->d->wake_us = st->d->refresh_us + DEFLATE_LOOK_US;

@@ -191,9 +191,9 @@ void world_end_vm(struct world *w, struct world_vm *vm)
 	sum->vms++;
 	add_harm(&sum->harm, &vm->guest.harm);
 	sum->resident_b_us += vm->guest.resident_b_us;
-	sum->squeezes += vm->history.squeezes;
-	sum->yield_b += vm->history.yield_total_b;
-	sum->return_b += vm->history.return_total_b;
+	sum->squeezes += vm->history.total.squeezes;
+	sum->yield_b += vm->history.total.yield_b;
+	sum->return_b += vm->history.total.return_b;
 	policy_vm_gone(&w->host, &vm->history);
 	w->squeezing -= vm->squeezing;
 	vm->squeezing = false;

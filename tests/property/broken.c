@@ -136,10 +136,10 @@ static void claims_the_balloon(const struct snapshot *snap, const struct mind *m
 
 		one.nvm = 1;
 		one.vm = &snap->vm[i];
-		before_b = mind->vm[i]->squeezes;
+		before_b = mind->vm[i]->total.squeezes;
 		controller_ballonet.decide(&one, &own, &first);
-		if (mind->vm[i]->squeezes != before_b)
-			mind->vm[i]->yield_total_b += mind->vm[i]->now.balloon_b / 4;
+		if (mind->vm[i]->total.squeezes != before_b)
+			mind->vm[i]->total.yield_b += mind->vm[i]->now.balloon_b / 4;
 	}
 	plan->nvm = snap->nvm;
 }

@@ -127,9 +127,9 @@ static void check_claim(struct checker *c, struct checked *v, const struct world
 			const struct decision *d)
 {
 	uint64_t freed_b = u64_sub_sat(v->before_b, vm->resident_b);
-	uint64_t claimed_b = vm->history.yield_total_b - v->yield_b;
+	uint64_t claimed_b = vm->history.total.yield_b - v->yield_b;
 
-	v->yield_b = vm->history.yield_total_b;
+	v->yield_b = vm->history.total.yield_b;
 	if (claimed_b) {
 		c->checked[MEASURED]++;
 		if (claimed_b != freed_b)

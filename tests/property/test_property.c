@@ -195,7 +195,7 @@ static uint64_t live(uint64_t seed, const struct controller *controller, struct 
 	for (i = 0; i < LOAD_KINDS; i++)
 		squeezes += w.sum[i].squeezes;
 	for (i = 0; i < (int)w.n; i++)
-		squeezes += w.vm[i].history.squeezes;
+		squeezes += w.vm[i].history.total.squeezes;
 	checker_fini(&c);
 	world_fini(&w);
 	return squeezes;

@@ -2,8 +2,9 @@
 /*
  * test_replay.c - a stored journal gives the same plans again; a changed one does not
  *
- * The stored journal is an argument. If it differs after a change of the policy
- * that was meant, record it anew: see make_journal.c.
+ * The stored journals are arguments. If the first differs after a change of the
+ * policy that was meant, record it anew: see make_journal.c. The others are of
+ * ballonetd and real guests that read 600 MiB of files.
  */
 #include "cli/replay.h"
 
@@ -23,6 +24,8 @@
 
 static char stored[FILE_MAX]; /* NUL-terminated */
 static const char *stored_path;
+static char **real_path; /* of real guests */
+static int nreal;
 
 static struct replay_report replay_text(const char *text, size_t len)
 {
@@ -76,6 +79,23 @@ static void a_stored_journal_gives_the_same_plans(void **state)
 	assert_false(r.torn);
 	assert_int_equal(cmd_replay(stored_path, false), 0);
 	assert_int_equal(cmd_replay(stored_path, true), 0);
+}
+
+static void journals_of_real_guests_give_the_same_plans(void **state)
+{
+	struct replay_report r;
+	int i;
+
+	(void)state;
+	assert_true(nreal > 0);
+	for (i = 0; i < nreal; i++) {
+		replay_file(real_path[i], &r);
+		if (r.outcome != REPLAY_SAME)
+			fail_msg("%s:%llu: %s %s: was %s, is now %s", real_path[i],
+				 (unsigned long long)r.line, r.trouble, r.difference.key,
+				 r.difference.a, r.difference.b);
+		assert_true(r.plans > 10);
+	}
 }
 
 static void the_stored_journal_is_of_a_whole_squeeze(void **state)
@@ -225,8 +245,7 @@ static void what_is_no_journal_is_said_with_its_line(void **state)
 	(void)state;
 	check_unreadable("", 1, "no record");
 	check_unreadable(PLAN("1"), 1, "begin");
-	check_unreadable(HEAD_OF("1"), 1, "version 1");
-	check_unreadable(HEAD_OF("2") SNAP, 2, "host was not introduced");
+	check_unreadable(HEAD_OF("3") SNAP, 2, "host was not introduced");
 	check_headed(PLAN("1"), 3, "no snapshot");
 	check_headed(SNAP SNAP, 4, "no plan");
 	check_headed(SNAP PLAN("2"), 4, "not that of");
@@ -245,6 +264,15 @@ static void what_is_no_journal_is_said_with_its_line(void **state)
 	r = replay_text(twice, strlen(twice));
 	assert_int_equal(r.outcome, REPLAY_UNREADABLE);
 	assert_string_equal(r.trouble, "VM 1 is there twice");
+}
+
+static void a_journal_of_another_version_is_refused_in_one_sentence(void **state)
+{
+	(void)state;
+	check_unreadable(HEAD_OF("2"), 1,
+			 "the journal has version 2, but this program reads version 3: use the "
+			 "ballonet that wrote it");
+	check_unreadable(HEAD_OF("4"), 1, "version 4");
 }
 
 static void a_file_that_is_not_there_is_unreadable(void **state)
@@ -266,12 +294,16 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_journal_cut_anywhere_is_never_taken_for_a_different_one),
 		cmocka_unit_test(two_parts_behind_each_other_replay),
 		cmocka_unit_test(what_is_no_journal_is_said_with_its_line),
+		cmocka_unit_test(a_journal_of_another_version_is_refused_in_one_sentence),
+		cmocka_unit_test(journals_of_real_guests_give_the_same_plans),
 		cmocka_unit_test(a_file_that_is_not_there_is_unreadable),
 	};
 
-	stored_path = argc == 2 ? argv[1] : "";
+	stored_path = argc >= 2 ? argv[1] : "";
+	real_path = argv + 2;
+	nreal = argc - 2;
 	if (file_read_at(AT_FDCWD, stored_path, stored, sizeof(stored), NULL) < 0) {
-		fprintf(stderr, "usage: %s STORED-JOURNAL\n", argv[0]);
+		fprintf(stderr, "usage: %s STORED-JOURNAL REAL-JOURNAL...\n", argv[0]);
 		return 2;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,17 +85,17 @@ static void make_known(struct sample *s)
 	vm->settings.shares = 200;
 	vm->settings.floor_b = 256 * MIB;
 	vm->set = setting_bit("shares");
-	h->kind = GUEST_NOTIFIER;
-	h->settled_b = 500 * MIB;
+	h->guest.kind = GUEST_NOTIFIER;
+	h->size.settled_b = 500 * MIB;
 	h->offer = (struct offer){ .stale_b = 400 * MIB, .cold_b = 90 * MIB, .cold_class = 2 };
 	vm->decided_us = SAMPLE_NOW_US - USEC_PER_SEC;
-	h->phase = PHASE_RESTING;
-	h->calm = TRI_YES;
-	h->busy = TRI_NO;
-	h->rest_until_us = SAMPLE_NOW_US + 30 * USEC_PER_SEC;
-	h->squeezes = 3;
-	h->yield_total_b = 1000 * MIB;
-	h->return_total_b = 100 * MIB;
+	h->phase.is = PHASE_RESTING;
+	h->guest.calm = TRI_YES;
+	h->guest.busy = TRI_NO;
+	h->rest.until_us = SAMPLE_NOW_US + 30 * USEC_PER_SEC;
+	h->total.squeezes = 3;
+	h->total.yield_b = 1000 * MIB;
+	h->total.return_b = 100 * MIB;
 	h->done = (struct squeeze){
 		.start_us = SAMPLE_NOW_US - 90 * USEC_PER_SEC,
 		.end_us = SAMPLE_NOW_US - 80 * USEC_PER_SEC,
@@ -122,7 +122,7 @@ static void make_known(struct sample *s)
 			 .balloon_b = 0,
 			 .freed_b = 530 * MIB,
 			 .floor_b = 300 * MIB,
-			 .until_us = h->rest_until_us },
+			 .until_us = h->rest.until_us },
 	};
 	remember(vm, SAMPLE_NOW_US - 90 * USEC_PER_SEC, PHASE_INFLATING, REASON_BEGIN);
 	remember(vm, SAMPLE_NOW_US - 20 * USEC_PER_SEC, PHASE_RESTING, REASON_REST);
@@ -139,8 +139,8 @@ static void make_busy(struct sample *s)
 	vm->facts.reporting = TRI_YES;
 	vm->facts.obstacles = OBSTACLE_VFIO | OBSTACLE_HUGETLB;
 	vm->decided_us = SAMPLE_NOW_US;
-	h->phase = PHASE_INFLATING;
-	h->gives_back = 1;
+	h->phase.is = PHASE_INFLATING;
+	h->guest.gives_back = 1;
 	h->now = (struct squeeze){
 		.start_us = SAMPLE_NOW_US - USEC_PER_SEC,
 		.balloon_b = 300 * MIB,

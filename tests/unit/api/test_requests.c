@@ -194,7 +194,7 @@ static void a_squeeze_is_accepted_in_every_phase_in_which_none_is_under_way(void
 				 phase == PHASE_SIZED;
 
 		world.asked_vm = NULL;
-		world.sample.known->history.phase = phase;
+		world.sample.known->history.phase.is = phase;
 		json_object_put(
 			ask_json("POST", "/v1/vms/db/squeeze", NULL, under_way ? 409 : 202));
 		assert_ptr_equal(world.asked_vm, under_way ? NULL : world.sample.known);

@@ -204,7 +204,7 @@ static void a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet(void **st
 	/* over, and verified: it is the done one that is shown */
 	sample.busy->history.done = sample.busy->history.now;
 	sample.busy->history.done.start_us = 42;
-	sample.busy->history.phase = PHASE_RESTING;
+	sample.busy->history.phase.is = PHASE_RESTING;
 	o = view_vm(sample.busy, SAMPLE_NOW_US);
 	assert_number(get(o, "last_squeeze"), "start_us", 42);
 	json_object_put(o);
@@ -236,7 +236,7 @@ static void a_request_that_waits_is_shown(void **state)
 	assert_text(o, "requested", "release");
 	json_object_put(o);
 	sample.known->request = REQUEST_NONE;
-	sample.known->history.request = REQUEST_SQUEEZE;
+	sample.known->history.phase.request = REQUEST_SQUEEZE;
 	o = view_vm(sample.known, SAMPLE_NOW_US);
 	assert_text(o, "requested", "squeeze");
 	json_object_put(o);

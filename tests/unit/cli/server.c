@@ -92,7 +92,7 @@ static void begin(struct world *w, struct vm *vm, uint64_t now)
 		w->vm = NULL;
 		return;
 	}
-	vm->history.phase = PHASE_INFLATING;
+	vm->history.phase.is = PHASE_INFLATING;
 	vm->decision.reason = REASON_STEP;
 	vm->history.now = vm->history.done;
 	vm->history.now.start_us = now;
@@ -115,11 +115,11 @@ static void run(struct world *w)
 	ms = (now - w->asked_us) / 1000;
 	if (ms >= BEGINS_MS && vm->request == REQUEST_SQUEEZE) {
 		begin(w, vm, now);
-	} else if (ms >= TURNS_MS && vm->history.phase == PHASE_INFLATING) {
-		vm->history.phase = PHASE_DEFLATING;
+	} else if (ms >= TURNS_MS && vm->history.phase.is == PHASE_INFLATING) {
+		vm->history.phase.is = PHASE_DEFLATING;
 		vm->history.now.stop = REASON_STOP_YIELD;
-	} else if (ms >= ENDS_MS && vm->history.phase == PHASE_DEFLATING) {
-		vm->history.phase = PHASE_VERIFYING;
+	} else if (ms >= ENDS_MS && vm->history.phase.is == PHASE_DEFLATING) {
+		vm->history.phase.is = PHASE_VERIFYING;
 		vm->history.now.end_us = now;
 	}
 }

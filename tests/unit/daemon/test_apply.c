@@ -45,7 +45,7 @@ static void scene_init(struct scene *s)
 	s->vm.conn = s->peer->conn;
 	settings_init(&s->vm.settings);
 	s->vm.settings.stats_max_age_us = 60 * USEC_PER_SEC;
-	s->vm.history.target_b = 1;
+	s->vm.history.balloon.target_b = 1;
 	vmm_facts(s->vm.conn, &s->vm.facts);
 	s->peer->log[0] = '\0';
 }
@@ -105,7 +105,7 @@ static void the_guardian_hears_of_a_balloon_before_qemu_does(void **state)
 	assert_int_equal(s.vm.held_pid, getpid()); /* the fake QEMU's */
 	assert_true(asked_for_a_balloon(&s));
 	/* with the balloon back at 0 it is told so */
-	s.vm.history.target_b = 0;
+	s.vm.history.balloon.target_b = 0;
 	apply_target(&s, g, s.vm.facts.ram_b.value);
 	assert_false(s.vm.held);
 	guardian_stop(g);
@@ -183,7 +183,7 @@ static void a_hold_lasts_until_the_guardian_took_its_end(void **state)
 	assert_int_equal(guardian_start(guardian_program, 60 * USEC_PER_SEC, &g), 0);
 	apply_target(&s, g, s.vm.facts.ram_b.value - 64 * MIB);
 	fill_up(g, &s.vm);
-	s.vm.history.target_b = 0;
+	s.vm.history.balloon.target_b = 0;
 	apply_target(&s, g, s.vm.facts.ram_b.value);
 	assert_true(s.vm.held);
 	assert_int_equal(syscall(SYS_pidfd_send_signal, guardian_fd(g), SIGCONT, NULL, 0), 0);

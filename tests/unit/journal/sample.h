@@ -85,26 +85,27 @@ static inline void sample_history(uint64_t *seed, struct history *h)
 	uint64_t *at;
 
 	memset(h, 0, sizeof(*h)); /* the padding too */
-	for (at = (uint64_t *)h; at < (uint64_t *)&h->base; at++)
+	for (at = (uint64_t *)h; at < (uint64_t *)&h->guest.base; at++)
 		*at = sample_u64(seed);
-	for (at = &h->overhead_b; at < (uint64_t *)&h->now; at++)
+	for (at = &h->guest.overhead_b; at < (uint64_t *)&h->now; at++)
 		*at = sample_u64(seed);
-	h->stale_since_us = sample_u64(seed);
-	h->looking_us = sample_u64(seed);
-	h->base = sample_stats(seed);
-	h->start = sample_stats(seed);
-	h->base_cpu_us = sample_fact(seed);
-	h->phase = sample_below(seed, PHASE_COUNT);
-	h->verify_next = sample_below(seed, VERIFY_COUNT);
-	h->request = sample_below(seed, REQUEST_COUNT);
-	h->calm = sample_below(seed, TRI_COUNT);
-	h->busy = sample_below(seed, TRI_COUNT);
-	h->idle = sample_below(seed, TRI_COUNT);
-	h->gives_back = sample_below(seed, 2);
-	h->kind = sample_below(seed, GUEST_KIND_COUNT);
+	h->guest.stale_since_us = sample_u64(seed);
+	h->phase.looking_us = sample_u64(seed);
+	h->guest.base = sample_stats(seed);
+	h->guest.start = sample_stats(seed);
+	h->guest.base_cpu_us = sample_fact(seed);
+	h->phase.is = sample_below(seed, PHASE_COUNT);
+	h->phase.verify_next = sample_below(seed, VERIFY_COUNT);
+	h->phase.request = sample_below(seed, REQUEST_COUNT);
+	h->guest.calm = sample_below(seed, TRI_COUNT);
+	h->guest.busy = sample_below(seed, TRI_COUNT);
+	h->guest.idle = sample_below(seed, TRI_COUNT);
+	h->guest.gives_back = sample_below(seed, 2);
+	h->guest.kind = sample_below(seed, GUEST_KIND_COUNT);
 	h->offer.cold_class = sample_below(seed, PRICE_CLASSES);
 	h->offer.held_class = sample_below(seed, PRICE_CLASSES);
-	h->ending = sample_below(seed, REASON_COUNT);
+	h->rest.why = sample_below(seed, REASON_COUNT);
+	h->rest.stop = sample_below(seed, REASON_COUNT);
 	sample_squeeze(seed, &h->now);
 	sample_squeeze(seed, &h->done);
 }

@@ -65,7 +65,7 @@ static void clean(struct record *r)
 	size_t i;
 
 	if (r->kind == RECORD_VM)
-		clean_fact(&r->vm.history.base_cpu_us);
+		clean_fact(&r->vm.history.guest.base_cpu_us);
 	if (r->kind != RECORD_SNAPSHOT)
 		return;
 	clean_fact(&host->total_b);

@@ -467,7 +467,7 @@ static void when_all_vms_are_in_need_nothing_is_offered(void **state)
 	many_init(&m);
 	m.w[0].host.available_b.value = SHORT;
 	for (i = 0; i < VMS; i++)
-		m.w[i].history.calm = TRI_NO;
+		m.w[i].history.guest.calm = TRI_NO;
 	many_tick(&m, ~0U);
 	assert_int_equal(m.plan.host.reason, REASON_HOST_UNSERVED);
 	assert_int_equal(m.plan.host.offered_b, 0);
@@ -541,8 +541,8 @@ static void disturb(struct world *w, uint64_t *seed)
 {
 	uint64_t *tag = w->vm.stats.tag, some = rnd(seed) % (64 * MIB);
 
-	if (rnd(seed) % 4 && w->history.target_b)
-		world_balloon(w, RAM - u64_min(w->history.target_b, RAM));
+	if (rnd(seed) % 4 && w->history.balloon.target_b)
+		world_balloon(w, RAM - u64_min(w->history.balloon.target_b, RAM));
 	if (rnd(seed) % 8)
 		world_fresh(w);
 	w->vm.resident_b.value = 200 * MIB + rnd(seed) % (700 * MIB);
@@ -612,7 +612,7 @@ static void the_sums_are_those_of_all_vms_in_any_order_of_events(void **state)
 			m.w[0].host.available_b.known = rnd(&s) % 16 > 0;
 			many_tick(&m, (unsigned int)rnd(&s));
 			for (i = 0; i < VMS; i++)
-				phases |= UINT64_C(1) << m.w[i].history.phase;
+				phases |= UINT64_C(1) << m.w[i].history.phase.is;
 			recount(&m);
 			if (rnd(&s) % 16)
 				continue;

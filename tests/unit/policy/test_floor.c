@@ -190,7 +190,7 @@ static void an_hour_that_was_watched_on_two_days_has_a_floor(void **state)
 	at(&w, TEN);
 	assert_int_equal(floor_now(&w, true), 0); /* one day may be an accident */
 	watch_hour(&w, TEN + 86400, 60, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], 2);
+	assert_int_equal(w.history.need.habit.days[10], 2);
 	at(&w, TEN + 86400);
 	assert_int_equal(floor_now(&w, true), u64_ppm(600 * MIB, 2 * PPM / 3));
 	assert_int_equal(floor_now(&w, false), 0); /* a squeeze is over before it matters */
@@ -216,16 +216,16 @@ static void more_days_are_believed_more_and_more_need_counts_at_once(void **stat
 	world_init(&w);
 	for (day = 0; day < 20; day++)
 		watch_hour(&w, TEN + day * 86400, 60, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], HABIT_DAYS_MAX);
+	assert_int_equal(w.history.need.habit.days[10], HABIT_DAYS_MAX);
 	at(&w, TEN + 19 * 86400);
 	assert_int_equal(floor_now(&w, true), u64_ppm(600 * MIB, 14 * PPM / 15));
 	watch_hour(&w, TEN + 20 * 86400, 60, 800 * MIB);
-	assert_int_equal(w.history.habit.peak_b[10], 800 * MIB);
+	assert_int_equal(w.history.need.habit.peak_b[10], 800 * MIB);
 	/* less than usual by a quarter a day */
 	watch_hour(&w, TEN + 21 * 86400, 60, 400 * MIB);
-	assert_int_equal(w.history.habit.peak_b[10], 700 * MIB);
+	assert_int_equal(w.history.need.habit.peak_b[10], 700 * MIB);
 	watch_hour(&w, TEN + 22 * 86400, 60, 400 * MIB);
-	assert_int_equal(w.history.habit.peak_b[10], 625 * MIB);
+	assert_int_equal(w.history.need.habit.peak_b[10], 625 * MIB);
 }
 
 static void what_was_learned_of_an_hour_expires(void **state)
@@ -249,9 +249,9 @@ static void an_hour_of_which_little_was_watched_teaches_nothing(void **state)
 	(void)state;
 	world_init(&w);
 	watch_hour(&w, TEN, 29, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], 0);
+	assert_int_equal(w.history.need.habit.days[10], 0);
 	watch_hour(&w, TEN, 30, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], 1);
+	assert_int_equal(w.history.need.habit.days[10], 1);
 }
 
 static void habits_can_be_switched_off(void **state)
@@ -263,11 +263,11 @@ static void habits_can_be_switched_off(void **state)
 	w.settings.habit_expires_us = 0;
 	watch_hour(&w, TEN, 60, 600 * MIB);
 	watch_hour(&w, TEN + 86400, 60, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], 0);
+	assert_int_equal(w.history.need.habit.days[10], 0);
 	w.settings.habit_expires_us = HOUR;
 	w.vm.actual_b.known = false;
 	watch_hour(&w, TEN, 60, 600 * MIB);
-	assert_int_equal(w.history.habit.days[10], 0);
+	assert_int_equal(w.history.need.habit.days[10], 0);
 }
 
 static void a_clock_that_jumps_back_and_forth_teaches_nothing(void **state)
@@ -283,8 +283,8 @@ static void a_clock_that_jumps_back_and_forth_teaches_nothing(void **state)
 		watch(&w);
 		w.now_us += 60 * USEC_PER_SEC;
 	}
-	assert_int_equal(w.history.habit.days[10], 0);
-	assert_int_equal(w.history.habit.days[13], 0);
+	assert_int_equal(w.history.need.habit.days[10], 0);
+	assert_int_equal(w.history.need.habit.days[13], 0);
 }
 
 static void a_clock_that_went_back_an_hour_counts_the_day_once(void **state)
@@ -295,7 +295,7 @@ static void a_clock_that_went_back_an_hour_counts_the_day_once(void **state)
 	world_init(&w);
 	watch_hour(&w, TEN, 60, 600 * MIB);
 	watch_hour(&w, TEN, 60, 500 * MIB); /* summer time ends */
-	assert_int_equal(w.history.habit.days[10], 1);
+	assert_int_equal(w.history.need.habit.days[10], 1);
 }
 
 /* What it needed of late, with the reserve. */
@@ -344,11 +344,11 @@ static void an_hour_with_a_gap_in_it_was_not_watched(void **state)
 	at(&w, TEN + 3 * 3600);
 	w.now_us += 3 * HOUR;
 	watch(&w);
-	assert_int_equal(w.history.habit.days[10], 0);
+	assert_int_equal(w.history.need.habit.days[10], 0);
 	/* nor is one whose guest does not tell how it is */
 	w.vm.stats.known = 0;
 	watch(&w);
-	assert_int_equal(w.history.habit.since_us, 0);
+	assert_int_equal(w.history.need.habit.since_us, 0);
 }
 
 static void an_hour_that_was_seen_in_the_future_is_not_believed(void **state)

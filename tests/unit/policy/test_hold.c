@@ -79,7 +79,7 @@ static void asked(struct world *w, uint64_t need_b)
 static void follow(struct world *w, uint64_t resident_b)
 {
 	while (w->d.phase == PHASE_INFLATING) {
-		uint64_t balloon_b = RAM - w->history.target_b;
+		uint64_t balloon_b = RAM - w->history.balloon.target_b;
 
 		world_balloon(w, balloon_b);
 		if (balloon_b > 870 * MIB) /* what is free: the rest is page cache */
@@ -102,7 +102,7 @@ static void a_guest_that_would_not_give_is_not_asked_until_it_has_rested(void **
 	w.host.squeezing = 1; /* it is not its turn without being asked */
 	assert_about(w.learned.coming_b, 100 * MIB);
 	while (w.d.phase == PHASE_INFLATING) { /* its balloon does not move */
-		if (w.now_us < w.history.mark_us + USEC_PER_SEC)
+		if (w.now_us < w.history.balloon.mark_us + USEC_PER_SEC)
 			assert_about(w.learned.coming_b, 100 * MIB);
 		else
 			assert_int_equal(w.learned.coming_b, 0);
@@ -117,11 +117,11 @@ static void a_guest_that_would_not_give_is_not_asked_until_it_has_rested(void **
 	assert_int_equal(w.d.phase, PHASE_RESTING);
 	assert_int_equal(w.learned.offer_b[0], 0);
 	for (i = 0; i < ARRAY_SIZE(why); i++) {
-		w.history.now.stop = why[i];
+		w.history.rest.stop = why[i];
 		world_after(&w, USEC_PER_SEC);
 		assert_int_equal(w.learned.offer_b[0], 0);
 	}
-	w.now_us = w.history.rest_until_us;
+	w.now_us = w.history.rest.until_us;
 	world_after(&w, 0);
 	assert_int_equal(w.d.phase, PHASE_WATCH);
 	assert_about(w.learned.offer_b[0], (930 - 96 - 270) * MIB);
@@ -141,7 +141,7 @@ static void a_guest_that_was_held_to_the_end_may_be_asked_again(void **state)
 	w.vm.resident_b.value += 500 * MIB; /* it is filled again at once */
 	world_after(&w, 50 * USEC_PER_MSEC);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
-	w.history.calm = TRI_YES;
+	w.history.guest.calm = TRI_YES;
 	world_after(&w, USEC_PER_SEC);
 	assert_true(w.d.phase == PHASE_INFLATING || w.learned.offer_b[0] > 0);
 }
@@ -191,7 +191,7 @@ static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 	/* and then its page cache, with the rest of what is stale */
 	assert_about(w.learned.offer_b[0], 28 * MIB);
 	for (size_t i = 0; i < 2; i++) {
-		uint64_t *tag = i ? w.vm.stats.tag : w.history.start.tag;
+		uint64_t *tag = i ? w.vm.stats.tag : w.history.guest.start.tag;
 
 		tag[BALLOON_STAT_AVAIL] += 300 * MIB;
 		tag[BALLOON_STAT_CACHES] = 300 * MIB;
@@ -210,9 +210,9 @@ static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 	world_stopped(&w, REASON_STOP_HOLD_MAX);
 	world_balloon(&w, 0);
 	world_after(&w, 50 * USEC_PER_MSEC);
-	while (w.history.verify_next == VERIFY_AT_ONCE)
+	while (w.history.phase.verify_next == VERIFY_AT_ONCE)
 		world_after(&w, 1);
-	assert_int_equal(w.history.squeezes, 1);
+	assert_int_equal(w.history.total.squeezes, 1);
 	for (size_t i = 0; i < LEARN_RATES; i++)
 		assert_int_equal(w.learned.rates[i], 0);
 }
@@ -279,7 +279,7 @@ static void cached_on_short_host(struct world *w, uint64_t need_b)
 	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 570 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 360 * MIB;
 	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 400 * MIB + 200 * MIB; /* 200 are stale */
-	w->history.base = w->vm.stats;
+	w->history.guest.base = w->vm.stats;
 	w->settings.host_short_ppm = w->settings.host_well_ppm = PPM / 10;
 	w->host.available_b.value = u64_ppm(TOTAL, PPM / 10) - need_b;
 }
@@ -289,7 +289,7 @@ static void cached_on_short_host(struct world *w, uint64_t need_b)
 static void follow_cached(struct world *w)
 {
 	while (w->d.phase == PHASE_INFLATING) {
-		uint64_t balloon_b = RAM - w->history.target_b;
+		uint64_t balloon_b = RAM - w->history.balloon.target_b;
 
 		world_balloon(w, balloon_b);
 		w->vm.stats.tag[BALLOON_STAT_MEMFREE] = u64_sub_sat(570 * MIB, balloon_b);
@@ -326,7 +326,7 @@ static void page_cache_that_was_read_again_too_soon_is_the_dearest(void **state)
 
 	(void)state;
 	cached_on_short_host(&w, 250 * MIB);
-	w.history.ripe_after_us = w.settings.cache_age_us + 1;
+	w.history.cache.ripe_after_us = w.settings.cache_age_us + 1;
 	world_tick(&w);
 	assert_int_equal(w.market.price, PRICE_CLASSES - 1);
 	assert_int_equal(w.history.now.class, PRICE_CLASSES - 1);
@@ -338,7 +338,7 @@ static void and_page_cache_for_what_is_left(void **state)
 
 	(void)state;
 	cached_on_short_host(&w, 250 * MIB);
-	w.history.busy = TRI_YES; /* even of a busy guest, at the highest price */
+	w.history.guest.busy = TRI_YES; /* even of a busy guest, at the highest price */
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
 	assert_int_equal(w.market.price, PRICE_CLASSES - 1);
@@ -377,14 +377,14 @@ static void nothing_is_held_below_a_floor_that_lasts(void **state)
 	(void)state;
 	cached_on_short_host(&w, GIB);
 	w.host.local_s = fact_of(UINT64_C(20000) * 86400 + hour * 3600, w.now_us);
-	w.history.habit.days[hour] = HABIT_DAYS_MAX;
-	w.history.habit.seen_s[hour] = w.host.local_s.value;
-	w.history.habit.peak_b[hour] = 450 * MIB;
+	w.history.need.habit.days[hour] = HABIT_DAYS_MAX;
+	w.history.need.habit.seen_s[hour] = w.host.local_s.value;
+	w.history.need.habit.peak_b[hour] = 450 * MIB;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
 	assert_int_equal(w.d.fig.floor_b, u64_ppm(450 * MIB, 14 * PPM / 15));
 	assert_int_equal(w.history.now.size_b, RAM - w.d.fig.floor_b);
-	w.history.habit.peak_b[hour] = 600 * MIB; /* more than it is left by now */
+	w.history.need.habit.peak_b[hour] = 600 * MIB; /* more than it is left by now */
 	follow_cached(&w);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
 	assert_int_equal(w.d.reason, REASON_STOP_SIZE);
@@ -428,12 +428,12 @@ static void a_vm_that_an_operator_let_go_is_not_asked(void **state)
 	world_balloon(&w, 0);
 	world_after(&w, FAST);
 	while (w.d.phase == PHASE_VERIFYING) {
-		w.history.calm = TRI_YES;
+		w.history.guest.calm = TRI_YES;
 		world_after(&w, USEC_PER_SEC);
 		assert_int_equal(w.market.offered_b, 0); /* nor is it counted on */
 	}
 	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
-	w.history.calm = TRI_YES;
+	w.history.guest.calm = TRI_YES;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_RESTING);
 	assert_int_equal(w.market.offered_b, 0);
@@ -454,8 +454,8 @@ static void what_was_won_is_measured_before_the_host_asks_again(void **state)
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 	world_after(&w, FAST);
 	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
-	assert_int_equal(w.history.squeezes, 1);
-	assert_int_equal(w.history.yield_total_b, 300 * MIB);
+	assert_int_equal(w.history.total.squeezes, 1);
+	assert_int_equal(w.history.total.yield_b, 300 * MIB);
 	assert_int_equal(w.history.done.freed_b[VERIFY_AT_ONCE], 300 * MIB);
 }
 
@@ -464,10 +464,10 @@ static void resting(struct world *w)
 {
 	world_init(w);
 	world_squeeze(w, 600 * MIB);
-	w->history.more = 6;
+	w->history.rest.early = 6;
 	world_verify(w, 500 * MIB);
 	assert_int_equal(w->d.reason, REASON_REST_DISAPPOINTED);
-	w->history.calm = TRI_YES;
+	w->history.guest.calm = TRI_YES;
 }
 
 static void a_host_that_is_short_does_not_wait_for_a_rest(void **state)
@@ -477,10 +477,10 @@ static void a_host_that_is_short_does_not_wait_for_a_rest(void **state)
 	(void)state;
 	resting(&w);
 	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
-	w.history.more = 3;
+	w.history.rest.early = 3;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_BEGIN_HOST);
-	assert_int_equal(w.history.more, 3); /* these are the policy's own */
+	assert_int_equal(w.history.rest.early, 3); /* these are the policy's own */
 }
 
 static void a_rest_outlasts_a_host_that_was_short_for_a_moment(void **state)

@@ -20,10 +20,10 @@ static void judged(struct world *w)
 {
 	world_init(w);
 	w->vm.cpu_us = fact_of(5 * USEC_PER_SEC, w->now_us);
-	w->history.base = w->vm.stats;
-	w->history.base_cpu_us = w->vm.cpu_us;
-	w->history.calm = TRI_UNKNOWN;
-	w->history.busy = TRI_UNKNOWN;
+	w->history.guest.base = w->vm.stats;
+	w->history.guest.base_cpu_us = w->vm.cpu_us;
+	w->history.guest.calm = TRI_UNKNOWN;
+	w->history.guest.busy = TRI_UNKNOWN;
 	w->now_us += SPAN;
 	world_fresh(w);
 	w->vm.cpu_us.taken_us = w->now_us;
@@ -41,7 +41,7 @@ static enum tri calm_after(enum balloon_stat tag, uint64_t by)
 	judged(&w);
 	w.vm.stats.tag[tag] += by;
 	fold(&w);
-	return (enum tri)w.history.calm;
+	return (enum tri)w.history.guest.calm;
 }
 
 static void a_guest_in_which_nothing_happens_is_calm_and_quiet(void **state)
@@ -51,8 +51,8 @@ static void a_guest_in_which_nothing_happens_is_calm_and_quiet(void **state)
 	(void)state;
 	judged(&w);
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_YES);
-	assert_int_equal(w.history.busy, TRI_NO);
+	assert_int_equal(w.history.guest.calm, TRI_YES);
+	assert_int_equal(w.history.guest.busy, TRI_NO);
 }
 
 static void signs_of_need_are_not_calm(void **state)
@@ -70,7 +70,7 @@ static void signs_of_need_are_not_calm(void **state)
 	judged(&w);
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] -= 122 * MIB; /* more than an eighth of 970 */
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_UNKNOWN); /* it grows, but wants for nothing */
+	assert_int_equal(w.history.guest.calm, TRI_UNKNOWN); /* it grows, but wants for nothing */
 }
 
 static void a_tag_that_is_not_sent_is_no_sign(void **state)
@@ -82,12 +82,12 @@ static void a_tag_that_is_not_sent_is_no_sign(void **state)
 	w.vm.stats.known &= 0x3ff; /* a 6.1 guest */
 	w.vm.stats.tag[BALLOON_STAT_OOM_KILL] = 7;
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_YES);
+	assert_int_equal(w.history.guest.calm, TRI_YES);
 	judged(&w);
-	w.history.base.known &= 0x3ff;
+	w.history.guest.base.known &= 0x3ff;
 	w.vm.stats.tag[BALLOON_STAT_OOM_KILL] = 7;
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_YES);
+	assert_int_equal(w.history.guest.calm, TRI_YES);
 }
 
 static void computing_and_reading_are_busy(void **state)
@@ -98,25 +98,25 @@ static void computing_and_reading_are_busy(void **state)
 	judged(&w);
 	w.vm.cpu_us.value += SPAN / 5;
 	fold(&w);
-	assert_int_equal(w.history.busy, TRI_YES);
+	assert_int_equal(w.history.guest.busy, TRI_YES);
 	judged(&w);
 	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB;
 	fold(&w);
-	assert_int_equal(w.history.busy, TRI_YES);
+	assert_int_equal(w.history.guest.busy, TRI_YES);
 	judged(&w);
 	w.vm.cpu_us.known = false;
 	fold(&w);
-	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.busy, TRI_UNKNOWN);
 	judged(&w);
-	w.history.base_cpu_us.known = false;
+	w.history.guest.base_cpu_us.known = false;
 	fold(&w);
-	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.busy, TRI_UNKNOWN);
 	judged(&w);
 	/* fresh statistics beside a processor time of 10 ms ago: one step of it is no rate */
-	w.history.base_cpu_us.taken_us = w.now_us - 10 * USEC_PER_MSEC;
+	w.history.guest.base_cpu_us.taken_us = w.now_us - 10 * USEC_PER_MSEC;
 	w.vm.cpu_us.value += 10 * USEC_PER_MSEC;
 	fold(&w);
-	assert_int_equal(w.history.busy, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.busy, TRI_UNKNOWN);
 }
 
 static void rates_need_a_span(void **state)
@@ -125,16 +125,16 @@ static void rates_need_a_span(void **state)
 
 	(void)state;
 	judged(&w);
-	w.vm.stats.taken_us = w.history.base.taken_us + 10 * USEC_PER_MSEC;
+	w.vm.stats.taken_us = w.history.guest.base.taken_us + 10 * USEC_PER_MSEC;
 	w.vm.stats.tag[BALLOON_STAT_SWAP_OUT] += GIB;
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.calm, TRI_UNKNOWN);
 	/* the first statistics ever tell no rate */
 	judged(&w);
-	w.history.base.known = 0;
+	w.history.guest.base.known = 0;
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_UNKNOWN);
-	assert_int_equal(w.history.base.taken_us, w.now_us);
+	assert_int_equal(w.history.guest.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.base.taken_us, w.now_us);
 }
 
 static void our_own_squeeze_is_not_judged(void **state)
@@ -146,10 +146,10 @@ static void our_own_squeeze_is_not_judged(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(phases); i++) {
 		judged(&w);
-		w.history.phase = phases[i];
+		w.history.phase.is = phases[i];
 		fold(&w);
-		assert_int_equal(w.history.calm, TRI_UNKNOWN);
-		assert_int_equal(w.history.base.known, 0);
+		assert_int_equal(w.history.guest.calm, TRI_UNKNOWN);
+		assert_int_equal(w.history.guest.base.known, 0);
 	}
 }
 
@@ -162,8 +162,8 @@ static void without_statistics_nothing_is_folded(void **state)
 	w.vm.stats.known = 0;
 	w.vm.request = REQUEST_RELEASE;
 	fold(&w);
-	assert_int_equal(w.history.calm, TRI_UNKNOWN);
-	assert_int_equal(w.history.request, REQUEST_RELEASE);
+	assert_int_equal(w.history.guest.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.phase.request, REQUEST_RELEASE);
 }
 
 static void a_reset_makes_another_guest_of_it(void **state)
@@ -172,15 +172,15 @@ static void a_reset_makes_another_guest_of_it(void **state)
 
 	(void)state;
 	judged(&w);
-	w.history.overhead_b = MIB;
-	w.history.gives_back = 1;
-	w.history.zero_yields = 1;
+	w.history.guest.overhead_b = MIB;
+	w.history.guest.gives_back = 1;
+	w.history.rest.zero_yields = 1;
 	w.vm.boots = 1;
 	fold(&w);
-	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
-	assert_int_equal(w.history.gives_back, 0);
-	assert_int_equal(w.history.zero_yields, 0);
-	assert_int_equal(w.history.calm, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.overhead_b, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.guest.gives_back, 0);
+	assert_int_equal(w.history.rest.zero_yields, 0);
+	assert_int_equal(w.history.guest.calm, TRI_UNKNOWN);
 }
 
 static void stale_memory_is_remembered_since_when(void **state)
@@ -191,22 +191,22 @@ static void stale_memory_is_remembered_since_when(void **state)
 	(void)state;
 	judged(&w);
 	fold(&w);
-	since = w.history.stale_since_us;
+	since = w.history.guest.stale_since_us;
 	assert_int_equal(since, w.now_us);
 	w.now_us += SPAN;
 	fold(&w);
-	assert_int_equal(w.history.stale_since_us, since);
+	assert_int_equal(w.history.guest.stale_since_us, since);
 	w.vm.resident_b.value -= 550 * MIB;
 	fold(&w);
-	assert_int_equal(w.history.stale_since_us, 0);
+	assert_int_equal(w.history.guest.stale_since_us, 0);
 	w.vm.resident_b.value += 550 * MIB;
 	w.vm.ram_b.known = false; /* what is not known is not estimated from */
 	fold(&w);
-	assert_int_equal(w.history.stale_since_us, 0);
+	assert_int_equal(w.history.guest.stale_since_us, 0);
 	w.vm.ram_b.known = true;
 	w.vm.resident_b.known = false;
 	fold(&w);
-	assert_int_equal(w.history.stale_since_us, 0);
+	assert_int_equal(w.history.guest.stale_since_us, 0);
 }
 
 static void overhead_only_falls_and_only_by_fresh_facts(void **state)
@@ -215,20 +215,20 @@ static void overhead_only_falls_and_only_by_fresh_facts(void **state)
 
 	(void)state;
 	judged(&w);
-	w.history.overhead_b = 900 * MIB; /* resident less used is 718 */
+	w.history.guest.overhead_b = 900 * MIB; /* resident less used is 718 */
 	w.vm.stats.taken_us = w.now_us - 3 * USEC_PER_SEC;
 	fold(&w);
-	assert_int_equal(w.history.overhead_b, 900 * MIB);
+	assert_int_equal(w.history.guest.overhead_b, 900 * MIB);
 	world_fresh(&w);
 	w.vm.resident_b.taken_us = w.now_us - 3 * USEC_PER_SEC;
 	fold(&w);
-	assert_int_equal(w.history.overhead_b, 900 * MIB);
+	assert_int_equal(w.history.guest.overhead_b, 900 * MIB);
 	world_fresh(&w);
 	fold(&w);
-	assert_int_equal(w.history.overhead_b, 718 * MIB);
+	assert_int_equal(w.history.guest.overhead_b, 718 * MIB);
 	w.vm.resident_b.value += 100 * MIB;
 	fold(&w);
-	assert_int_equal(w.history.overhead_b, 718 * MIB);
+	assert_int_equal(w.history.guest.overhead_b, 718 * MIB);
 }
 
 static enum reason distress_after(enum balloon_stat tag, int64_t by, uint64_t balloon_b)
@@ -236,7 +236,7 @@ static enum reason distress_after(enum balloon_stat tag, int64_t by, uint64_t ba
 	struct world w;
 
 	world_init(&w);
-	w.history.start = w.vm.stats;
+	w.history.guest.start = w.vm.stats;
 	w.now_us += 100 * USEC_PER_MSEC;
 	w.vm.stats.taken_us = w.now_us;
 	w.vm.actual_b.value = w.vm.ram_b.value - balloon_b;
@@ -281,8 +281,8 @@ static void a_good_yield_rests_shortly(void **state)
 
 	(void)state;
 	learn(&w, 600 * MIB, 590 * MIB);
-	assert_int_equal(w.history.ending, REASON_REST);
-	assert_int_equal(w.history.rest_us, w.settings.rest_min_us);
+	assert_int_equal(w.history.rest.why, REASON_REST);
+	assert_int_equal(w.history.rest.last_us, w.settings.rest_min_us);
 }
 
 static void a_yield_that_comes_back_disappoints(void **state)
@@ -291,14 +291,14 @@ static void a_yield_that_comes_back_disappoints(void **state)
 
 	(void)state;
 	learn(&w, 600 * MIB, 200 * MIB);
-	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
-	assert_int_equal(w.history.rest_us, w.settings.rest_min_us);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.last_us, w.settings.rest_min_us);
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.rest_us, 2 * w.settings.rest_min_us);
+	assert_int_equal(w.history.rest.last_us, 2 * w.settings.rest_min_us);
 	/* an hour at most */
-	w.history.rest_us = 50 * 60 * USEC_PER_SEC;
+	w.history.rest.last_us = 50 * 60 * USEC_PER_SEC;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.rest_us, w.settings.rest_max_us);
+	assert_int_equal(w.history.rest.last_us, w.settings.rest_max_us);
 }
 
 static void memory_that_the_guest_came_to_use_is_no_disappointment(void **state)
@@ -308,17 +308,17 @@ static void memory_that_the_guest_came_to_use_is_no_disappointment(void **state)
 	(void)state;
 	learn(&w, 600 * MIB, 200 * MIB);
 	w.history.done.used_after_b = 0; /* the guest uses 100 MiB more than it did: 300 kept */
-	w.history.ending = 0;
+	w.history.rest.why = 0;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.ending, REASON_REST);
+	assert_int_equal(w.history.rest.why, REASON_REST);
 	/* not so where it is not known what it used */
 	w.history.done.used_after_b = FIGURE_UNKNOWN;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 	w.history.done.used_after_b = 0;
 	w.vm.stats.known = 0;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 }
 
 static void what_was_not_measured_is_no_yield(void **state)
@@ -327,10 +327,10 @@ static void what_was_not_measured_is_no_yield(void **state)
 
 	(void)state;
 	learn(&w, FIGURE_UNKNOWN, FIGURE_UNKNOWN);
-	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
-	assert_int_equal(w.history.zero_yields, 0);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.zero_yields, 0);
 	learn(&w, 500 * MIB, FIGURE_UNKNOWN);
-	assert_int_equal(w.history.ending, REASON_REST);
+	assert_int_equal(w.history.rest.why, REASON_REST);
 }
 
 static void two_squeezes_that_free_nothing_are_enough(void **state)
@@ -339,13 +339,13 @@ static void two_squeezes_that_free_nothing_are_enough(void **state)
 
 	(void)state;
 	learn(&w, MIB, MIB);
-	assert_int_equal(w.history.zero_yields, 1);
-	assert_int_equal(w.history.ending, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.zero_yields, 1);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.ending, REASON_GAVE_UP);
+	assert_int_equal(w.history.rest.why, REASON_GAVE_UP);
 	w.vm.obstacles = OBSTACLE_HUGETLB;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.ending, REASON_GAVE_UP_HUGETLB);
+	assert_int_equal(w.history.rest.why, REASON_GAVE_UP_HUGETLB);
 }
 
 static void nothing_freed_where_nothing_was_expected_proves_nothing(void **state)
@@ -354,10 +354,10 @@ static void nothing_freed_where_nothing_was_expected_proves_nothing(void **state
 
 	(void)state;
 	learn(&w, 0, 0);
-	w.history.zero_yields = 0;
+	w.history.rest.zero_yields = 0;
 	w.history.done.stale_b = 0;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.zero_yields, 0);
+	assert_int_equal(w.history.rest.zero_yields, 0);
 }
 
 static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
@@ -365,13 +365,13 @@ static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
 	struct world w;
 
 	learn(&w, 600 * MIB, 600 * MIB);
-	w.history.cold_tried_us = 1;
-	w.history.cold_ppm = 750000;
+	w.history.cache.tried_us = 1;
+	w.history.cache.cold_ppm = 750000;
 	w.history.done.cache_before_b = before_b;
 	w.history.done.cache_low_b = low_b;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = now_b;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	return w.history.cold_ppm;
+	return w.history.cache.cold_ppm;
 }
 
 static void what_was_learned_of_the_cache_is_forgotten_after_a_while(void **state)
@@ -380,12 +380,12 @@ static void what_was_learned_of_the_cache_is_forgotten_after_a_while(void **stat
 
 	(void)state;
 	judged(&w);
-	w.history.cold_tried_us = w.now_us - w.settings.rest_max_us;
+	w.history.cache.tried_us = w.now_us - w.settings.rest_max_us;
 	fold(&w);
-	assert_int_not_equal(w.history.cold_tried_us, 0);
+	assert_int_not_equal(w.history.cache.tried_us, 0);
 	w.now_us++;
 	fold(&w);
-	assert_int_equal(w.history.cold_tried_us, 0);
+	assert_int_equal(w.history.cache.tried_us, 0);
 }
 
 static void the_first_try_is_believed_as_it_is(void **state)
@@ -399,8 +399,8 @@ static void the_first_try_is_believed_as_it_is(void **state)
 	w.history.done.cache_low_b = 500 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 590 * MIB;
 	learn_probe(&w.vm, &w.history);
-	assert_int_equal(w.history.cold_tried_us, 7);
-	assert_int_equal(w.history.cold_ppm, 100000);
+	assert_int_equal(w.history.cache.tried_us, 7);
+	assert_int_equal(w.history.cache.cold_ppm, 100000);
 }
 
 static void cache_that_stays_away_was_cold(void **state)
@@ -416,9 +416,9 @@ static void cache_that_stays_away_was_cold(void **state)
 	assert_int_equal(cold_after(FIGURE_UNKNOWN, FIGURE_UNKNOWN, 600 * MIB), 750000);
 	learn(&w, 600 * MIB, 600 * MIB);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
-	w.history.cold_ppm = 1;
+	w.history.cache.cold_ppm = 1;
 	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.cold_ppm, 1);
+	assert_int_equal(w.history.cache.cold_ppm, 1);
 }
 
 static void an_idle_guest_does_next_to_nothing(void **state)
@@ -429,22 +429,22 @@ static void an_idle_guest_does_next_to_nothing(void **state)
 	judged(&w);
 	w.vm.cpu_us.value += SPAN / 20;
 	fold(&w);
-	assert_int_equal(w.history.idle, TRI_YES);
+	assert_int_equal(w.history.guest.idle, TRI_YES);
 	judged(&w);
 	w.vm.cpu_us.value += SPAN / 20 + 1;
 	fold(&w);
-	assert_int_equal(w.history.idle, TRI_NO);
-	assert_int_equal(w.history.busy, TRI_NO);
+	assert_int_equal(w.history.guest.idle, TRI_NO);
+	assert_int_equal(w.history.guest.busy, TRI_NO);
 	judged(&w);
 	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB; /* it reads */
 	fold(&w);
-	assert_int_equal(w.history.idle, TRI_NO);
+	assert_int_equal(w.history.guest.idle, TRI_NO);
 	judged(&w);
 	w.vm.stats.tag[BALLOON_STAT_CACHES] += 17 * MIB;
 	w.vm.cpu_us.known = false;
 	fold(&w);
-	assert_int_equal(w.history.idle, TRI_UNKNOWN);
-	assert_int_equal(w.history.busy, TRI_YES);
+	assert_int_equal(w.history.guest.idle, TRI_UNKNOWN);
+	assert_int_equal(w.history.guest.busy, TRI_YES);
 }
 
 /* Its page cache is @cache_b, @after_us later. */
@@ -465,23 +465,23 @@ static void page_cache_is_as_old_as_it_did_not_grow(void **state)
 	judged(&w);
 	caches(&w, 400 * MIB, 0);
 	first_us = w.now_us;
-	assert_int_equal(w.history.cache_us, first_us);
+	assert_int_equal(w.history.cache.since_us, first_us);
 	/* an eighth of it may come without making it young, by and by as well as at once */
 	caches(&w, 430 * MIB, SPAN);
 	caches(&w, 450 * MIB, SPAN);
-	assert_int_equal(w.history.cache_us, first_us);
+	assert_int_equal(w.history.cache.since_us, first_us);
 	/* more grew some time between the last two looks: half way is the best guess */
 	caches(&w, 450 * MIB + 1, SPAN);
-	assert_int_equal(w.history.cache_us, w.now_us - SPAN / 2);
+	assert_int_equal(w.history.cache.since_us, w.now_us - SPAN / 2);
 	/* what is dropped and read again is young */
 	caches(&w, 100 * MIB, SPAN);
 	caches(&w, 117 * MIB, SPAN);
-	assert_int_equal(w.history.cache_us, w.now_us - SPAN / 2);
+	assert_int_equal(w.history.cache.since_us, w.now_us - SPAN / 2);
 	/* a guest that does not tell is not watched */
 	judged(&w);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
 	fold(&w);
-	assert_int_equal(w.history.cache_us, 0);
+	assert_int_equal(w.history.cache.since_us, 0);
 }
 
 /* 100 MiB of it were pressed @ago_us ago, down to 50; @cache_b are there now. */
@@ -491,13 +491,13 @@ static uint64_t ripe_after(uint64_t ago_us, uint64_t cache_b, uint64_t before_us
 
 	judged(&w);
 	w.settings.cache_age_us = 40 * USEC_PER_SEC;
-	w.history.pressed_b = 100 * MIB;
-	w.history.pressed_low_b = 50 * MIB;
-	w.history.pressed_us = w.now_us - ago_us;
-	w.history.ripe_after_us = before_us;
+	w.history.cache.pressed_b = 100 * MIB;
+	w.history.cache.pressed_low_b = 50 * MIB;
+	w.history.cache.pressed_us = w.now_us - ago_us;
+	w.history.cache.ripe_after_us = before_us;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = cache_b;
 	fold(&w);
-	return w.history.pressed_b ? 0 : w.history.ripe_after_us;
+	return w.history.cache.pressed_b ? 0 : w.history.cache.ripe_after_us;
 }
 
 static void cache_that_was_read_again_too_soon_must_be_older_the_next_time(void **state)
@@ -520,10 +520,10 @@ static void cache_that_was_read_again_too_soon_must_be_older_the_next_time(void 
 	assert_int_equal(ripe_after(pays_us, 50 * MIB, 0), 40 * USEC_PER_SEC);
 	/* what is not told is not judged */
 	judged(&w);
-	w.history.pressed_b = 100 * MIB;
+	w.history.cache.pressed_b = 100 * MIB;
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
 	fold(&w);
-	assert_int_equal(w.history.pressed_b, 100 * MIB);
+	assert_int_equal(w.history.cache.pressed_b, 100 * MIB);
 }
 
 static void the_kind_of_a_guest_is_told_by_what_it_does(void **state)
@@ -533,27 +533,27 @@ static void the_kind_of_a_guest_is_told_by_what_it_does(void **state)
 	(void)state;
 	judged(&w);
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
+	assert_int_equal(w.history.guest.kind, GUEST_UNKNOWN);
 	w.vm.stats.known = 0;
 	w.vm.state = VM_STATE_PAUSED; /* nothing can be told of one that does not run */
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
+	assert_int_equal(w.history.guest.kind, GUEST_UNKNOWN);
 	w.vm.state = VM_STATE_RUNNING;
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_NONE);
+	assert_int_equal(w.history.guest.kind, GUEST_NONE);
 	w.vm.stats.known = 0xffff; /* its driver came */
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_UNKNOWN);
-	w.history.kind = GUEST_NOTIFIER;
-	w.history.gives_back = 1;
+	assert_int_equal(w.history.guest.kind, GUEST_UNKNOWN);
+	w.history.guest.kind = GUEST_NOTIFIER;
+	w.history.guest.gives_back = 1;
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_SHRINKER);
+	assert_int_equal(w.history.guest.kind, GUEST_SHRINKER);
 	w.vm.stats.tag[BALLOON_STAT_MEMTOT] |= BALLOON_MARK_BALLONET;
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_BALLONET);
+	assert_int_equal(w.history.guest.kind, GUEST_BALLONET);
 	w.vm.device = TRI_NO;
 	fold(&w);
-	assert_int_equal(w.history.kind, GUEST_NONE);
+	assert_int_equal(w.history.guest.kind, GUEST_NONE);
 }
 
 int main(void)

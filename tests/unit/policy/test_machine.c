@@ -47,7 +47,7 @@ static void a_requested_squeeze_goes_to_its_size(void **state)
 	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
 	while (w.d.phase == PHASE_INFLATING) {
 		w.vm.resident_b.value = 0; /* more freed than was ever expected */
-		world_balloon(&w, RAM - w.history.target_b);
+		world_balloon(&w, RAM - w.history.balloon.target_b);
 		world_after(&w, FAST);
 	}
 	world_stopped(&w, REASON_STOP_RESERVE);
@@ -62,14 +62,14 @@ static void two_zero_yields_give_up_until_an_operator_or_a_reset(void **state)
 	(void)state;
 	world_init(&w);
 	for (round = 0; round < 2; round++) {
-		w.history.overhead_b = FIGURE_UNKNOWN; /* stale memory grew again */
-		w.history.busy = TRI_NO;
-		w.history.calm = TRI_YES;
+		w.history.guest.overhead_b = FIGURE_UNKNOWN; /* stale memory grew again */
+		w.history.guest.busy = TRI_NO;
+		w.history.guest.calm = TRI_YES;
 		world_squeeze(&w, 0);
 		world_verify(&w, 0);
 		if (round == 0) {
 			assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
-			w.now_us = w.history.rest_until_us;
+			w.now_us = w.history.rest.until_us;
 			world_fresh(&w);
 		}
 	}
@@ -81,8 +81,8 @@ static void two_zero_yields_give_up_until_an_operator_or_a_reset(void **state)
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_INFLATING);
 	world_init(&w);
-	w.history.phase = PHASE_GAVE_UP;
-	w.history.ending = REASON_GAVE_UP_HUGETLB;
+	w.history.phase.is = PHASE_GAVE_UP;
+	w.history.rest.why = REASON_GAVE_UP_HUGETLB;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_GAVE_UP_HUGETLB);
 	w.vm.boots++;
@@ -97,7 +97,7 @@ static void giving_up_on_hugetlb_says_so(void **state)
 	(void)state;
 	world_init(&w);
 	w.vm.obstacles = OBSTACLE_HUGETLB;
-	w.history.zero_yields = 1;
+	w.history.rest.zero_yields = 1;
 	world_squeeze(&w, 0);
 	world_verify(&w, 0);
 	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
@@ -120,8 +120,8 @@ static void a_foreign_balloon_goes_only_when_an_operator_asks(void **state)
 	world_balloon(&w, 0);
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
-	assert_int_equal(w.history.squeezes, 0);
-	assert_int_equal(w.history.rest_until_us, w.now_us + w.settings.release_rest_us);
+	assert_int_equal(w.history.total.squeezes, 0);
+	assert_int_equal(w.history.rest.until_us, w.now_us + w.settings.release_rest_us);
 }
 
 static void a_release_stops_what_was_about_to_begin(void **state)
@@ -153,7 +153,7 @@ static void a_released_squeeze_rests_longer_than_others(void **state)
 	world_after(&w, FAST);
 	world_verify(&w, 0);
 	assert_int_equal(w.d.reason, REASON_REST_RELEASED);
-	assert_int_equal(w.history.rest_until_us, w.now_us + w.settings.release_rest_us);
+	assert_int_equal(w.history.rest.until_us, w.now_us + w.settings.release_rest_us);
 }
 
 static void a_leftover_of_a_daemon_that_died_goes_by_itself(void **state)
@@ -173,8 +173,8 @@ static void a_leftover_of_a_daemon_that_died_goes_by_itself(void **state)
 	world_balloon(&w, 0);
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_WATCH);
-	assert_int_equal(w.history.squeezes, 0);
-	w.history.calm = TRI_YES;
+	assert_int_equal(w.history.total.squeezes, 0);
+	w.history.guest.calm = TRI_YES;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_BEGIN);
 }
@@ -212,8 +212,8 @@ static void two_vms_of_one_tick_take_turns(void **state)
 	assert_int_equal(d[0].reason, REASON_BEGIN);
 	assert_int_equal(d[1].reason, REASON_TURN);
 	/* those that an operator asked for count as well */
-	a.history.phase = PHASE_WATCH;
-	a.history.request = REQUEST_SQUEEZE;
+	a.history.phase.is = PHASE_WATCH;
+	a.history.phase.request = REQUEST_SQUEEZE;
 	policy_decide(&snap, &host, settings, history, &plan);
 	assert_int_equal(d[0].reason, REASON_BEGIN_REQUESTED);
 	assert_int_equal(d[1].reason, REASON_TURN);
@@ -233,7 +233,7 @@ static uint64_t rnd(uint64_t *seed)
 static void disturb(struct world *w, uint64_t *seed)
 {
 	uint64_t *tag = w->vm.stats.tag;
-	uint64_t target_b = w->history.target_b ? w->history.target_b : RAM;
+	uint64_t target_b = w->history.balloon.target_b ? w->history.balloon.target_b : RAM;
 	uint64_t what = rnd(seed) % 24, some = rnd(seed) % (64 * MIB);
 	uint64_t balloon_b = RAM - w->vm.actual_b.value;
 
@@ -323,7 +323,7 @@ static void invariants_hold_in_random_worlds(void **state)
 		world_init(&w);
 		world_tick(&w);
 		for (i = 0; i < 300; i++) {
-			uint64_t phase = w.history.phase;
+			uint64_t phase = w.history.phase.is;
 			bool released;
 
 			disturb(&w, &s);
@@ -331,7 +331,7 @@ static void invariants_hold_in_random_worlds(void **state)
 			world_tick(&w);
 			check_invariants(&w, phase, released);
 		}
-		squeezes += w.history.squeezes;
+		squeezes += w.history.total.squeezes;
 	}
 	assert_true(squeezes > 400); /* or the worlds prove nothing */
 }

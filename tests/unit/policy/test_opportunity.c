@@ -90,12 +90,12 @@ static void a_guest_that_is_not_calm_is_left_alone(void **state)
 
 	(void)state;
 	world_init(&w);
-	w.history.calm = TRI_UNKNOWN;
+	w.history.guest.calm = TRI_UNKNOWN;
 	assert_int_equal(reason_of(&w), REASON_NOT_CALM);
 	/* an operator need not wait until it was watched, but a guest in need is not squeezed */
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
-	w.history.calm = TRI_NO;
+	w.history.guest.calm = TRI_NO;
 	assert_int_equal(reason_of(&w), REASON_IN_NEED);
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_IN_NEED);
@@ -167,12 +167,12 @@ static void stale_memory_is_left_to_reporting_that_works(void **state)
 	world_init(&w);
 	w.vm.reporting = TRI_YES;
 	assert_int_equal(reason_of(&w), REASON_LEFT_TO_REPORTING);
-	w.history.stale_since_us = w.now_us - 10 * USEC_PER_SEC;
+	w.history.guest.stale_since_us = w.now_us - 10 * USEC_PER_SEC;
 	assert_int_equal(reason_of(&w), REASON_LEFT_TO_REPORTING);
 	/* it had half a minute: it does not work here */
-	w.history.stale_since_us = w.now_us - 30 * USEC_PER_SEC;
+	w.history.guest.stale_since_us = w.now_us - 30 * USEC_PER_SEC;
 	assert_int_equal(reason_of(&w), REASON_NONE);
-	w.history.stale_since_us = 0;
+	w.history.guest.stale_since_us = 0;
 	w.vm.resident_b.value -= 580 * MIB;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 }
@@ -196,8 +196,8 @@ static void cold_cache_is_pressed_though_reporting_works(void **state)
 	assert_int_equal(opp.est.press_b, 60 * MIB);
 	assert_int_equal(opp.press_b, 60 * MIB);
 	assert_int_equal(opp.est.size_b, 360 * MIB);
-	w.history.cold_tried_us = w.now_us;
-	w.history.cold_ppm = 500000;
+	w.history.cache.tried_us = w.now_us;
+	w.history.cache.cold_ppm = 500000;
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
 	assert_int_equal(opp.press_b, 300 * MIB);
 }
@@ -239,7 +239,7 @@ static void cache_of_a_busy_guest_is_not_pressed(void **state)
 
 	(void)state;
 	world_init(&w);
-	w.history.busy = TRI_UNKNOWN;
+	w.history.guest.busy = TRI_UNKNOWN;
 	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	/* all that is free but what keeps the guest from reclaiming */
@@ -252,7 +252,7 @@ static void cache_of_a_busy_guest_is_not_pressed(void **state)
 	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	world_init(&w);
-	w.history.gives_back = 1;
+	w.history.guest.gives_back = 1;
 	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 }
@@ -264,7 +264,7 @@ static void overhead_that_was_learned_is_believed(void **state)
 
 	(void)state;
 	world_init(&w);
-	w.history.overhead_b = 300 * MIB;
+	w.history.guest.overhead_b = 300 * MIB;
 	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.stale_b, 418 * MIB);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES); /* old guests send no CACHES */
@@ -335,7 +335,7 @@ static void cached(struct world *w)
 	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 670 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
-	w->history.base = w->vm.stats;
+	w->history.guest.base = w->vm.stats;
 }
 
 static void estimate(const struct world *w, struct estimate *est)
@@ -350,10 +350,10 @@ static void all_cold_cache_of_an_idle_guest_is_pressed_at_once(void **state)
 
 	(void)state;
 	cached(&w);
-	w.history.idle = TRI_YES;
+	w.history.guest.idle = TRI_YES;
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 540 * MIB);
-	w.history.idle = TRI_NO; /* of one that is only quiet a tenth is tried */
+	w.history.guest.idle = TRI_NO; /* of one that is only quiet a tenth is tried */
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 60 * MIB);
 	assert_int_equal(est.cold_b, 540 * MIB);
@@ -367,9 +367,9 @@ static void page_cache_that_is_too_young_is_left_alone_until_it_is_ripe(void **s
 	(void)state;
 	cached(&w);
 	w.settings.cache_age_us = 40 * USEC_PER_SEC;
-	w.history.cache_us = w.now_us - 39 * USEC_PER_SEC;
-	w.history.cache_b = 600 * MIB;
-	w.history.cache_seen_us = w.now_us;
+	w.history.cache.since_us = w.now_us - 39 * USEC_PER_SEC;
+	w.history.cache.size_b = 600 * MIB;
+	w.history.cache.seen_us = w.now_us;
 	estimate(&w, &est);
 	assert_int_equal(est.cold_b, 0);
 	assert_int_equal(est.ripe_us, w.now_us + USEC_PER_SEC);
@@ -383,9 +383,9 @@ static void page_cache_that_is_too_young_is_left_alone_until_it_is_ripe(void **s
 	assert_int_equal(w.d.reason, REASON_BEGIN);
 	assert_int_equal(w.history.now.probe, 1);
 	/* what was learned to be needed counts where it is more */
-	w.history.ripe_after_us = 3600 * USEC_PER_SEC;
+	w.history.cache.ripe_after_us = 3600 * USEC_PER_SEC;
 	estimate(&w, &est);
-	assert_int_equal(est.ripe_us, w.history.cache_us + w.history.ripe_after_us);
+	assert_int_equal(est.ripe_us, w.history.cache.since_us + w.history.cache.ripe_after_us);
 }
 
 static void what_is_above_the_ceiling_is_pressed_in_any_case(void **state)
@@ -395,7 +395,7 @@ static void what_is_above_the_ceiling_is_pressed_in_any_case(void **state)
 
 	(void)state;
 	cached(&w);
-	w.history.busy = TRI_YES;
+	w.history.guest.busy = TRI_YES;
 	w.settings.ceiling_b = w.vm.resident_b.value - 16 * MIB + 1; /* it is there, almost */
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 	w.settings.ceiling_b--;
@@ -405,7 +405,7 @@ static void what_is_above_the_ceiling_is_pressed_in_any_case(void **state)
 	w.settings.ceiling_b = 1; /* no more than there is cache */
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 600 * MIB);
-	w.history.gives_back = 1; /* of a guest that takes pages back only what is free */
+	w.history.guest.gives_back = 1; /* of a guest that takes pages back only what is free */
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 0);
 }
@@ -417,7 +417,7 @@ static void where_nothing_is_to_be_had_nothing_begins_though_asked_for(void **st
 
 	(void)state;
 	cached(&w);
-	w.history.busy = TRI_YES;
+	w.history.guest.busy = TRI_YES;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 30 * MIB; /* which keeps it from reclaiming */
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_LITTLE_TO_GAIN);
@@ -451,13 +451,13 @@ static void only_what_may_be_asked_for_is_offered(void **state)
 	w.vm.guarded = 0;
 	assert_int_equal(offer_of(&w), 0);
 	cached(&w);
-	w.history.calm = TRI_UNKNOWN;
+	w.history.guest.calm = TRI_UNKNOWN;
 	assert_int_equal(offer_of(&w), 0);
 	cached(&w);
 	w.vm.device = TRI_NO;
 	assert_int_equal(offer_of(&w), 0);
 	cached(&w);
-	w.history.phase = PHASE_GAVE_UP;
+	w.history.phase.is = PHASE_GAVE_UP;
 	assert_int_equal(offer_of(&w), 0);
 }
 

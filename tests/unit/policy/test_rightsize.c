@@ -25,7 +25,7 @@ static void rightsize(struct world *w, enum guest_kind kind)
 {
 	world_init(w);
 	w->settings.mode = MODE_RIGHTSIZE;
-	w->history.gives_back = kind == GUEST_SHRINKER;
+	w->history.guest.gives_back = kind == GUEST_SHRINKER;
 	if (kind == GUEST_BALLONET)
 		w->vm.stats.tag[BALLOON_STAT_MEMTOT] |=
 			BALLOON_MARK_BALLONET | BALLOON_MARK_PRESSURE;
@@ -45,7 +45,7 @@ static void sized(struct world *w, enum guest_kind kind, uint64_t balloon_b)
 	w->settings.size_step_ppm = balloon_b * PPM / RAM + 1;
 	world_tick(w);
 	assert_int_equal(w->d.phase, PHASE_SIZING);
-	followed(w, RAM - w->history.target_b, FAST);
+	followed(w, RAM - w->history.balloon.target_b, FAST);
 	assert_int_equal(w->d.phase, PHASE_SIZED);
 	assert_int_equal(w->d.reason, REASON_SIZED);
 	w->settings.size_step_ppm = 10000;
@@ -74,7 +74,7 @@ static void the_balloon_grows_by_one_small_step_at_a_time_and_stays(void **state
 	assert_int_equal(w.d.reason, REASON_SIZED);
 	assert_false(w.d.actions & ACT_SET_TARGET);
 	/* the next one is not before 10 s have passed */
-	while (w.now_us + 200 * USEC_PER_MSEC < w.history.size_us) {
+	while (w.now_us + 200 * USEC_PER_MSEC < w.history.size.next_us) {
 		world_after(&w, 200 * USEC_PER_MSEC);
 		assert_int_equal(w.d.reason, REASON_SIZED);
 		assert_false(w.d.actions & ACT_SET_TARGET);
@@ -84,9 +84,9 @@ static void the_balloon_grows_by_one_small_step_at_a_time_and_stays(void **state
 	assert_int_equal(w.d.target_b, RAM - 2 * STEP);
 	/* and none while it is not known to be well */
 	followed(&w, 2 * STEP, FAST);
-	w.now_us = w.history.size_us;
-	w.history.base.known = 0;
-	w.history.calm = TRI_UNKNOWN;
+	w.now_us = w.history.size.next_us;
+	w.history.guest.base.known = 0;
+	w.history.guest.calm = TRI_UNKNOWN;
 	world_after(&w, 0);
 	assert_int_equal(w.d.phase, PHASE_SIZED);
 }
@@ -114,7 +114,7 @@ static void a_guest_that_goes_on_giving_is_waited_for(void **state)
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_SIZE_FOLLOW);
 	assert_int_equal(w.d.target_b, RAM - 99 * MIB);
-	assert_int_equal(w.history.settled_b, RAM - 99 * MIB);
+	assert_int_equal(w.history.size.settled_b, RAM - 99 * MIB);
 }
 
 static void what_a_guest_takes_back_it_keeps_longer_each_time(void **state)
@@ -131,20 +131,20 @@ static void what_a_guest_takes_back_it_keeps_longer_each_time(void **state)
 	assert_int_equal(w.d.reason, REASON_SIZE_FOLLOW);
 	assert_int_equal(w.d.phase, PHASE_SIZED);
 	assert_int_equal(w.d.target_b, RAM - 150 * MIB);
-	assert_int_equal(w.history.settled_b, RAM - 150 * MIB);
-	assert_int_equal(w.history.size_us, w.now_us + settle_us);
+	assert_int_equal(w.history.size.settled_b, RAM - 150 * MIB);
+	assert_int_equal(w.history.size.next_us, w.now_us + settle_us);
 	followed(&w, 100 * MIB, USEC_PER_SEC);
-	assert_int_equal(w.history.size_us, w.now_us + 2 * settle_us);
+	assert_int_equal(w.history.size.next_us, w.now_us + 2 * settle_us);
 	/* an hour at most */
-	w.history.rest_us = 50 * 60 * USEC_PER_SEC;
+	w.history.size.settle_us = 50 * 60 * USEC_PER_SEC;
 	followed(&w, 50 * MIB, USEC_PER_SEC);
-	assert_int_equal(w.history.size_us, w.now_us + w.settings.rest_max_us);
+	assert_int_equal(w.history.size.next_us, w.now_us + w.settings.rest_max_us);
 	/* a step that it followed afterwards halves that */
 	while (w.d.phase == PHASE_SIZED)
 		world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_SIZE_STEP);
-	followed(&w, RAM - w.history.target_b, FAST);
-	assert_int_equal(w.history.rest_us, w.settings.rest_max_us / 2);
+	followed(&w, RAM - w.history.balloon.target_b, FAST);
+	assert_int_equal(w.history.size.settle_us, w.settings.rest_max_us / 2);
 }
 
 static void a_guest_that_takes_back_on_the_way_is_followed_at_once(void **state)
@@ -181,12 +181,12 @@ static void distress_means_all_memory_and_a_floor(void **state)
 		w.vm.stats.tag[signs[i].tag] += 4096;
 		world_after(&w, USEC_PER_SEC);
 		assert_stopped(&w, signs[i].why);
-		assert_int_equal(w.history.scare_b, 94 * MIB + RESERVE);
+		assert_int_equal(w.history.need.scare_b, 94 * MIB + RESERVE);
 		world_balloon(&w, 0);
 		world_after(&w, 50 * USEC_PER_MSEC);
 		assert_int_equal(w.d.phase, PHASE_RESTING);
 		assert_int_equal(w.d.reason, REASON_REST_SCARED);
-		assert_int_equal(w.history.squeezes, 0);
+		assert_int_equal(w.history.total.squeezes, 0);
 	}
 	/* on the way as well */
 	rightsize(&w, GUEST_SHRINKER);
@@ -200,7 +200,7 @@ static void distress_means_all_memory_and_a_floor(void **state)
 		w.vm.stats.tag[BALLOON_STAT_MAJFLT] += 200;
 		world_after(&w, USEC_PER_SEC);
 		assert_int_not_equal(w.d.phase, PHASE_DEFLATING);
-		followed(&w, RAM - w.history.target_b, FAST);
+		followed(&w, RAM - w.history.balloon.target_b, FAST);
 	}
 }
 
@@ -211,7 +211,7 @@ static void a_guest_that_uses_up_its_reserve_gets_all_memory_in_one_step(void **
 	(void)state;
 	/* one that helps itself may go far below it */
 	sized(&w, GUEST_BALLONET, 200 * MIB);
-	assert_int_equal(w.history.kind, GUEST_BALLONET);
+	assert_int_equal(w.history.guest.kind, GUEST_BALLONET);
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = RESERVE / 4;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_not_equal(w.d.phase, PHASE_DEFLATING);
@@ -340,18 +340,18 @@ static void who_cannot_take_back_keeps_free_memory_and_what_it_needed(void **sta
 	rightsize(&w, GUEST_UNKNOWN);
 	assert_int_equal(room_of(&w, &why), 870 * MIB - KEEP - RESERVE);
 	assert_int_equal(why, REASON_SIZED_RESERVE);
-	w.history.peak_last_b = 500 * MIB; /* it needed that much in the last 24 h */
+	w.history.need.peak_last_b = 500 * MIB; /* it needed that much in the last 24 h */
 	assert_int_equal(room_of(&w, &why), RAM - 500 * MIB - RESERVE);
 	assert_int_equal(why, REASON_SIZED_FLOOR);
 	/* page cache only of one that can, and only where it is cold */
 	rightsize(&w, GUEST_BALLONET);
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 200 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
-	w.history.base = w.vm.stats;
-	w.history.cold_tried_us = w.now_us;
-	w.history.cold_ppm = PPM / 2;
+	w.history.guest.base = w.vm.stats;
+	w.history.cache.tried_us = w.now_us;
+	w.history.cache.cold_ppm = PPM / 2;
 	assert_int_equal(room_of(&w, &why), 500 * MIB - KEEP);
-	w.history.busy = TRI_YES;
+	w.history.guest.busy = TRI_YES;
 	assert_int_equal(room_of(&w, &why), 200 * MIB - KEEP);
 }
 
@@ -362,7 +362,7 @@ static void a_floor_is_left_and_a_ceiling_comes_down_in_one_step(void **state)
 	(void)state;
 	sized(&w, GUEST_SHRINKER, 200 * MIB);
 	w.settings.floor_b = RAM - 200 * MIB;
-	w.history.size_us = w.now_us;
+	w.history.size.next_us = w.now_us;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_SIZED_FLOOR);
 	assert_int_equal(w.d.phase, PHASE_SIZED);
@@ -400,12 +400,12 @@ static void a_guest_whose_figures_are_frozen_is_left_alone_longer_each_time(void
 	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
 	world_after(&w, USEC_PER_SEC);
 	assert_stopped(&w, REASON_STOP_LIES);
-	rest_us = w.history.rest_us;
+	rest_us = w.history.rest.last_us;
 	w.vm.actual_b = fact_of(RAM, w.now_us + FAST);
 	world_after(&w, FAST);
 	assert_int_equal(w.d.reason, REASON_REST_LIED);
-	assert_int_equal(w.history.rest_us, u64_max(2 * rest_us, w.settings.rest_min_us));
-	assert_int_equal(w.history.rest_until_us, w.now_us + w.history.rest_us);
+	assert_int_equal(w.history.rest.last_us, u64_max(2 * rest_us, w.settings.rest_min_us));
+	assert_int_equal(w.history.rest.until_us, w.now_us + w.history.rest.last_us);
 
 	/* one of the two that moves is enough, and so is a balloon that did not grow */
 	rightsize(&w, GUEST_UNKNOWN);
@@ -422,7 +422,7 @@ static void a_guest_whose_figures_are_frozen_is_left_alone_longer_each_time(void
 	assert_int_equal(w.d.reason, REASON_SIZED);
 	memcpy(w.vm.stats.tag, frozen.tag, sizeof(frozen.tag));
 	w.vm.actual_b = fact_of(RAM - 3 * MIB, w.now_us);
-	w.history.target_b = RAM - 3 * MIB;
+	w.history.balloon.target_b = RAM - 3 * MIB;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.reason, REASON_SIZED);
 }
@@ -448,13 +448,13 @@ static void what_is_missing_is_named(void **state)
 
 	(void)state;
 	rightsize(&w, GUEST_UNKNOWN);
-	w.history.calm = TRI_NO;
+	w.history.guest.calm = TRI_NO;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_IN_NEED);
-	w.history.calm = TRI_UNKNOWN;
+	w.history.guest.calm = TRI_UNKNOWN;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_NOT_CALM);
-	w.history.calm = TRI_YES;
+	w.history.guest.calm = TRI_YES;
 	w.vm.guarded = 0;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_NO_GUARDIAN);
@@ -462,7 +462,7 @@ static void what_is_missing_is_named(void **state)
 	/* where all free memory is page cache there is still something to size */
 	rightsize(&w, GUEST_SHRINKER);
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = KEEP + 20 * MIB;
-	w.history.busy = TRI_YES;
+	w.history.guest.busy = TRI_YES;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_SIZE_STEP);
 	/* others of the host that are squeezed are no reason to wait */
@@ -491,7 +491,7 @@ static void fresh_figures_decide(void **state)
 	assert_int_equal(w.d.reason, REASON_LOOKING);
 	world_after(&w, 5 * USEC_PER_MSEC);
 	assert_int_equal(w.d.reason, REASON_SIZE_STEP);
-	assert_int_equal(w.history.looking_us, 0);
+	assert_int_equal(w.history.phase.looking_us, 0);
 }
 
 static void a_target_that_was_held_back_is_not_waited_for(void **state)
@@ -561,7 +561,7 @@ static void a_guest_that_took_memory_back_or_is_not_well_is_not_asked_for_it(voi
 	assert_int_equal(w.market.offered_b, 0);
 	sized(&w, GUEST_SHRINKER, 200 * MIB);
 	asks(&w, GIB);
-	w.history.calm = TRI_NO;
+	w.history.guest.calm = TRI_NO;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_SIZED);
 	assert_int_equal(w.market.offered_b, 0);
@@ -577,12 +577,12 @@ static void an_operator_may_squeeze_it_but_it_is_not_squeezed_by_itself(void **s
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
 	while (w.d.phase == PHASE_INFLATING)
-		followed(&w, RAM - w.history.target_b, FAST);
+		followed(&w, RAM - w.history.balloon.target_b, FAST);
 	world_balloon(&w, 0);
 	world_after(&w, FAST);
 	while (w.d.phase == PHASE_VERIFYING || w.d.phase == PHASE_RESTING) {
 		assert_int_not_equal(w.d.reason, REASON_BEGIN);
-		w.history.calm = TRI_YES;
+		w.history.guest.calm = TRI_YES;
 		world_after(&w, USEC_PER_SEC);
 	}
 	assert_int_equal(w.d.phase, PHASE_SIZING);

@@ -35,9 +35,9 @@ static void a_squeeze_frees_what_is_stale_and_lets_go(void **state)
 	assert_int_equal(w.d.reason, REASON_REST);
 	assert_int_equal(w.history.done.freed_b[VERIFY_AT_ONCE], 600 * MIB);
 	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 600 * MIB);
-	assert_int_equal(w.history.squeezes, 1);
-	assert_int_equal(w.history.yield_total_b, 600 * MIB);
-	assert_int_equal(w.history.return_total_b, 0);
+	assert_int_equal(w.history.total.squeezes, 1);
+	assert_int_equal(w.history.total.yield_b, 600 * MIB);
+	assert_int_equal(w.history.total.return_b, 0);
 }
 
 static void a_guest_that_claims_more_than_it_has_keeps_its_reserve(void **state)
@@ -121,7 +121,7 @@ static void a_guest_that_can_press_does_so_once_and_has_no_balloon(void **state)
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 	world_verify(&w, 0);
 	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 600 * MIB);
-	assert_int_equal(w.history.yield_total_b, 600 * MIB);
+	assert_int_equal(w.history.total.yield_b, 600 * MIB);
 }
 
 static void a_press_leaves_the_guest_its_reserve(void **state)
@@ -188,7 +188,7 @@ static void a_step_waits_for_statistics_that_are_newer_than_the_last(void **stat
 	(void)state;
 	world_inflating(&w);
 	world_balloon(&w, 220 * MIB);
-	w.vm.stats.taken_us = w.history.target_us; /* only the size is news */
+	w.vm.stats.taken_us = w.history.balloon.target_us; /* only the size is news */
 	w.now_us += FAST;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_INFLATE_WAIT);
@@ -287,7 +287,7 @@ static void a_guest_that_gives_back_is_remembered(void **state)
 	world_balloon(&w, 80 * MIB);
 	world_after(&w, FAST);
 	world_stopped(&w, REASON_STOP_GIVES_BACK);
-	assert_int_equal(w.history.gives_back, 1);
+	assert_int_equal(w.history.guest.gives_back, 1);
 	/* one whose balloon shrinks because it is short is not such a guest */
 	world_inflating(&w);
 	world_balloon(&w, 80 * MIB);
@@ -295,7 +295,7 @@ static void a_guest_that_gives_back_is_remembered(void **state)
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 90 * MIB;
 	world_after(&w, FAST);
 	world_stopped(&w, REASON_STOP_RESERVE);
-	assert_int_equal(w.history.gives_back, 0);
+	assert_int_equal(w.history.guest.gives_back, 0);
 }
 
 static void statistics_that_do_not_follow_the_balloon_are_not_trusted(void **state)
@@ -305,7 +305,7 @@ static void statistics_that_do_not_follow_the_balloon_are_not_trusted(void **sta
 
 	(void)state;
 	world_inflating(&w);
-	before = w.history.start;
+	before = w.history.guest.start;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = before.tag[BALLOON_STAT_MEMFREE];
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = before.tag[BALLOON_STAT_AVAIL];
 	world_after(&w, FAST);
@@ -318,7 +318,7 @@ static void statistics_that_do_not_follow_the_balloon_are_not_trusted(void **sta
 	world_verify(&w, 0);
 	assert_int_equal(w.d.phase, PHASE_RESTING);
 	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
-	assert_int_equal(w.history.squeezes, 1);
+	assert_int_equal(w.history.total.squeezes, 1);
 }
 
 static void a_guest_that_frees_memory_meanwhile_is_believed(void **state)
@@ -327,7 +327,7 @@ static void a_guest_that_frees_memory_meanwhile_is_believed(void **state)
 
 	(void)state;
 	world_inflating(&w);
-	w.vm.stats.tag[BALLOON_STAT_AVAIL] = w.history.start.tag[BALLOON_STAT_AVAIL] - MIB;
+	w.vm.stats.tag[BALLOON_STAT_AVAIL] = w.history.guest.start.tag[BALLOON_STAT_AVAIL] - MIB;
 	world_after(&w, FAST);
 	assert_int_equal(w.d.phase, PHASE_INFLATING);
 }

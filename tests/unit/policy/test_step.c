@@ -31,7 +31,7 @@ static void old_statistics_are_asked_for_once_per_interval(void **state)
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_STATS_STALE);
 	assert_int_equal(w.d.actions, ACT_POLLING);
-	assert_int_equal(w.history.request, REQUEST_NONE);
+	assert_int_equal(w.history.phase.request, REQUEST_NONE);
 	/* they came */
 	w.now_us += 10 * USEC_PER_SEC;
 	w.vm.request = REQUEST_SQUEEZE;
@@ -98,7 +98,7 @@ static void deflating_asks_again_and_says_when_it_is_stuck(void **state)
 	/* a size from before the request is no answer to it */
 	w.vm.state = VM_STATE_RUNNING;
 	w.now_us += USEC_PER_SEC;
-	w.vm.actual_b.taken_us = w.history.target_us;
+	w.vm.actual_b.taken_us = w.history.balloon.target_us;
 	world_tick(&w);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
 	world_after(&w, USEC_PER_SEC);
@@ -120,7 +120,7 @@ static void a_guest_that_was_reset_is_nudged(void **state)
 	assert_int_equal(w.d.target_b, RAM);
 	w.vm.stats.known = 0xffff; /* or only the old one's */
 	w.now_us += 2 * USEC_PER_SEC;
-	w.vm.stats.taken_us = w.history.target_us;
+	w.vm.stats.taken_us = w.history.balloon.target_us;
 	world_tick(&w);
 	assert_int_equal(w.d.target_b, RAM);
 	world_after(&w, 2 * USEC_PER_SEC);

@@ -21,10 +21,10 @@ static void what_comes_back_is_counted(void **state)
 	(void)state;
 	world_init(&w);
 	world_squeeze(&w, 600 * MIB);
-	w.history.more = 6; /* this one is measured whole */
+	w.history.rest.early = 6; /* this one is measured whole */
 	world_verify(&w, 500 * MIB);
 	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
-	assert_int_equal(w.history.return_total_b, 500 * MIB);
+	assert_int_equal(w.history.total.return_b, 500 * MIB);
 	assert_int_equal(w.history.done.freed_b[VERIFY_10S], 600 * MIB);
 	assert_int_equal(w.history.done.freed_b[VERIFY_60S], 100 * MIB);
 }
@@ -55,7 +55,7 @@ static void verifying_measures_at_once_and_after_1_10_and_60_s(void **state)
 	w.vm.resident_b.known = false;
 	world_tick(&w);
 	assert_int_equal(w.history.now.freed_b[VERIFY_10S], FIGURE_UNKNOWN);
-	assert_int_equal(w.history.verify_next, VERIFY_60S);
+	assert_int_equal(w.history.phase.verify_next, VERIFY_60S);
 	w.now_us = end + 63 * USEC_PER_SEC;
 	world_tick(&w);
 	assert_int_equal(w.d.phase, PHASE_RESTING);
@@ -71,9 +71,9 @@ static void a_squeeze_whose_yield_is_unknown_teaches_no_overhead(void **state)
 	world_squeeze(&w, 600 * MIB);
 	w.vm.resident_b.known = false;
 	world_after(&w, 3 * USEC_PER_SEC);
-	assert_int_equal(w.history.squeezes, 1);
-	assert_int_equal(w.history.yield_total_b, 0);
-	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.total.squeezes, 1);
+	assert_int_equal(w.history.total.yield_b, 0);
+	assert_int_equal(w.history.guest.overhead_b, FIGURE_UNKNOWN);
 }
 
 static void what_a_full_squeeze_leaves_is_overhead(void **state)
@@ -88,21 +88,21 @@ static void what_a_full_squeeze_leaves_is_overhead(void **state)
 		world_squeeze(&w, 600 * MIB);
 		w.history.now.stop = full[i];
 		world_after(&w, 1);
-		assert_int_equal(w.history.overhead_b, 118 * MIB);
+		assert_int_equal(w.history.guest.overhead_b, 118 * MIB);
 	}
 	/* one that ended early left more than that */
 	world_init(&w);
 	world_squeeze(&w, 600 * MIB);
 	w.history.now.stop = REASON_STOP_SWAP;
 	world_after(&w, 1);
-	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.guest.overhead_b, FIGURE_UNKNOWN);
 	/* and one without statistics afterwards tells nothing */
 	world_init(&w);
 	world_squeeze(&w, 600 * MIB);
 	w.history.now.stop = REASON_STOP_SIZE;
 	w.history.now.used_after_b = FIGURE_UNKNOWN;
 	world_after(&w, 1);
-	assert_int_equal(w.history.overhead_b, FIGURE_UNKNOWN);
+	assert_int_equal(w.history.guest.overhead_b, FIGURE_UNKNOWN);
 }
 
 static void a_reset_ends_verifying(void **state)
@@ -124,7 +124,7 @@ static void cached(struct world *w)
 	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 700 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
-	w->history.base = w->vm.stats;
+	w->history.guest.base = w->vm.stats;
 }
 
 /* The probe of it, until 10 s after; @back_b of what was pressed has been read again. */
@@ -137,7 +137,7 @@ static void probe(struct world *w, uint64_t back_b)
 	assert_int_equal(w->history.now.probe, 1);
 	assert_int_equal(w->history.now.size_b, 360 * MIB);
 	while (w->d.phase == PHASE_INFLATING) {
-		world_balloon(w, RAM - w->history.target_b);
+		world_balloon(w, RAM - w->history.balloon.target_b);
 		tag[BALLOON_STAT_MEMFREE] = 0;
 		tag[BALLOON_STAT_CACHES] = 540 * MIB;
 		world_after(w, FAST);
@@ -147,8 +147,8 @@ static void probe(struct world *w, uint64_t back_b)
 	tag[BALLOON_STAT_CACHES] = 540 * MIB + back_b;
 	world_after(w, 50 * USEC_PER_MSEC);
 	assert_int_equal(w->d.phase, PHASE_VERIFYING);
-	while (w->d.phase == PHASE_VERIFYING && w->history.verify_next < VERIFY_60S) {
-		if (w->history.verify_next == VERIFY_10S && w->d.actions & ACT_REFRESH)
+	while (w->d.phase == PHASE_VERIFYING && w->history.phase.verify_next < VERIFY_60S) {
+		if (w->history.phase.verify_next == VERIFY_10S && w->d.actions & ACT_REFRESH)
 			assert_int_equal(w->d.refresh_us,
 					 w->history.now.end_us + 10 * USEC_PER_SEC);
 		w->now_us = w->d.actions & ACT_REFRESH ? w->d.refresh_us + 1 : w->d.wake_us;
@@ -165,10 +165,10 @@ static void cold_cache_is_pressed_whole_once_a_probe_stayed_away(void **state)
 	probe(&w, 0);
 	assert_int_equal(w.d.reason, REASON_BEGIN);
 	assert_int_equal(w.history.now.probe, 0);
-	assert_int_equal(w.history.cold_ppm, 900000);
+	assert_int_equal(w.history.cache.cold_ppm, 900000);
 	assert_int_equal(w.history.now.cold_b, 474 * MIB);
 	/* it kept what it gave while its cache was pressed */
-	assert_int_equal(w.history.kind, GUEST_NOTIFIER);
+	assert_int_equal(w.history.guest.kind, GUEST_NOTIFIER);
 }
 
 static void hot_cache_is_left_alone_after_a_probe(void **state)
@@ -180,7 +180,7 @@ static void hot_cache_is_left_alone_after_a_probe(void **state)
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 	world_verify(&w, 60 * MIB);
 	assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
-	w.now_us = w.history.rest_until_us;
+	w.now_us = w.history.rest.until_us;
 	world_fresh(&w);
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_LITTLE_TO_GAIN);
@@ -192,13 +192,13 @@ static void a_probe_that_pressed_nothing_teaches_nothing(void **state)
 
 	(void)state;
 	cached(&w);
-	w.history.phase = PHASE_VERIFYING;
-	w.history.verify_next = VERIFY_10S;
+	w.history.phase.is = PHASE_VERIFYING;
+	w.history.phase.verify_next = VERIFY_10S;
 	w.history.now = (struct squeeze){ .start_us = 1, .end_us = 2, .probe = 1 };
 	w.history.now.cache_before_b = w.history.now.cache_low_b = 600 * MIB;
 	world_after(&w, 1);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
-	assert_int_equal(w.history.cold_tried_us, 0);
+	assert_int_equal(w.history.cache.tried_us, 0);
 }
 
 static void an_operator_need_not_wait_for_the_verdict(void **state)
@@ -218,10 +218,10 @@ static void more_to_win(struct world *w, uint64_t already)
 {
 	world_init(w);
 	world_squeeze(w, 600 * MIB);
-	w->history.more = already;
-	while (w->history.verify_next < VERIFY_60S) {
+	w->history.rest.early = already;
+	while (w->history.phase.verify_next < VERIFY_60S) {
 		w->now_us = w->d.wake_us;
-		w->history.calm = TRI_YES;
+		w->history.guest.calm = TRI_YES;
 		world_fresh(w);
 		world_tick(w);
 	}
@@ -238,17 +238,17 @@ static void much_new_to_win_does_not_wait_for_the_rest(void **state)
 		assert_int_equal(w.d.phase, PHASE_VERIFYING);
 		w.vm.resident_b.value += 300 * MIB;
 		w.now_us = w.history.now.end_us + after_us - 1;
-		w.history.calm = TRI_YES;
+		w.history.guest.calm = TRI_YES;
 		world_after(&w, 0);
 		assert_int_equal(w.d.phase, PHASE_VERIFYING);
-		w.history.calm = TRI_YES;
+		w.history.guest.calm = TRI_YES;
 		world_after(&w, 1);
 		assert_int_equal(w.d.reason, REASON_BEGIN);
-		assert_int_equal(w.history.more, already + 1);
+		assert_int_equal(w.history.rest.early, already + 1);
 		/* the last one taught what it was measured for */
 		assert_int_equal(w.history.done.freed_b[VERIFY_10S], 600 * MIB);
 		assert_int_equal(w.history.done.freed_b[VERIFY_60S], FIGURE_UNKNOWN);
-		assert_int_equal(w.history.ending, REASON_REST);
+		assert_int_equal(w.history.rest.why, REASON_REST);
 	}
 }
 
@@ -261,14 +261,14 @@ static void page_cache_that_ripens_meanwhile_is_waited_for(void **state)
 	w.settings.cache_age_us = 20 * USEC_PER_SEC;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 400 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
-	w.history.base = w.vm.stats;
-	w.history.calm = TRI_YES;
+	w.history.guest.base = w.vm.stats;
+	w.history.guest.calm = TRI_YES;
 	world_after(&w, USEC_PER_SEC);
-	w.history.busy = TRI_NO;
+	w.history.guest.busy = TRI_NO;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
-	assert_true(w.history.cache_us > w.history.now.end_us);
-	assert_true(w.d.wake_us <= w.history.cache_us + w.settings.cache_age_us);
+	assert_true(w.history.cache.since_us > w.history.now.end_us);
+	assert_true(w.d.wake_us <= w.history.cache.since_us + w.settings.cache_age_us);
 }
 
 static void figures_that_speak_against_it_end_the_looking(void **state)
@@ -279,7 +279,7 @@ static void figures_that_speak_against_it_end_the_looking(void **state)
 	more_to_win(&w, 0);
 	w.vm.resident_b.value += 300 * MIB;
 	w.now_us += 5 * USEC_PER_SEC;
-	w.history.calm = TRI_YES;
+	w.history.guest.calm = TRI_YES;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_LOOKING);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
@@ -287,7 +287,7 @@ static void figures_that_speak_against_it_end_the_looking(void **state)
 	world_after(&w, FAST);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 	assert_true(w.d.actions & ACT_POLLING);
-	assert_int_equal(w.history.looking_us, 0);
+	assert_int_equal(w.history.phase.looking_us, 0);
 }
 
 int main(void)

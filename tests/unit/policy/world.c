@@ -41,11 +41,11 @@ void world_init(struct world *w)
 	world_balloon(w, 0);
 	policy_host_init(&w->learned);
 	policy_vm_init(&w->history);
-	w->history.calm = TRI_YES;
-	w->history.busy = TRI_NO;
-	w->history.base = w->vm.stats;
+	w->history.guest.calm = TRI_YES;
+	w->history.guest.busy = TRI_NO;
+	w->history.guest.base = w->vm.stats;
 	w->vm.cpu_us = fact_of(0, w->now_us);
-	w->history.base_cpu_us = w->vm.cpu_us;
+	w->history.guest.base_cpu_us = w->vm.cpu_us;
 	world_fresh(w);
 }
 
@@ -113,7 +113,7 @@ void world_squeeze(struct world *w, uint64_t freed_b)
 
 	world_begin(w);
 	while (w->d.phase == PHASE_INFLATING) {
-		world_balloon(w, RAM - w->history.target_b);
+		world_balloon(w, RAM - w->history.balloon.target_b);
 		w->vm.resident_b.value = before_b - freed_b;
 		world_after(w, 20 * USEC_PER_MSEC);
 	}
@@ -128,9 +128,9 @@ void world_verify(struct world *w, uint64_t late_b)
 {
 	while (w->d.phase == PHASE_VERIFYING) {
 		w->now_us = w->d.wake_us;
-		if (w->history.verify_next == VERIFY_60S)
+		if (w->history.phase.verify_next == VERIFY_60S)
 			w->vm.resident_b.value += late_b;
-		if (w->history.verify_next == VERIFY_60S)
+		if (w->history.phase.verify_next == VERIFY_60S)
 			late_b = 0;
 		world_fresh(w);
 		world_tick(w);
@@ -143,7 +143,7 @@ void world_stopped(const struct world *w, enum reason why)
 	assert_int_equal(w->d.phase, PHASE_DEFLATING);
 	assert_true(w->d.actions & ACT_SET_TARGET);
 	assert_int_equal(w->d.target_b, RAM);
-	assert_int_equal(w->history.now.stop, why);
+	assert_int_equal(w->history.rest.stop, why);
 }
 
 void world_inflating(struct world *w)
