@@ -265,7 +265,7 @@ static int run(struct replay *p)
 	if (r == -EBADMSG)
 		return bad(p, "%s", p->reader.trouble);
 	if (r == 0 && !p->begun)
-		return bad(p, "there is no record in it");
+		return bad(p, "it has no records");
 	return r;
 }
 
@@ -339,7 +339,8 @@ static void print_text(const char *path, const struct replay_report *r)
 		break;
 	}
 	if (r->torn)
-		printf("%s: the last line has no end, as after a crash; it was left out\n", path);
+		printf("%s: the last line is incomplete, as after a crash, and was left out\n",
+		       path);
 }
 
 static void add_u64(json_object *o, const char *key, uint64_t v)

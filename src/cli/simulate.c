@@ -83,7 +83,7 @@ static int load_text(const char *name, struct buf *text)
 	f = fopen(name, "re");
 	if (!f) {
 		list_scenarios(names, sizeof(names));
-		return cli_fail(EXIT_USAGE, "%s is no built-in scenario (%s), and no file: %s",
+		return cli_fail(EXIT_USAGE, "%s is neither a built-in scenario (%s) nor a file: %s",
 				name, names, strerror(errno));
 	}
 	while ((n = fread(part, 1, sizeof(part), f)) > 0)
@@ -142,7 +142,7 @@ static double gib_hours(const struct run *run)
 
 static void print_head(const struct scenario *sc)
 {
-	(void)printf("%llu machines, %g h, seed %llu\n\n", (unsigned long long)sc->vms,
+	(void)printf("%llu VMs, %g h, seed %llu\n\n", (unsigned long long)sc->vms,
 		     (double)sc->length_us / 3.6e9, (unsigned long long)sc->seed);
 	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s\n", "CONTROLLER", "GIB x H",
 		     "PEAK GIB", "GUEST", "SWAPPED", "REFAULTED", "MAJOR", "STALLED", "HOST",
@@ -285,8 +285,7 @@ int cmd_simulate(const struct simulate *ask, bool json)
 		char names[LIST_MAX];
 
 		list_controllers(names, sizeof(names));
-		return cli_fail(EXIT_USAGE, "there is no controller '%s'; there are %s", name,
-				names);
+		return cli_fail(EXIT_USAGE, "unknown controller '%s'; use one of %s", name, names);
 	}
 	if (!one)
 		of = controllers(&n);

@@ -33,15 +33,15 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-	{ "config", 'c', "FILE", "read FILE and not " DAEMON_CONFIG_FILE },
-	{ "config-dir", 'd', "DIR", "read DIR/*.yaml and not " DAEMON_CONFIG_DIR },
-	{ "control", 's', "PATH", "listen on PATH and not where the configuration says" },
-	{ "dry-run", 'n', NULL, "watch, decide and say what would be done, but set no target" },
+	{ "config", 'c', "FILE", "read FILE instead of " DAEMON_CONFIG_FILE },
+	{ "config-dir", 'd', "DIR", "read DIR/*.yaml instead of " DAEMON_CONFIG_DIR },
+	{ "control", 's', "PATH", "listen on PATH, whatever the configuration says" },
+	{ "dry-run", 'n', NULL, "decide and say what it would do, but touch no balloon" },
 	{ "check-config", 't', NULL, "check the configuration, and exit" },
 	{ "print-settings", 'p', NULL, "print the table of settings as Markdown, and exit" },
 	{ "verbose", 'v', NULL, "log more" },
 	{ "version", 'V', NULL, "print the version, and exit" },
-	{ "help", 'h', NULL, "print this, and exit" },
+	{ "help", 'h', NULL, "print this text, and exit" },
 };
 
 static void print_help(void)
@@ -49,7 +49,7 @@ static void print_help(void)
 	size_t i;
 
 	puts("Usage: ballonetd [OPTION]...\n"
-	     "Gives this host back the memory that its virtual machines are not using.\n");
+	     "Gives this host back the memory that its virtual machines do not use.\n");
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		char left[40];
 
@@ -58,8 +58,8 @@ static void print_help(void)
 			       rows[i].argument ? rows[i].argument : "");
 		printf("  %-26s %s\n", left, rows[i].help);
 	}
-	puts("\nWith no configuration at all it finds the QEMU virtual machines of this host by "
-	     "itself.\nSee ballonetd(8) and ballonet.yaml(5).");
+	puts("\nIt needs no configuration: it finds the QEMU virtual machines of this host.\n"
+	     "See ballonetd(8) and ballonet.yaml(5).");
 }
 
 static void print_settings(void)
@@ -109,6 +109,7 @@ static int run(const struct daemon_options *o)
 
 int main(int argc, char **argv)
 {
+	static char name[] = "ballonetd";
 	struct option longs[ARRAY_SIZE(rows) + 1] = { 0 };
 	char shorts[2 * ARRAY_SIZE(rows) + 1] = "";
 	struct daemon_options o = { 0 };
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
 		shorts[at] = (char)rows[i].letter;
 		shorts[at + 1] = rows[i].argument ? ':' : '\0';
 	}
+	if (argc > 0)
+		argv[0] = name; /* getopt begins its messages with it */
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
@@ -161,7 +164,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "ballonetd: it takes no '%s'\nTry 'ballonetd --help'.\n",
+		fprintf(stderr, "ballonetd: unexpected argument '%s'\nTry 'ballonetd --help'.\n",
 			argv[optind]);
 		return EXIT_USAGE;
 	}

@@ -35,16 +35,16 @@ static const struct {
 	const char *help;
 } features[] = {
 	{ "must-tell-host", BALLOON_F_MUST_TELL_HOST, false,
-	  "have the guest ask before it takes a page back (always so on huge pages)" },
+	  "the guest asks before it takes a page back (always with huge pages)" },
 	{ "no-stats", BALLOON_F_STATS_VQ, true, "offer no statistics" },
 	{ "deflate-on-oom", BALLOON_F_DEFLATE_ON_OOM, false,
-	  "let the guest take pages back rather than run out of memory" },
+	  "the guest may take pages back instead of running out of memory" },
 	{ "deflate-on-pressure", BALLOON_F_DEFLATE_ON_PRESSURE, false,
-	  "let the guest take pages back on memory pressure (needs ballonet.ko)" },
+	  "the guest may take pages back under memory pressure (ballonet.ko only)" },
 	{ "no-reporting", BALLOON_F_REPORTING, true, "offer no free page reporting" },
-	{ "no-poison", BALLOON_F_PAGE_POISON, true, "do not ask what freed pages hold" },
+	{ "no-poison", BALLOON_F_PAGE_POISON, true, "do not ask what freed pages contain" },
 	{ "no-big-buffers", BALLOON_F_BIG_BUFFERS, true,
-	  "take no more than 256 PFNs in a buffer (bit 52)" },
+	  "take at most 256 pages per buffer (bit 52)" },
 	{ "no-press", BALLOON_F_PRESS, true, "offer no press (bit 51)" },
 };
 
@@ -57,11 +57,12 @@ static int usage(FILE *to, int status)
 		    "  --control PATH         where ballonetd connects to\n");
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		fprintf(to, "  --%-21s%s\n", features[i].option, features[i].help);
-	fprintf(to, "  --huge                 the memory is backed by huge pages (found out "
-		    "otherwise)\n"
-		    "  --no-huge              it is not\n"
+	fprintf(to, "  --huge                 huge pages back the memory (default: as the host "
+		    "is set up)\n"
+		    "  --no-huge              they do not\n"
 		    "  --debug                log more\n"
-		    "  --help, --version\n");
+		    "  --help                 print this text, and exit\n"
+		    "  --version              print the version, and exit\n");
 	return status;
 }
 
@@ -119,7 +120,7 @@ static int parse(int argc, char **argv, struct keeper_config *config, int *ret_s
 		} else if (strncmp(arg, "--", 2) != 0 ||
 			   !take_feature(arg + 2, &config->features)) {
 			fprintf(stderr,
-				"ballonet-device: %s: no such option, or its value is missing\n",
+				"ballonet-device: %s: unknown option, or its value is missing\n",
 				arg);
 			*ret_status = usage(stderr, EXIT_USAGE);
 			return 1;
@@ -127,7 +128,7 @@ static int parse(int argc, char **argv, struct keeper_config *config, int *ret_s
 	}
 	if (config->socket && config->control)
 		return 0;
-	fprintf(stderr, "ballonet-device: --socket and --control are needed\n");
+	fprintf(stderr, "ballonet-device: needs --socket and --control\n");
 	*ret_status = usage(stderr, EXIT_USAGE);
 	return 1;
 }

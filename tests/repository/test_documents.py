@@ -115,6 +115,32 @@ def test_every_option_of_the_help_is_in_the_manual(program, manual):
     assert [option for option in sorted(options) if f"Fl -{option}" not in text] == []
 
 
+def test_commands_and_exit_codes_of_the_help_are_those_of_the_manual():
+    manual = (ROOT / "man/ballonet.1").read_text(encoding="utf-8")
+    text = run(built("cli/ballonet"), "--help").stdout
+    commands = re.findall(r"^  ([a-z]+)", text[:text.index("\noptions:")], re.MULTILINE)
+    codes = re.findall(r"^  (\d)  ", text[text.index("\nexit codes:"):], re.MULTILINE)
+    told = re.findall(r"^\.It Cm ([a-z]+)", manual[:manual.index("\nThe options are:")],
+                      re.MULTILINE)
+    status = manual[manual.index(".Sh EXIT STATUS"):manual.index(".Sh EXAMPLES")]
+    assert set(commands) - {"help", "version"} == set(told)
+    assert codes == re.findall(r"^\.It (\d)", status, re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", ["ballonet", "ballonetd", "ballonet-device"])
+def test_a_wrong_option_is_told_without_the_path_of_the_program(program):
+    folder = {"ballonet": "cli", "ballonetd": "daemon", "ballonet-device": "device"}[program]
+    done = run(built(f"{folder}/{program}"), "--frob")
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"{program}: ")
+
+
+def test_every_manual_names_its_program_in_the_synopsis():
+    for path in (ROOT / "man").glob("*.[18]"):
+        synopsis = path.read_text(encoding="utf-8").partition(".Sh SYNOPSIS\n")[2]
+        assert synopsis.startswith(".Nm"), path
+
+
 def test_every_scenario_and_every_key_of_one_is_in_the_manual():
     source = (ROOT / "src" / "sim" / "scenario.c").read_text(encoding="utf-8")
     manual = (ROOT / "man" / "ballonet.1").read_text(encoding="utf-8")

@@ -59,7 +59,7 @@ static void a_world_is_simulated_without_a_daemon(void **state)
 	CALL(&r, "simulate", "--vms", "5", "--hours", "1", "--controller", "all");
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		expect(&r, 0, names[i], "");
-	expect(&r, 0, "5 machines, 1 h, seed 1", "");
+	expect(&r, 0, "5 VMs, 1 h, seed 1", "");
 	CALL(&r, "simulate", "--vms", "5", "--hours", "1", "--seed", "9", "--json", "--scenario",
 	     "tight", "--host-memory", "6GiB");
 	assert_int_equal(r.code, 0);
@@ -81,9 +81,9 @@ static void a_world_that_cannot_be_is_told(void **state)
 
 	(void)state;
 	CALL(&r, "simulate", "--controller", "nobody");
-	expect(&r, 2, "", "there is no controller 'nobody'; there are ballonet, ");
+	expect(&r, 2, "", "unknown controller 'nobody'; use one of ballonet, ");
 	CALL(&r, "simulate", "--scenario", "/nowhere/world");
-	expect(&r, 2, "", "no built-in scenario (mixed, ");
+	expect(&r, 2, "", "neither a built-in scenario (mixed, ");
 	CALL(&r, "simulate", "--scenario", "/proc/version");
 	expect(&r, 2, "", "line 1: not 'KEY: VALUE'");
 	CALL(&r, "simulate", "--vms", "many");
