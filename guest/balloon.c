@@ -17,102 +17,107 @@
  * list. In between nobody may free it: a device that answers late would discard what somebody else
  * has stored there.
  */
-#include "ballonet.h"
+#include "balloon.h"
 
 #include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/pagemap.h>
 #include <linux/vm_event_item.h>
 
+#include "available.h"
+#include "config.h"
+#include "device.h"
+#include "params.h"
+#include "pfnq.h"
+#include "report.h"
 #include "trace.h"
+#include "watch.h"
 
 #define LEAK_STEP_PAGES (16 * MIB_PAGES) /* between two looks at the target */
 #define ACTUAL_EVERY (HZ / 20)		 /* a large inflate lets the host see it grow */
 
-const char *const direction_names[] = {
-	[IDLE] = "idle", [INFLATING] = "inflating", [DEFLATING] = "deflating"
-};
-
 /* -------------------------------------------------------------- direction */
 
-/* Under dir_lock. */
-static void turn(struct ballonet *b, enum direction to)
+/* Under lock. */
+static void balloon_turn(struct ballonet *b, enum direction to)
 {
-	trace_ballonet_direction(b->dir, to, atomic_long_read(&b->size), b->target);
-	b->dir = to;
+	trace_ballonet_direction(b->balloon.dir, to, atomic_long_read(&b->balloon.size),
+				 b->balloon.target);
+	b->balloon.dir = to;
 }
 
-static bool begin_inflate(struct ballonet *b)
+static bool balloon_begin_inflate(struct ballonet *b)
 {
 	bool begun = false;
 
-	spin_lock(&b->dir_lock);
-	if (b->dir == IDLE) {
-		turn(b, INFLATING);
+	spin_lock(&b->lock);
+	if (b->balloon.dir == IDLE) {
+		balloon_turn(b, INFLATING);
 		b->counters.inflates++;
 		begun = true;
 	}
-	spin_unlock(&b->dir_lock);
-	relief_recount(b);
+	spin_unlock(&b->lock);
+	available_recount(b);
 	return begun;
 }
 
-static void end_inflate(struct ballonet *b)
+static void balloon_end_inflate(struct ballonet *b)
 {
-	spin_lock(&b->dir_lock);
-	WRITE_ONCE(b->inflate_end, jiffies);
-	if (b->dir == INFLATING)
-		turn(b, IDLE);
-	spin_unlock(&b->dir_lock);
-	relief_recount(b);
+	spin_lock(&b->lock);
+	WRITE_ONCE(b->balloon.inflate_end, jiffies);
+	if (b->balloon.dir == INFLATING)
+		balloon_turn(b, IDLE);
+	spin_unlock(&b->lock);
+	available_recount(b);
 }
 
 bool balloon_begin_deflate(struct ballonet *b, enum wish wish)
 {
 	bool begun = true;
 
-	spin_lock(&b->dir_lock);
-	if (wish == BY_PRESSURE && b->dir == INFLATING && ballonet_one_direction()) {
+	spin_lock(&b->lock);
+	if (wish == BY_PRESSURE && b->balloon.dir == INFLATING) {
 		begun = false;
 		b->counters.pressure_refused++;
 	} else {
-		if (b->dir != DEFLATING && (wish != BY_PRESSURE || b->dir == IDLE)) {
-			turn(b, DEFLATING);
+		if (b->balloon.dir != DEFLATING &&
+		    (wish != BY_PRESSURE || b->balloon.dir == IDLE)) {
+			balloon_turn(b, DEFLATING);
 			b->counters.deflates++;
 		}
-		b->deflaters++;
+		b->balloon.deflaters++;
 	}
-	spin_unlock(&b->dir_lock);
+	spin_unlock(&b->lock);
 	return begun;
 }
 
 void balloon_end_deflate(struct ballonet *b)
 {
-	spin_lock(&b->dir_lock);
-	if (--b->deflaters == 0 && b->dir == DEFLATING)
-		turn(b, IDLE);
-	spin_unlock(&b->dir_lock);
-	relief_recount(b);
+	spin_lock(&b->lock);
+	if (--b->balloon.deflaters == 0 && b->balloon.dir == DEFLATING)
+		balloon_turn(b, IDLE);
+	spin_unlock(&b->lock);
+	available_recount(b);
 }
 
 void balloon_hold_off(struct ballonet *b)
 {
-	unsigned long wait = msecs_to_jiffies(ballonet_holdoff_ms());
+	unsigned long wait = msecs_to_jiffies(params_holdoff_ms());
 
-	WRITE_ONCE(b->holdoff_end, jiffies + wait);
-	WRITE_ONCE(b->holding_off, true);
+	WRITE_ONCE(b->balloon.holdoff_end, jiffies + wait);
+	set_bit(BALLOON_HOLDING_OFF, &b->balloon.flags);
 	balloon_kick(b, wait + 1);
 }
 
 unsigned long balloon_held_off(struct ballonet *b)
 {
-	unsigned long end = READ_ONCE(b->holdoff_end);
+	unsigned long end = READ_ONCE(b->balloon.holdoff_end);
 
-	if (!READ_ONCE(b->holding_off))
+	if (!test_bit(BALLOON_HOLDING_OFF, &b->balloon.flags))
 		return 0;
 	if (time_before(jiffies, end))
 		return end - jiffies;
-	WRITE_ONCE(b->holding_off, false);
+	clear_bit(BALLOON_HOLDING_OFF, &b->balloon.flags);
 	return 0;
 }
 
@@ -120,55 +125,56 @@ unsigned long balloon_held_off(struct ballonet *b)
 
 void balloon_kick(struct ballonet *b, unsigned long delay)
 {
-	if (READ_ONCE(b->ready))
-		mod_delayed_work(b->wq, &b->work, delay);
+	if (device_is_ready(b))
+		mod_delayed_work(b->wq, &b->balloon.work, delay);
 }
 
 unsigned long balloon_target(struct ballonet *b)
 {
-	if (xchg(&b->retarget, false))
-		b->target = ballonet_config_read(b, BALLOON_CONFIG_NUM_PAGES);
-	return DIV_ROUND_UP(b->target, PFNS_PER_PAGE);
+	if (test_and_clear_bit(BALLOON_RETARGET, &b->balloon.flags))
+		b->balloon.target = config_read(b->vdev, BALLOON_CONFIG_NUM_PAGES);
+	return DIV_ROUND_UP(b->balloon.target, PFNS_PER_PAGE);
 }
 
 void balloon_write_actual(struct ballonet *b)
 {
-	mutex_lock(&b->actual_lock); /* else an old figure could be written over a new one */
-	if (!READ_ONCE(b->gone))
-		ballonet_config_write(b, BALLOON_CONFIG_ACTUAL,
-				      atomic_long_read(&b->size) * PFNS_PER_PAGE);
-	mutex_unlock(&b->actual_lock);
+	mutex_lock(&b->device_lock); /* else an old figure could be written over a new one */
+	if (!device_is_gone(b))
+		config_write(b->vdev, BALLOON_CONFIG_ACTUAL,
+			     atomic_long_read(&b->balloon.size) * PFNS_PER_PAGE);
+	mutex_unlock(&b->device_lock);
 }
 
-static void actual_work_fn(struct work_struct *work)
+static void balloon_actual_work_fn(struct work_struct *work)
 {
-	balloon_write_actual(container_of(work, struct ballonet, actual_work));
+	balloon_write_actual(container_of(work, struct ballonet, balloon.actual_work));
 }
 
 /* ------------------------------------------------------------- accounting */
 
 /* @page enters (1) or leaves (-1) the balloon. */
-static void account(struct ballonet *b, struct page *page, int sign)
+static void balloon_account(struct ballonet *b, struct page *page, int sign)
 {
-	atomic_long_add(sign, &b->node_pages[page_to_nid(page)]);
-	if (b->managed_shrinks && !COMPAT_CORE_MOVES_PAGES)
+	atomic_long_add(sign, &b->available.ballooned[page_to_nid(page)]);
+	if (b->balloon.managed_shrinks && !COMPAT_CORE_MOVES_PAGES)
 		adjust_managed_page_count(page, -sign);
 }
 
 /* The device has taken the pages of @slot over. */
-static void inflate_done(struct pfnq *q, struct slot *slot)
+static void balloon_inflate_done(struct pfnq *q, struct slot *slot)
 {
 	struct ballonet *b = q->owner;
 	struct page *page;
 
 	list_for_each_entry(page, &slot->pages, lru)
-		account(b, page, 1);
-	atomic_long_add(balloon_page_list_enqueue(&b->info, &slot->pages), &b->size);
-	atomic_long_sub(slot->count, &b->flying);
+		balloon_account(b, page, 1);
+	atomic_long_add(balloon_page_list_enqueue(&b->balloon.info, &slot->pages),
+			&b->balloon.size);
+	atomic_long_sub(slot->count, &b->balloon.flying);
 	b->counters.inflated_pages += slot->count;
 }
 
-static void free_list(struct list_head *pages)
+static void balloon_free_list(struct list_head *pages)
 {
 	struct page *page, *next;
 
@@ -179,9 +185,9 @@ static void free_list(struct list_head *pages)
 }
 
 /* The device knows that the pages of @slot are the guest's again. */
-static void deflate_done(struct pfnq *q, struct slot *slot)
+static void balloon_deflate_done(struct pfnq *q, struct slot *slot)
 {
-	free_list(&slot->pages);
+	balloon_free_list(&slot->pages);
 }
 
 /* ---------------------------------------------------------------- inflate */
@@ -194,83 +200,87 @@ static void deflate_done(struct pfnq *q, struct slot *slot)
  * reported. So blocks are reported first, and then there is nothing left to discard. A device that
  * takes big buffers joins pages itself.
  */
-static bool reports_blocks(struct ballonet *b)
+static bool balloon_reports_blocks(struct ballonet *b)
 {
-	return b->reporting_registered && ballonet_one_direction() &&
-	       !virtio_has_feature(b->vdev, BALLOON_F_BIG_BUFFERS);
+	return b->reporting.registered && !virtio_has_feature(b->vdev, BALLOON_F_BIG_BUFFERS);
 }
 
 /* Fills @slot with up to @want pages; returns how many blocks of that stand in block_sg. */
-static unsigned int fill(struct ballonet *b, struct watch *w, struct slot *slot, unsigned long want)
+static unsigned int balloon_fill(struct ballonet *b, struct watch *w, struct slot *slot,
+				 unsigned long want)
 {
 	unsigned int blocks = 0;
 
-	sg_init_table(b->block_sg, PAGE_REPORTING_CAPACITY);
-	while (slot->count < want && READ_ONCE(b->dir) == INFLATING) {
+	sg_init_table(b->reporting.sg, PAGE_REPORTING_CAPACITY);
+	while (slot->count < want && READ_ONCE(b->balloon.dir) == INFLATING) {
 		unsigned int order, i;
 		struct page *page = watch_alloc(w, ilog2(want - slot->count), &order);
 
 		if (!page)
 			break;
-		if (order >= BLOCK_ORDER && blocks < PAGE_REPORTING_CAPACITY && reports_blocks(b))
-			sg_set_page(&b->block_sg[blocks++], page, PAGE_SIZE << order, 0);
+		if (order >= BLOCK_ORDER && blocks < PAGE_REPORTING_CAPACITY &&
+		    balloon_reports_blocks(b))
+			sg_set_page(&b->reporting.sg[blocks++], page, PAGE_SIZE << order, 0);
 		if (order)
 			split_page(page, order);
-		slot_add(slot, page, 1U << order);
+		pfnq_add(slot, page, 1U << order);
 		for (i = 0; i < 1U << order; i++)
 			list_add_tail(&page[i].lru, &slot->pages);
-		atomic_long_add(1L << order, &b->flying);
+		atomic_long_add(1L << order, &b->balloon.flying);
 		b->counters.allocated_pages += 1UL << order;
 	}
 	if (blocks)
-		sg_mark_end(&b->block_sg[blocks - 1]);
+		sg_mark_end(&b->reporting.sg[blocks - 1]);
 	return blocks;
 }
 
 /* One buffer full; END_DONE if there may be more. */
-static enum ending inflate_step(struct ballonet *b, struct watch *w, unsigned long want)
+static enum ending balloon_inflate_step(struct ballonet *b, struct watch *w, unsigned long want)
 {
+	struct pfnq *q = &b->balloon.inflateq;
 	struct slot *slot;
 	unsigned int blocks;
 	enum ending end = watch_look(b, w, &want);
 
 	if (end != END_DONE)
 		return end;
-	slot = pfnq_get(&b->inflateq, DEVICE_PATIENCE);
+	slot = pfnq_get(q, DEVICE_PATIENCE);
 	if (!slot) {
-		ballonet_call_stuck(b);
+		device_call_stuck(b, q->queue);
 		return END_DEVICE;
 	}
-	if (!ballonet_one_direction())
-		want = min_t(unsigned long, want, BALLOON_BUFFER_PFNS / PFNS_PER_PAGE);
-	blocks = fill(b, w, slot, min_t(unsigned long, want, b->inflateq.capacity));
+	blocks = balloon_fill(b, w, slot, min_t(unsigned long, want, q->capacity));
 	if (blocks)
-		(void)report_send(b, b->block_sg, blocks); /* where it fails there is more to do */
-	if (!slot->count || READ_ONCE(b->dir) != INFLATING) {
-		end = READ_ONCE(b->dir) == INFLATING ? END_NO_PAGES : END_OOM;
+		(void)report_send(b, b->reporting.sg, blocks); /* if it fails there is more to do */
+	if (!slot->count || READ_ONCE(b->balloon.dir) != INFLATING) {
+		end = READ_ONCE(b->balloon.dir) == INFLATING ? END_NO_PAGES : END_OOM;
 		b->counters.allocated_pages -= slot->count;
-		free_list(&slot->pages);
-		atomic_long_sub(slot->count, &b->flying);
-		pfnq_put(&b->inflateq, slot);
+		balloon_free_list(&slot->pages);
+		atomic_long_sub(slot->count, &b->balloon.flying);
+		pfnq_put(q, slot);
 		return end;
 	}
-	pfnq_send(&b->inflateq, slot);
-	if (!ballonet_one_direction())
-		balloon_settle(b); /* then, one message was on its way at a time */
+	pfnq_send(q, slot);
 	cond_resched();
 	return END_DONE;
 }
 
 /* Pages that are neither in the balloon nor on their way there. */
-static long missing(struct ballonet *b)
+static long balloon_missing(struct ballonet *b)
 {
 	/* in this order a page that lands meanwhile is counted twice, not missed */
-	long flying = atomic_long_read(&b->flying);
+	long flying = atomic_long_read(&b->balloon.flying);
 
-	return (long)balloon_target(b) - flying - atomic_long_read(&b->size);
+	return (long)balloon_target(b) - flying - atomic_long_read(&b->balloon.size);
 }
 
-static enum ending inflate(struct ballonet *b)
+/* Until the device has answered all of @q, or is gone. False after @patience jiffies. */
+static bool balloon_await(struct ballonet *b, struct pfnq *q, unsigned long patience)
+{
+	return wait_event_timeout(q->queue->acks, pfnq_quiet(q) || device_is_gone(b), patience);
+}
+
+static enum ending balloon_inflate(struct ballonet *b)
 {
 	unsigned long told = jiffies;
 	enum ending end = END_DONE;
@@ -278,25 +288,25 @@ static enum ending inflate(struct ballonet *b)
 	long want;
 
 	watch_start(b, &w);
-	while (end == END_DONE && (want = missing(b)) > 0) {
-		end = inflate_step(b, &w, want);
+	while (end == END_DONE && (want = balloon_missing(b)) > 0) {
+		end = balloon_inflate_step(b, &w, want);
 		if (time_after(jiffies, told + ACTUAL_EVERY)) {
 			balloon_write_actual(b);
 			told = jiffies;
 		}
 	}
-	if (!wait_event_timeout(b->inflateq.acks, pfnq_quiet(&b->inflateq) || b->gone,
-				DEVICE_PATIENCE)) {
-		ballonet_call_stuck(b);
+	if (!balloon_await(b, &b->balloon.inflateq, DEVICE_PATIENCE)) {
+		device_call_stuck(b, b->balloon.inflateq.queue);
 		end = END_DEVICE;
 	}
 	return end;
 }
 
 /* Returns jiffies after which to try again, 0 for not at all. */
-static unsigned long grow(struct ballonet *b)
+static unsigned long balloon_grow(struct ballonet *b)
 {
 	unsigned long left = balloon_held_off(b), want = 1;
+	struct pfnq *q = &b->balloon.inflateq;
 	enum ending end;
 	struct watch w;
 
@@ -305,98 +315,106 @@ static unsigned long grow(struct ballonet *b)
 	/* over-asked guests are tried again and again: do not even begin without a reason */
 	watch_start(b, &w);
 	end = watch_look(b, &w, &want);
-	if (end == END_DONE && READ_ONCE(b->stuck) && !pfnq_quiet(&b->inflateq))
+	if (end == END_DONE && device_is_stuck(q->queue) && !pfnq_quiet(q))
 		end = END_DEVICE;
 	if (end == END_DONE) {
-		if (!begin_inflate(b))
-			return msecs_to_jiffies(ballonet_retry_ms());
-		end = inflate(b);
-		end_inflate(b);
+		if (!balloon_begin_inflate(b))
+			return msecs_to_jiffies(params_retry_ms());
+		end = balloon_inflate(b);
+		balloon_end_inflate(b);
 	}
 	b->counters.endings[end]++;
 	if (end == END_DONE || end == END_STOP)
 		return 0;
 	if (end == END_OOM || end == END_SWAP)
 		balloon_hold_off(b);
-	return max(balloon_held_off(b), msecs_to_jiffies(ballonet_retry_ms()));
+	return max(balloon_held_off(b), msecs_to_jiffies(params_retry_ms()));
 }
 
 /* ---------------------------------------------------------------- deflate */
 
+/* Takes up to @want pages out of the balloon, onto @pages. Returns how many. */
+static size_t balloon_take_out(struct ballonet *b, struct list_head *pages, size_t want)
+{
+	size_t n = balloon_page_list_dequeue(&b->balloon.info, pages, want);
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru)
+		balloon_account(b, page, -1);
+	atomic_long_sub(n, &b->balloon.size);
+	b->counters.deflated_pages += n;
+	return n;
+}
+
 unsigned long balloon_leak(struct ballonet *b, unsigned long want)
 {
-	unsigned long freed = 0, patience = READ_ONCE(b->stuck) ? 0 : DEVICE_PATIENCE;
+	struct pfnq *q = &b->balloon.deflateq;
+	unsigned long freed = 0, patience = device_is_stuck(q->queue) ? 0 : DEVICE_PATIENCE;
 
-	while (freed < want && !READ_ONCE(b->gone)) {
-		struct slot *slot = pfnq_get(&b->deflateq, patience);
+	while (freed < want && !device_is_gone(b)) {
+		struct slot *slot = pfnq_get(q, patience);
 		struct page *page;
 		LIST_HEAD(pages);
 		size_t n;
 
 		if (!slot) {
-			ballonet_call_stuck(b);
+			device_call_stuck(b, q->queue);
 			break;
 		}
-		n = balloon_page_list_dequeue(&b->info, &pages,
-					      min_t(size_t, want - freed, b->deflateq.capacity));
+		n = balloon_take_out(b, &pages, min_t(size_t, want - freed, q->capacity));
 		if (!n) {
-			pfnq_put(&b->deflateq, slot);
+			pfnq_put(q, slot);
 			break;
 		}
-		list_for_each_entry(page, &pages, lru) {
-			slot_add(slot, page, 1);
-			account(b, page, -1);
-		}
-		atomic_long_sub(n, &b->size);
+		list_for_each_entry(page, &pages, lru)
+			pfnq_add(slot, page, 1);
 		freed += n;
-		if (b->must_tell)
+		if (b->balloon.must_tell)
 			list_splice(&pages, &slot->pages);
 		else
-			free_list(&pages);
-		pfnq_send(&b->deflateq, slot);
+			balloon_free_list(&pages);
+		pfnq_send(q, slot);
 		cond_resched();
 	}
-	if ((b->must_tell || !ballonet_one_direction()) && freed &&
-	    !wait_event_timeout(b->deflateq.acks, pfnq_quiet(&b->deflateq) || b->gone, patience))
-		ballonet_call_stuck(b);
-	b->counters.deflated_pages += freed;
-	relief_recount(b);
+	if (b->balloon.must_tell && freed && !balloon_await(b, q, patience))
+		device_call_stuck(b, q->queue);
+	available_recount(b);
 	return freed;
 }
 
 /* Returns jiffies after which to try again, 0 for at once or not at all. */
-static unsigned long shrink(struct ballonet *b, unsigned long want)
+static unsigned long balloon_shrink(struct ballonet *b, unsigned long want)
 {
 	unsigned long freed;
+	long over = want;
 
 	balloon_begin_deflate(b, BY_TARGET);
-	freed = balloon_leak(b, min(want, LEAK_STEP_PAGES));
-	while (freed && atomic_long_read(&b->size) > balloon_target(b) && !READ_ONCE(b->stopping))
-		freed = balloon_leak(b, min_t(unsigned long, LEAK_STEP_PAGES,
-					      atomic_long_read(&b->size) - balloon_target(b)));
+	do {
+		freed = balloon_leak(b, min_t(unsigned long, over, LEAK_STEP_PAGES));
+		over = atomic_long_read(&b->balloon.size) - (long)balloon_target(b);
+	} while (freed && over > 0 && !device_is_closed(b));
 	balloon_end_deflate(b);
-	return freed ? 0 : msecs_to_jiffies(ballonet_retry_ms());
+	return freed ? 0 : msecs_to_jiffies(params_retry_ms());
 }
 
 void balloon_settle(struct ballonet *b)
 {
-	if (!READ_ONCE(b->stuck))
-		wait_event_timeout(b->inflateq.acks, pfnq_quiet(&b->inflateq) || READ_ONCE(b->gone),
-				   HZ);
+	if (!device_is_stuck(b->balloon.inflateq.queue))
+		balloon_await(b, &b->balloon.inflateq, HZ);
 }
 
 static void balloon_work_fn(struct work_struct *work)
 {
-	struct ballonet *b = container_of(to_delayed_work(work), struct ballonet, work);
+	struct ballonet *b = container_of(to_delayed_work(work), struct ballonet, balloon.work);
 	unsigned long again = 0;
 
 	mutex_lock(&b->op_lock);
-	while (!again && !READ_ONCE(b->stopping)) {
-		long over = atomic_long_read(&b->size) - (long)balloon_target(b);
+	while (!again && !device_is_closed(b)) {
+		long over = atomic_long_read(&b->balloon.size) - (long)balloon_target(b);
 
 		if (over == 0)
 			break;
-		again = over > 0 ? shrink(b, over) : grow(b);
+		again = over > 0 ? balloon_shrink(b, over) : balloon_grow(b);
 	}
 	balloon_write_actual(b);
 	mutex_unlock(&b->op_lock);
@@ -404,80 +422,64 @@ static void balloon_work_fn(struct work_struct *work)
 		balloon_kick(b, again);
 }
 
-void balloon_empty(struct ballonet *b)
-{
-	while (atomic_long_read(&b->size)) {
-		struct page *page;
-		LIST_HEAD(pages);
-		size_t n = balloon_page_list_dequeue(&b->info, &pages, LEAK_STEP_PAGES);
-
-		list_for_each_entry(page, &pages, lru)
-			account(b, page, -1);
-		atomic_long_sub(n, &b->size);
-		b->counters.deflated_pages += n;
-		free_list(&pages);
-		if (!n)
-			usleep_range(1000, 2000); /* compaction has one in hand, and puts it back */
-	}
-	relief_recount(b);
-}
-
 /* -------------------------------------------------------------- migration */
 
 /* Tells the device about one page and waits. 0, or -EAGAIN when the device is gone. */
-static int tell_one(struct ballonet *b, struct pfnq *q, struct slot *slot, struct page *page)
+static int balloon_tell_one(struct ballonet *b, struct pfnq *q, struct slot *slot,
+			    struct page *page)
 {
 	bool acked;
 
-	slot_add(slot, page, 1);
+	pfnq_add(slot, page, 1);
 	slot->keep = true;
 	pfnq_send(q, slot);
-	acked = ballonet_wait(b, q->acks, pfnq_acked(q, slot));
+	acked = device_wait(b, q->queue, pfnq_acked(q, slot));
 	pfnq_take_back(q, slot);
 	return acked ? 0 : -EAGAIN;
 }
 
 /* The device takes @newpage and gives @page back. Both, or neither, or there is no device. */
-static int tell_move(struct ballonet *b, struct page *newpage, struct page *page)
+static int balloon_tell_move(struct ballonet *b, struct page *newpage, struct page *page)
 {
+	struct pfnq *inflateq = &b->balloon.inflateq, *deflateq = &b->balloon.deflateq;
 	struct slot *in, *out;
 	int err;
 
-	if (READ_ONCE(b->stuck))
+	if (device_is_stuck(inflateq->queue) || device_is_stuck(deflateq->queue))
 		return -EAGAIN;
-	in = pfnq_get(&b->inflateq, 0);
+	in = pfnq_get(inflateq, 0);
 	if (!in)
 		return -EAGAIN;
-	out = pfnq_get(&b->deflateq, 0);
+	out = pfnq_get(deflateq, 0);
 	if (!out) {
-		pfnq_put(&b->inflateq, in);
+		pfnq_put(inflateq, in);
 		return -EAGAIN;
 	}
-	err = tell_one(b, &b->inflateq, in, newpage);
+	err = balloon_tell_one(b, inflateq, in, newpage);
 	if (err) {
-		pfnq_put(&b->deflateq, out);
+		pfnq_put(deflateq, out);
 		return err;
 	}
-	return tell_one(b, &b->deflateq, out, page);
+	return balloon_tell_one(b, deflateq, out, page);
 }
 
 /* Compaction wants @page elsewhere. */
-static int migrate(struct balloon_dev_info *info, struct page *newpage, struct page *page,
-		   enum migrate_mode mode)
+static int balloon_migrate(struct balloon_dev_info *info, struct page *newpage, struct page *page,
+			   enum migrate_mode mode)
 {
-	struct ballonet *b = container_of(info, struct ballonet, info);
-	int err = tell_move(b, newpage, page);
+	struct ballonet *b = container_of(info, struct ballonet, balloon.info);
+	int err = balloon_tell_move(b, newpage, page);
 
 	if (err)
 		return err;
-	atomic_long_dec(&b->node_pages[page_to_nid(page)]);
-	atomic_long_inc(&b->node_pages[page_to_nid(newpage)]);
+	atomic_long_dec(&b->available.ballooned[page_to_nid(page)]);
+	atomic_long_inc(&b->available.ballooned[page_to_nid(newpage)]);
 	b->counters.migrated_pages++;
 #if COMPAT_MIGRATION && !COMPAT_CORE_MOVES_PAGES
 	{
 		unsigned long flags;
 
-		if (b->managed_shrinks && page_zone(page) != page_zone(newpage)) {
+		if (b->balloon.managed_shrinks && page_zone(page) != page_zone(newpage)) {
 			adjust_managed_page_count(page, 1);
 			adjust_managed_page_count(newpage, -1);
 		}
@@ -494,24 +496,63 @@ static int migrate(struct balloon_dev_info *info, struct page *newpage, struct p
 	return 0;
 }
 
-/* -------------------------------------------------------------------- life */
+/* ------------------------------------------------------------------- life */
 
 int balloon_init(struct ballonet *b)
 {
-	mutex_init(&b->op_lock);
-	mutex_init(&b->actual_lock);
-	spin_lock_init(&b->dir_lock);
-	INIT_DELAYED_WORK(&b->work, balloon_work_fn);
-	INIT_WORK(&b->actual_work, actual_work_fn);
-	pfnq_init(&b->inflateq, b, inflate_done);
-	pfnq_init(&b->deflateq, b, deflate_done);
-	balloon_devinfo_init(&b->info);
+	struct balloon *balloon = &b->balloon;
+
+	INIT_DELAYED_WORK(&balloon->work, balloon_work_fn);
+	INIT_WORK(&balloon->actual_work, balloon_actual_work_fn);
+	pfnq_init(&balloon->inflateq, b, &b->queues[QUEUE_INFLATE], balloon_inflate_done);
+	pfnq_init(&balloon->deflateq, b, &b->queues[QUEUE_DEFLATE], balloon_deflate_done);
+	balloon_devinfo_init(&balloon->info);
 	if (COMPAT_MIGRATION)
-		b->info.migratepage = migrate;
-	return compat_migration_start(&b->info);
+		balloon->info.migratepage = balloon_migrate;
+	return compat_migration_start(&balloon->info);
 }
 
 void balloon_fini(struct ballonet *b)
 {
-	compat_migration_stop(&b->info);
+	compat_migration_stop(&b->balloon.info);
+}
+
+int balloon_start(struct ballonet *b, unsigned int pfns_per_buffer)
+{
+	int err = pfnq_start(&b->balloon.inflateq, pfns_per_buffer);
+
+	b->balloon.inflate_end = jiffies - HZ;
+	return err ?: pfnq_start(&b->balloon.deflateq, pfns_per_buffer);
+}
+
+void balloon_cancel(struct ballonet *b)
+{
+	cancel_delayed_work_sync(&b->balloon.work);
+	cancel_work_sync(&b->balloon.actual_work);
+}
+
+void balloon_leak_all(struct ballonet *b)
+{
+	mutex_lock(&b->op_lock);
+	while (!device_is_gone(b) && !device_is_stuck(b->balloon.deflateq.queue) &&
+	       balloon_leak(b, atomic_long_read(&b->balloon.size)))
+		;
+	balloon_write_actual(b);
+	mutex_unlock(&b->op_lock);
+}
+
+void balloon_stop(struct ballonet *b)
+{
+	pfnq_abandon(&b->balloon.inflateq);
+	pfnq_abandon(&b->balloon.deflateq);
+	while (atomic_long_read(&b->balloon.size)) {
+		LIST_HEAD(pages);
+
+		if (!balloon_take_out(b, &pages, LEAK_STEP_PAGES))
+			usleep_range(1000, 2000); /* compaction has one in hand, puts it back */
+		balloon_free_list(&pages);
+	}
+	available_recount(b);
+	pfnq_fini(&b->balloon.inflateq);
+	pfnq_fini(&b->balloon.deflateq);
 }

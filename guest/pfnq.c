@@ -9,26 +9,28 @@
  * Sending never allocates: slots and their arrays are made when the driver starts, and a buffer of
  * one piece needs no indirect descriptor. So a guest that is out of memory can still give back.
  */
-#include "ballonet.h"
+#include "pfnq.h"
 
 #include <linux/slab.h>
 
-void pfnq_init(struct pfnq *q, struct ballonet *owner, pfnq_done_fn done)
+#include "device.h"
+
+void pfnq_init(struct pfnq *q, struct ballonet *owner, struct queue *queue, pfnq_done_fn done)
 {
 	q->owner = owner;
+	q->queue = queue;
 	q->done = done;
 	spin_lock_init(&q->lock);
-	init_waitqueue_head(&q->acks);
 	INIT_LIST_HEAD(&q->idle);
 	INIT_LIST_HEAD(&q->flying);
 }
 
-int pfnq_start(struct pfnq *q, struct virtqueue *vq, unsigned int pfns)
+int pfnq_start(struct pfnq *q, unsigned int pfns)
 {
 	unsigned int slots = clamp_t(unsigned int, PFNQ_PFNS / pfns, PFNQ_SLOTS_LEAST, PFNQ_SLOTS);
 	unsigned int i;
 
-	slots = min_t(unsigned int, slots, virtqueue_get_vring_size(vq));
+	slots = min_t(unsigned int, slots, virtqueue_get_vring_size(q->queue->vq));
 	for (i = 0; i < slots; i++) {
 		struct slot *slot = &q->slots[i];
 
@@ -41,7 +43,6 @@ int pfnq_start(struct pfnq *q, struct virtqueue *vq, unsigned int pfns)
 		list_add_tail(&slot->link, &q->idle);
 	}
 	q->capacity = pfns / PFNS_PER_PAGE;
-	q->vq = vq;
 	return 0;
 }
 
@@ -57,12 +58,7 @@ void pfnq_fini(struct pfnq *q)
 	INIT_LIST_HEAD(&q->idle);
 }
 
-/* The device's interrupt: whoever waits does the work. */
-void pfnq_callback(struct pfnq *q)
-{
-	wake_up_all(&q->acks);
-}
-
+/* The interrupt only wakes: whoever waits, or sends the next, does the work. */
 static void pfnq_reap(struct pfnq *q)
 {
 	struct slot *slot;
@@ -72,7 +68,7 @@ static void pfnq_reap(struct pfnq *q)
 
 	for (;;) {
 		spin_lock_irqsave(&q->lock, flags);
-		slot = q->vq ? virtqueue_get_buf(q->vq, &len) : NULL;
+		slot = q->queue->vq ? virtqueue_get_buf(q->queue->vq, &len) : NULL;
 		if (slot) {
 			list_del_init(&slot->link);
 			keep = slot->keep;
@@ -81,9 +77,9 @@ static void pfnq_reap(struct pfnq *q)
 		spin_unlock_irqrestore(&q->lock, flags);
 		if (!slot)
 			return;
-		ballonet_answered(q->owner);
+		device_answered(q->owner, q->queue);
 		if (keep) {
-			wake_up_all(&q->acks); /* the keeper may not be the one who reaps */
+			wake_up_all(&q->queue->acks); /* the keeper may not be the one who reaps */
 			continue;
 		}
 		q->done(q, slot);
@@ -100,7 +96,7 @@ void pfnq_put(struct pfnq *q, struct slot *slot)
 	slot->keep = slot->acked = false;
 	list_add(&slot->link, &q->idle);
 	spin_unlock_irqrestore(&q->lock, flags);
-	wake_up_all(&q->acks);
+	wake_up_all(&q->queue->acks);
 }
 
 static struct slot *pfnq_take_idle(struct pfnq *q)
@@ -122,11 +118,11 @@ struct slot *pfnq_get(struct pfnq *q, unsigned long timeout)
 	struct slot *slot = pfnq_take_idle(q);
 
 	if (!slot && timeout)
-		wait_event_timeout(q->acks, (slot = pfnq_take_idle(q)), timeout);
+		wait_event_timeout(q->queue->acks, (slot = pfnq_take_idle(q)), timeout);
 	return slot;
 }
 
-void slot_add(struct slot *slot, struct page *page, unsigned int pages)
+void pfnq_add(struct slot *slot, struct page *page, unsigned int pages)
 {
 	unsigned long pfn = page_to_pfn(page) * PFNS_PER_PAGE;
 	unsigned int at = slot->count * PFNS_PER_PAGE, i;
@@ -145,16 +141,16 @@ void pfnq_send(struct pfnq *q, struct slot *slot)
 
 	sg_init_one(&sg, slot->pfns, slot->count * PFNS_PER_PAGE * sizeof(*slot->pfns));
 	spin_lock_irqsave(&q->lock, flags);
-	err = q->vq ? virtqueue_add_outbuf(q->vq, &sg, 1, slot, GFP_NOWAIT) : -ENODEV;
+	err = q->queue->vq ? virtqueue_add_outbuf(q->queue->vq, &sg, 1, slot, GFP_NOWAIT) : -ENODEV;
 	/* also a slot that could not be sent is in flight: its pages are nobody else's until the
 	 * device is reset; it happens only when the device has broken its queue
 	 */
 	list_add_tail(&slot->link, &q->flying);
 	if (!err)
-		notify = virtqueue_kick_prepare(q->vq);
+		notify = virtqueue_kick_prepare(q->queue->vq);
 	spin_unlock_irqrestore(&q->lock, flags);
 	if (notify)
-		virtqueue_notify(q->vq);
+		virtqueue_notify(q->queue->vq);
 }
 
 bool pfnq_acked(struct pfnq *q, struct slot *slot)
@@ -193,12 +189,12 @@ void pfnq_abandon(struct pfnq *q)
 	LIST_HEAD(lost);
 
 	spin_lock_irqsave(&q->lock, flags);
-	q->vq = NULL;
+	q->queue->vq = NULL;
 	list_for_each_entry_safe(slot, next, &q->flying, link)
 		if (!slot->keep)
 			list_move_tail(&slot->link, &lost);
 	spin_unlock_irqrestore(&q->lock, flags);
-	wake_up_all(&q->acks);
+	wake_up_all(&q->queue->acks);
 	list_for_each_entry_safe(slot, next, &lost, link) {
 		list_del_init(&slot->link);
 		q->done(q, slot);

@@ -11,16 +11,19 @@
  * cache. All of that is taken before the first is reported: freed pages are the next to be handed
  * out, so two halves would report the same pages twice.
  */
-#include "ballonet.h"
+#include "press.h"
 
 #include <linux/ktime.h>
 #include <linux/log2.h>
-#include <linux/slab.h>
 
+#include "config.h"
+#include "device.h"
+#include "report.h"
 #include "trace.h"
+#include "watch.h"
 
 /* Takes pages; each block's order is in page->private. */
-static void take(struct ballonet *b, unsigned long want)
+static void press_take(struct ballonet *b, unsigned long want)
 {
 	unsigned long taken = 0, now;
 	struct watch w;
@@ -37,16 +40,16 @@ static void take(struct ballonet *b, unsigned long want)
 		if (!page)
 			return;
 		set_page_private(page, order);
-		spin_lock(&b->press_lock);
-		list_add_tail(&page->lru, &b->press_pages);
-		spin_unlock(&b->press_lock);
+		spin_lock(&b->lock);
+		list_add_tail(&page->lru, &b->press.pages);
+		spin_unlock(&b->lock);
 		taken += 1UL << order;
 		cond_resched();
 	}
 }
 
 /* Returns how many pages. */
-static unsigned long free_blocks(struct list_head *blocks)
+static unsigned long press_free_blocks(struct list_head *blocks)
 {
 	unsigned long pages = 0;
 	struct page *page, *next;
@@ -66,43 +69,43 @@ unsigned long press_release(struct ballonet *b)
 {
 	LIST_HEAD(blocks);
 
-	spin_lock(&b->press_lock);
-	list_splice_init(&b->press_pages, &blocks);
-	spin_unlock(&b->press_lock);
-	return free_blocks(&blocks);
+	spin_lock(&b->lock);
+	list_splice_init(&b->press.pages, &blocks);
+	spin_unlock(&b->lock);
+	return press_free_blocks(&blocks);
 }
 
 /* Moves as many blocks as the queue holds onto @blocks and into the buffer. Returns how many. */
-static unsigned int next_buffer(struct ballonet *b, struct list_head *blocks)
+static unsigned int press_next_buffer(struct ballonet *b, struct list_head *blocks)
 {
 	struct page *page, *next;
 	unsigned int n = 0;
 
-	sg_init_table(b->block_sg, PAGE_REPORTING_CAPACITY);
-	spin_lock(&b->press_lock);
-	list_for_each_entry_safe(page, next, &b->press_pages, lru) {
+	sg_init_table(b->reporting.sg, PAGE_REPORTING_CAPACITY);
+	spin_lock(&b->lock);
+	list_for_each_entry_safe(page, next, &b->press.pages, lru) {
 		if (n == PAGE_REPORTING_CAPACITY)
 			break;
-		sg_set_page(&b->block_sg[n++], page, PAGE_SIZE << page_private(page), 0);
+		sg_set_page(&b->reporting.sg[n++], page, PAGE_SIZE << page_private(page), 0);
 		list_move_tail(&page->lru, blocks);
 	}
-	spin_unlock(&b->press_lock);
+	spin_unlock(&b->lock);
 	if (n)
-		sg_mark_end(&b->block_sg[n - 1]);
+		sg_mark_end(&b->reporting.sg[n - 1]);
 	return n;
 }
 
 /* Reports all that was taken, and frees it. Returns how many pages the device has seen. */
-static unsigned long tell(struct ballonet *b)
+static unsigned long press_tell(struct ballonet *b)
 {
 	unsigned long told = 0, pages;
 	LIST_HEAD(blocks);
 	unsigned int n;
 	int err = 0;
 
-	while (!err && (n = next_buffer(b, &blocks))) {
-		err = report_send(b, b->block_sg, n);
-		pages = free_blocks(&blocks);
+	while (!err && (n = press_next_buffer(b, &blocks))) {
+		err = report_send(b, b->reporting.sg, n);
+		pages = press_free_blocks(&blocks);
 		if (!err)
 			told += pages;
 		cond_resched();
@@ -112,18 +115,18 @@ static unsigned long tell(struct ballonet *b)
 }
 
 /* Returns how many pages, or -errno. */
-static long press(struct ballonet *b, unsigned long want)
+static long press_out(struct ballonet *b, unsigned long want)
 {
 	u64 begin = ktime_get_ns();
 	unsigned long told;
 
-	if (!b->reporting_registered || READ_ONCE(b->stopping))
+	if (!b->reporting.registered || device_is_closed(b))
 		return -EOPNOTSUPP;
 	mutex_lock(&b->op_lock);
 	told = report_now(b, want);
 	if (told < want) {
-		take(b, want - told);
-		told += tell(b);
+		press_take(b, want - told);
+		told += press_tell(b);
 	}
 	mutex_unlock(&b->op_lock);
 	told = min(told, want); /* the kernel reports whole blocks, and more than was wished */
@@ -139,75 +142,69 @@ static long press(struct ballonet *b, unsigned long want)
  */
 long press_by_hand(struct ballonet *b, unsigned long pages)
 {
-	long pressed;
+	struct queue *q = &b->queues[QUEUE_REPORT];
+	int err;
 
-	if (!b->reporting_registered)
+	if (!b->reporting.registered)
 		return -EOPNOTSUPP;
-	if (mutex_lock_killable(&b->hand_lock))
+	if (cmpxchg(&b->press.by_hand, 0, pages))
+		return -EBUSY;
+	queue_work(b->press_wq, &b->press.work);
+	err = wait_event_killable(q->acks, !READ_ONCE(b->press.by_hand) || device_is_stuck(q));
+	if (err)
 		return -EINTR;
-	if (READ_ONCE(b->hand_pages)) {
-		pressed = -EBUSY; /* of a caller who did not wait for it */
-		goto unlock;
-	}
-	WRITE_ONCE(b->hand_pages, pages);
-	queue_work(b->press_wq, &b->press_work);
-	pressed = wait_event_killable(b->hand_served,
-				      !READ_ONCE(b->hand_pages) || READ_ONCE(b->stuck));
-	if (!pressed)
-		/* pairs with serve_hand() */
-		pressed = smp_load_acquire(&b->hand_pages) ? -ETIMEDOUT : b->hand_pressed;
-unlock:
-	mutex_unlock(&b->hand_lock);
-	return pressed;
+	/* pairs with press_serve_hand() */
+	return smp_load_acquire(&b->press.by_hand) ? -ETIMEDOUT : b->press.by_hand_pressed;
 }
 
-static void serve_hand(struct ballonet *b)
+static void press_serve_hand(struct ballonet *b)
 {
-	unsigned long pages = READ_ONCE(b->hand_pages);
+	unsigned long pages = READ_ONCE(b->press.by_hand);
 
 	if (!pages)
 		return;
-	b->hand_pressed = press(b, pages);
+	b->press.by_hand_pressed = press_out(b, pages);
 	/* who sees this sees what came of it: press_by_hand() */
-	smp_store_release(&b->hand_pages, 0);
-	wake_up_all(&b->hand_served);
+	smp_store_release(&b->press.by_hand, 0);
+	wake_up_all(&b->queues[QUEUE_REPORT].acks);
 }
 
 /* The device's own request; it sees by pressed_seq that it has been served. */
-static void serve_device(struct ballonet *b)
+static void press_serve_device(struct ballonet *b)
 {
 	u32 seq, pages;
 	long pressed;
 
-	if (READ_ONCE(b->stopping) || !virtio_has_feature(b->vdev, BALLOON_F_PRESS))
+	if (device_is_closed(b) || !virtio_has_feature(b->vdev, BALLOON_F_PRESS))
 		return;
-	seq = ballonet_config_read(b, BALLOON_CONFIG_PRESS_SEQ);
-	if (seq == b->press_seq)
+	seq = config_read(b->vdev, BALLOON_CONFIG_PRESS_SEQ);
+	if (seq == b->press.seq)
 		return;
-	b->press_seq = seq;
-	pages = ballonet_config_read(b, BALLOON_CONFIG_PRESS_PAGES);
-	pressed = press(b, pages / PFNS_PER_PAGE);
-	if (READ_ONCE(b->stopping))
+	b->press.seq = seq;
+	pages = config_read(b->vdev, BALLOON_CONFIG_PRESS_PAGES);
+	pressed = press_out(b, pages / PFNS_PER_PAGE);
+	if (device_is_closed(b))
 		return;
-	ballonet_config_write(b, BALLOON_CONFIG_PRESSED_PAGES, max(pressed, 0L) * PFNS_PER_PAGE);
-	ballonet_config_write(b, BALLOON_CONFIG_PRESSED_SEQ, seq);
+	config_write(b->vdev, BALLOON_CONFIG_PRESSED_PAGES, max(pressed, 0L) * PFNS_PER_PAGE);
+	config_write(b->vdev, BALLOON_CONFIG_PRESSED_SEQ, seq);
 }
 
 static void press_work_fn(struct work_struct *work)
 {
-	struct ballonet *b = container_of(work, struct ballonet, press_work);
+	struct ballonet *b = container_of(work, struct ballonet, press.work);
 
-	serve_hand(b);
-	serve_device(b);
+	press_serve_hand(b);
+	press_serve_device(b);
 }
 
-int press_init(struct ballonet *b)
+void press_init(struct ballonet *b)
 {
-	INIT_WORK(&b->press_work, press_work_fn);
-	spin_lock_init(&b->press_lock);
-	INIT_LIST_HEAD(&b->press_pages);
-	mutex_init(&b->hand_lock);
-	init_waitqueue_head(&b->hand_served);
-	b->block_sg = kcalloc(PAGE_REPORTING_CAPACITY, sizeof(*b->block_sg), GFP_KERNEL);
-	return b->block_sg ? 0 : -ENOMEM;
+	INIT_WORK(&b->press.work, press_work_fn);
+	INIT_LIST_HEAD(&b->press.pages);
+}
+
+void press_start(struct ballonet *b)
+{
+	if (virtio_has_feature(b->vdev, BALLOON_F_PRESS))
+		b->press.seq = config_read(b->vdev, BALLOON_CONFIG_PRESSED_SEQ);
 }

@@ -10,26 +10,32 @@
  * answers or is reset, however long that takes: a page that were used before would be discarded
  * under its new owner.
  */
-#include "ballonet.h"
+#include "report.h"
+
+#include <linux/slab.h>
+
+#include "device.h"
 
 int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n)
 {
+	struct queue *q = &b->queues[QUEUE_REPORT];
 	unsigned int len;
 	int err;
 
 	mutex_lock(&b->report_lock);
-	if (READ_ONCE(b->gone) || READ_ONCE(b->stopping) || !b->reportq) {
+	if (device_is_closed(b) || !q->vq) {
 		err = -ENODEV;
-	} else {
-		err = virtqueue_add_inbuf(b->reportq, sg, n, b, GFP_NOWAIT | __GFP_NOWARN);
-		if (!err) {
-			virtqueue_kick(b->reportq);
-			if (ballonet_wait(b, b->report_ack, virtqueue_get_buf(b->reportq, &len)))
-				ballonet_answered(b);
-			else
-				err = -ENODEV;
-		}
+		goto unlock;
 	}
+	err = virtqueue_add_inbuf(q->vq, sg, n, b, GFP_NOWAIT | __GFP_NOWARN);
+	if (err)
+		goto unlock;
+	virtqueue_kick(q->vq);
+	if (device_wait(b, q, virtqueue_get_buf(q->vq, &len)))
+		device_answered(b, q);
+	else
+		err = -ENODEV;
+unlock:
 	mutex_unlock(&b->report_lock);
 	return err;
 }
@@ -37,7 +43,7 @@ int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n)
 static int report_free_pages(struct page_reporting_dev_info *info, struct scatterlist *sg,
 			     unsigned int n)
 {
-	struct ballonet *b = container_of(info, struct ballonet, reporting);
+	struct ballonet *b = container_of(info, struct ballonet, reporting.info);
 	struct scatterlist *one;
 	unsigned int i;
 	int err = report_send(b, sg, n);
@@ -58,38 +64,50 @@ unsigned long report_now(struct ballonet *b, unsigned long want)
 		/* the work of a pass, which the kernel queues 2 s after pages were freed; a pass
 		 * covers a part of what is free
 		 */
-		mod_delayed_work(b->press_wq, &b->reporting.work, 0);
-		flush_delayed_work(&b->reporting.work);
+		mod_delayed_work(b->press_wq, &b->reporting.info.work, 0);
+		flush_delayed_work(&b->reporting.info.work);
 		sum = READ_ONCE(b->counters.reported_pages) - begin;
-	} while (sum < want && sum != before - begin && !READ_ONCE(b->stopping));
+	} while (sum < want && sum != before - begin && !device_is_closed(b));
 	return sum;
+}
+
+int report_init(struct ballonet *b)
+{
+	b->reporting.sg = kcalloc(PAGE_REPORTING_CAPACITY, sizeof(*b->reporting.sg), GFP_KERNEL);
+	return b->reporting.sg ? 0 : -ENOMEM;
+}
+
+void report_fini(struct ballonet *b)
+{
+	kfree(b->reporting.sg);
 }
 
 int report_start(struct ballonet *b)
 {
+	struct virtqueue *vq = b->queues[QUEUE_REPORT].vq;
 	int err;
 
-	if (!b->reportq)
+	if (!vq)
 		return 0;
-	if (virtqueue_get_vring_size(b->reportq) < PAGE_REPORTING_CAPACITY) {
+	if (virtqueue_get_vring_size(vq) < PAGE_REPORTING_CAPACITY) {
 		dev_warn(&b->vdev->dev, "reporting queue of %u is too short, not used\n",
-			 virtqueue_get_vring_size(b->reportq));
+			 virtqueue_get_vring_size(vq));
 		return 0;
 	}
-	b->reporting.report = report_free_pages;
-	err = page_reporting_register(&b->reporting);
+	b->reporting.info.report = report_free_pages;
+	err = page_reporting_register(&b->reporting.info);
 	if (err == -EBUSY) {
 		dev_warn(&b->vdev->dev,
 			 "another device has free pages reported, this one has not\n");
 		return 0;
 	}
-	b->reporting_registered = !err;
+	b->reporting.registered = !err;
 	return err;
 }
 
 void report_stop(struct ballonet *b)
 {
-	if (b->reporting_registered)
-		page_reporting_unregister(&b->reporting);
-	b->reporting_registered = false;
+	if (b->reporting.registered)
+		page_reporting_unregister(&b->reporting.info);
+	b->reporting.registered = false;
 }

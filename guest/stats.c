@@ -8,33 +8,37 @@
  *
  * The kernels before 6.12 send tags 0 to 9 only; what the others say was counted long before.
  */
-#include "ballonet.h"
+#include "stats.h"
 
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/vm_event_item.h>
+
+#include "available.h"
+#include "balloon.h"
+#include "device.h"
 
 struct stat_entry {
 	__virtio16 tag;
 	__virtio64 val;
 } __packed;
 
-static void put(struct ballonet *b, unsigned int *n, u16 tag, u64 value)
+static void stats_put(struct ballonet *b, unsigned int *n, u16 tag, u64 value)
 {
-	b->stats[*n].tag = cpu_to_virtio16(b->vdev, tag);
-	b->stats[*n].val = cpu_to_virtio64(b->vdev, value);
+	b->stats.entries[*n].tag = cpu_to_virtio16(b->vdev, tag);
+	b->stats.entries[*n].val = cpu_to_virtio64(b->vdev, value);
 	(*n)++;
 }
 
-static u64 mark(struct ballonet *b)
+static u64 stats_mark(struct ballonet *b)
 {
-	return BALLOON_MARK_BALLONET | (b->on_oom ? BALLOON_MARK_OOM : 0) |
-	       (b->on_pressure ? BALLOON_MARK_PRESSURE : 0) |
+	return BALLOON_MARK_BALLONET | (b->relief.on_oom ? BALLOON_MARK_OOM : 0) |
+	       (b->relief.on_pressure ? BALLOON_MARK_PRESSURE : 0) |
 	       (balloon_held_off(b) ? BALLOON_MARK_HOLDOFF : 0) |
-	       (b->reporting_registered ? BALLOON_MARK_REPORTING : 0);
+	       (b->reporting.registered ? BALLOON_MARK_REPORTING : 0);
 }
 
-static u64 sum_zones(const unsigned long *first)
+static u64 stats_sum_zones(const unsigned long *first)
 {
 	u64 sum = 0;
 	int zone;
@@ -45,91 +49,98 @@ static u64 sum_zones(const unsigned long *first)
 }
 
 /* Entries of an enum that has a row for each zone lie side by side, ending with the movable one. */
-static u64 alloc_stalls(const unsigned long *events)
+static u64 stats_alloc_stalls(const unsigned long *events)
 {
-	return sum_zones(&events[ALLOCSTALL_MOVABLE - ZONE_MOVABLE]);
+	return stats_sum_zones(&events[ALLOCSTALL_MOVABLE - ZONE_MOVABLE]);
 }
 
 #ifdef BALLONET_RECLAIM_IS_NODE_STAT
-static u64 reclaim_count(const unsigned long *events, enum node_stat_item item)
+static u64 stats_reclaim_count(const unsigned long *events, enum node_stat_item item)
 {
 	return global_node_page_state(item);
 }
 #else
-static u64 reclaim_count(const unsigned long *events, enum vm_event_item item)
+static u64 stats_reclaim_count(const unsigned long *events, enum vm_event_item item)
 {
 	return events[item];
 }
 #endif
 
-static unsigned int fill(struct ballonet *b)
+static unsigned int stats_fill(struct ballonet *b)
 {
-	const unsigned long *events = b->stats_events;
+	const unsigned long *events = b->stats.events;
 	struct sysinfo info;
 	unsigned int n = 0;
 	long available, flying;
 
-	all_vm_events(b->stats_events);
+	all_vm_events(b->stats.events);
 	si_meminfo(&info);
-	available = si_mem_available() - (long)relief_counted(b);
+	available = si_mem_available() - (long)available_counted(b);
 	/* What the host does not know to be in the balloon would look like a guest that grows. In
 	 * this order a page on its way is seen at least once: as free, as flying, or in the
 	 * balloon.
 	 */
-	flying = atomic_long_read(&b->flying);
+	flying = atomic_long_read(&b->balloon.flying);
 	balloon_write_actual(b);
 	info.freeram += flying;
 	available += flying;
-	put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
-	put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
-	put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);
-	put(b, &n, BALLOON_STAT_MINFLT, events[PGFAULT]);
+	stats_put(b, &n, BALLOON_STAT_SWAP_IN, (u64)events[PSWPIN] << PAGE_SHIFT);
+	stats_put(b, &n, BALLOON_STAT_SWAP_OUT, (u64)events[PSWPOUT] << PAGE_SHIFT);
+	stats_put(b, &n, BALLOON_STAT_MAJFLT, events[PGMAJFAULT]);
+	stats_put(b, &n, BALLOON_STAT_MINFLT, events[PGFAULT]);
 #ifdef CONFIG_HUGETLB_PAGE
-	put(b, &n, BALLOON_STAT_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
-	put(b, &n, BALLOON_STAT_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
+	stats_put(b, &n, BALLOON_STAT_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
+	stats_put(b, &n, BALLOON_STAT_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
 #endif
-	put(b, &n, BALLOON_STAT_MEMFREE, (u64)info.freeram << PAGE_SHIFT);
-	put(b, &n, BALLOON_STAT_MEMTOT, ((u64)info.totalram << PAGE_SHIFT) | mark(b));
-	put(b, &n, BALLOON_STAT_AVAIL, (u64)max(available, 0L) << PAGE_SHIFT);
-	put(b, &n, BALLOON_STAT_CACHES, (u64)global_node_page_state(NR_FILE_PAGES) << PAGE_SHIFT);
-	put(b, &n, BALLOON_STAT_OOM_KILL, events[OOM_KILL]);
-	put(b, &n, BALLOON_STAT_ALLOC_STALL, alloc_stalls(events));
-	put(b, &n, BALLOON_STAT_ASYNC_SCAN, reclaim_count(events, PGSCAN_KSWAPD));
-	put(b, &n, BALLOON_STAT_DIRECT_SCAN, reclaim_count(events, PGSCAN_DIRECT));
-	put(b, &n, BALLOON_STAT_ASYNC_RECLAIM, reclaim_count(events, PGSTEAL_KSWAPD));
-	put(b, &n, BALLOON_STAT_DIRECT_RECLAIM, reclaim_count(events, PGSTEAL_DIRECT));
+	stats_put(b, &n, BALLOON_STAT_MEMFREE, (u64)info.freeram << PAGE_SHIFT);
+	stats_put(b, &n, BALLOON_STAT_MEMTOT, ((u64)info.totalram << PAGE_SHIFT) | stats_mark(b));
+	stats_put(b, &n, BALLOON_STAT_AVAIL, (u64)max(available, 0L) << PAGE_SHIFT);
+	stats_put(b, &n, BALLOON_STAT_CACHES,
+		  (u64)global_node_page_state(NR_FILE_PAGES) << PAGE_SHIFT);
+	stats_put(b, &n, BALLOON_STAT_OOM_KILL, events[OOM_KILL]);
+	stats_put(b, &n, BALLOON_STAT_ALLOC_STALL, stats_alloc_stalls(events));
+	stats_put(b, &n, BALLOON_STAT_ASYNC_SCAN, stats_reclaim_count(events, PGSCAN_KSWAPD));
+	stats_put(b, &n, BALLOON_STAT_DIRECT_SCAN, stats_reclaim_count(events, PGSCAN_DIRECT));
+	stats_put(b, &n, BALLOON_STAT_ASYNC_RECLAIM, stats_reclaim_count(events, PGSTEAL_KSWAPD));
+	stats_put(b, &n, BALLOON_STAT_DIRECT_RECLAIM, stats_reclaim_count(events, PGSTEAL_DIRECT));
 	return n;
 }
 
-static void send(struct ballonet *b)
+static void stats_send(struct ballonet *b)
 {
 	struct scatterlist sg;
 
-	sg_init_one(&sg, b->stats, fill(b) * sizeof(*b->stats));
-	if (!virtqueue_add_outbuf(b->statsq, &sg, 1, b, GFP_KERNEL))
-		virtqueue_kick(b->statsq);
+	sg_init_one(&sg, b->stats.entries, stats_fill(b) * sizeof(*b->stats.entries));
+	if (!virtqueue_add_outbuf(b->queues[QUEUE_STATS].vq, &sg, 1, b, GFP_KERNEL))
+		virtqueue_kick(b->queues[QUEUE_STATS].vq);
 	b->counters.stats_sent++;
 }
 
 static void stats_work_fn(struct work_struct *work)
 {
-	struct ballonet *b = container_of(work, struct ballonet, stats_work);
+	struct ballonet *b = container_of(work, struct ballonet, stats.work);
 	unsigned int len;
 
 	/* at most one buffer is outstanding, so only one that came back is sent again */
-	if (!READ_ONCE(b->gone) && b->statsq && virtqueue_get_buf(b->statsq, &len))
-		send(b);
+	if (!device_is_gone(b) && b->queues[QUEUE_STATS].vq &&
+	    virtqueue_get_buf(b->queues[QUEUE_STATS].vq, &len))
+		stats_send(b);
 }
 
 int stats_init(struct ballonet *b)
 {
-	INIT_WORK(&b->stats_work, stats_work_fn);
-	b->stats = kcalloc(BALLOON_STAT_COUNT, sizeof(*b->stats), GFP_KERNEL);
-	return b->stats ? 0 : -ENOMEM;
+	INIT_WORK(&b->stats.work, stats_work_fn);
+	b->stats.entries = kcalloc(BALLOON_STAT_COUNT, sizeof(*b->stats.entries), GFP_KERNEL);
+	return b->stats.entries ? 0 : -ENOMEM;
+}
+
+void stats_fini(struct ballonet *b)
+{
+	kfree(b->stats.entries);
 }
 
 void stats_start(struct ballonet *b)
 {
-	if (b->statsq)
-		send(b);
+	if (b->queues[QUEUE_STATS].vq)
+		stats_send(b);
 }

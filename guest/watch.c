@@ -10,7 +10,11 @@
  * too little. So what is left is looked at before each buffer is filled, and the page allocator is
  * asked only for what lies above the reserve.
  */
-#include "ballonet.h"
+#include "watch.h"
+
+#include "available.h"
+#include "device.h"
+#include "params.h"
 
 #define EVENTS_EVERY 16 /* looks; adding up the events of all CPUs is too dear for each buffer */
 
@@ -28,20 +32,29 @@
  */
 #define GFP_CLEAN_BLOCK (GFP_ANYWHERE | __GFP_DIRECT_RECLAIM | __GFP_NORETRY)
 
-/* What the kernel's own driver asks with. For the tests that show why ours does not. */
-#define GFP_419 (GFP_ANYWHERE | __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_NORETRY)
-
-static void read_events(struct ballonet *b, unsigned long *ret_swapped, unsigned long *ret_killed)
+unsigned long watch_reserve_pages(struct ballonet *b)
 {
-	all_vm_events(b->events);
-	*ret_swapped = b->events[PSWPOUT];
-	*ret_killed = b->events[OOM_KILL];
+	unsigned long own = params_reserve_mib(), total = totalram_pages();
+
+	if (b->balloon.managed_shrinks)
+		total += atomic_long_read(&b->balloon.size);
+	if (own)
+		return own * MIB_PAGES;
+	return min(max(64 * MIB_PAGES, total / 32), total / 4);
+}
+
+static void watch_read_events(struct ballonet *b, unsigned long *ret_swapped,
+			      unsigned long *ret_killed)
+{
+	all_vm_events(b->balloon.events);
+	*ret_swapped = b->balloon.events[PSWPOUT];
+	*ret_killed = b->balloon.events[OOM_KILL];
 }
 
 void watch_start(struct ballonet *b, struct watch *w)
 {
-	read_events(b, &w->swapped, &w->killed);
-	w->oom_seq = atomic_read(&b->oom_seq);
+	watch_read_events(b, &w->swapped, &w->killed);
+	w->oom_seq = atomic_read(&b->relief.oom_seq);
 	w->looks = 0;
 	w->order = COMPAT_MAX_ORDER;
 	w->clean_order = PAGE_ALLOC_COSTLY_ORDER;
@@ -49,17 +62,17 @@ void watch_start(struct ballonet *b, struct watch *w)
 
 enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
 {
-	long room = si_mem_available() - (long)relief_counted(b) - (long)ballonet_reserve_pages(b);
+	long room = si_mem_available() - (long)available_counted(b) - (long)watch_reserve_pages(b);
 	unsigned long swapped, killed;
 
-	if (READ_ONCE(b->stopping))
+	if (device_is_closed(b))
 		return END_STOP;
-	if (atomic_read(&b->oom_seq) != w->oom_seq)
+	if (atomic_read(&b->relief.oom_seq) != w->oom_seq)
 		return END_OOM;
 	if (room <= 0)
 		return END_RESERVE;
 	if (++w->looks % EVENTS_EVERY == 0) {
-		read_events(b, &swapped, &killed);
+		watch_read_events(b, &swapped, &killed);
 		if (killed != w->killed)
 			return END_OOM;
 		if (swapped != w->swapped)
@@ -70,8 +83,8 @@ enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
 }
 
 /* A block of at most *@highest that is to be had with @gfp; *@highest falls to what was. */
-static struct page *alloc_block(gfp_t gfp, unsigned int *highest, unsigned int max_order,
-				unsigned int *ret_order)
+static struct page *watch_alloc_block(gfp_t gfp, unsigned int *highest, unsigned int max_order,
+				      unsigned int *ret_order)
 {
 	unsigned int order = min(*highest, max_order);
 	struct page *page;
@@ -89,12 +102,12 @@ static struct page *alloc_block(gfp_t gfp, unsigned int *highest, unsigned int m
 
 struct page *watch_alloc(struct watch *w, unsigned int max_order, unsigned int *ret_order)
 {
-	struct page *page = alloc_block(GFP_FREE, &w->order, max_order, ret_order);
+	struct page *page = watch_alloc_block(GFP_FREE, &w->order, max_order, ret_order);
 
-	if (!page && ballonet_one_direction())
-		page = alloc_block(GFP_CLEAN_BLOCK, &w->clean_order, max_order, ret_order);
+	if (!page)
+		page = watch_alloc_block(GFP_CLEAN_BLOCK, &w->clean_order, max_order, ret_order);
 	if (page)
 		return page;
 	*ret_order = 0;
-	return alloc_page(ballonet_one_direction() ? GFP_CLEAN : GFP_419);
+	return alloc_page(GFP_CLEAN);
 }

@@ -22,6 +22,7 @@ PAGE_B = 4096
 DEVICES = "/sys/bus/virtio/devices"
 DEBUG = "/sys/kernel/debug/ballonet"
 OURS, STOCK = "ballonet", BALLOON
+UNGUARDED = "one-direction"  # lab/patches: a driver whose guard can be taken away
 MAX_DEVICES = 8
 SLEEP_DEADLINE_S = 120
 KICK_S = {OURS: 15, STOCK: 4}  # ours ends it earlier; when it is short it waits for 10 s
@@ -147,7 +148,8 @@ class CachePress:
     """
 
     def __init__(self, series: str, memory_mib: int = 768) -> None:
-        self.guest = DriverGuest(spec(series, driver_args="deflate_on=pressure holdoff_ms=0",
+        self.guest = DriverGuest(Spec(series=series, driver=module(series, patch=UNGUARDED),
+                                      driver_args="deflate_on=pressure holdoff_ms=0",
                                       memory_mib=memory_mib))
 
     def __enter__(self) -> "CachePress":

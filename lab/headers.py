@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from lab import debug_kernel
@@ -21,6 +22,7 @@ from lab.cache import BUILD, ROOT, cached, locked
 from lab.kernels import SERIES, Source, kernel
 
 GUEST = ROOT / "guest"
+PATCHES = ROOT / "lab" / "patches"
 SHARED = ROOT / "include" / "ballonet"
 PART = re.compile(r"linux-(?:headers|kbuild)-[\w.+-]+")
 # a line of sparse or gcc about a file; kbuild's own words about pahole and BTF are none
@@ -43,11 +45,22 @@ def headers(series: str) -> Path:
     return place / "usr" / "src" / f"linux-headers-{release}"
 
 
-def module(series: str, sparse: bool = False, source: Path = GUEST, name: str = "ballonet") -> Path:
-    """NAME.ko for @series, built below build/guest/ from what @source holds now."""
-    folder = BUILD / "guest" / f"{name}-{series}"
+def module(series: str, sparse: bool = False, source: Path = GUEST, name: str = "ballonet",
+           patch: str = "") -> Path:
+    """NAME.ko for @series, built below build/guest/ from what @source holds now.
+
+    With @patch, from a copy to which lab/patches/@patch.patch is applied.
+    """
+    folder = BUILD / "guest" / f"{name}-{series}{'-' if patch else ''}{patch}"
     with locked(folder.with_name(f".{folder.name}.lock")):
-        _copy_sources(source, folder)
+        if patch:
+            with tempfile.TemporaryDirectory(prefix="ballonet-lab-") as copy:
+                _copy_sources(source, Path(copy))
+                subprocess.run(["patch", "-d", copy, "-p1", "-s", "-i",
+                                PATCHES / f"{patch}.patch"], check=True)
+                _copy_sources(Path(copy), folder)
+        else:
+            _copy_sources(source, folder)
         check = ("C=2", "CF=-D__CHECK_ENDIAN__") if sparse else ()
         done = subprocess.run(
             ["make", "-C", headers(series), f"M={folder}", *MAKE, *check, "W=1",
