@@ -47,15 +47,15 @@ static const char *read_member(const char *key, struct json_object *value, struc
 {
 	if (strcmp(key, "size_b") == 0)
 		return read_number(value, 1, UINT64_MAX - 1, &wish->size_b) < 0
-			       ? "size_b must be a whole number of bytes, 1 or more."
+			       ? "The size (size_b) must be at least 1 byte."
 			       : NULL;
 	if (strcmp(key, "within_us") == 0)
 		return read_number(value, 0, RESERVE_TIME_MAX_US, &wish->within_us) < 0
-			       ? "within_us must be microseconds, 24 hours at most."
+			       ? "The time to free it (within_us) must be at most 24 hours."
 			       : NULL;
 	if (strcmp(key, "hold_us") == 0)
 		return read_number(value, USEC_PER_SEC, RESERVE_TIME_MAX_US, &wish->hold_us) < 0
-			       ? "hold_us must be microseconds, from 1 second to 24 hours."
+			       ? "The time to hold it (hold_us) must be from 1 second to 24 hours."
 			       : NULL;
 	if (strcmp(key, "for") != 0)
 		return "The body must be {\"size_b\":N} with \"within_us\", \"hold_us\" and "

@@ -65,16 +65,14 @@ static bool runs_ballonet(const struct guest_stats *s)
 	       (s->tag[BALLOON_STAT_MEMTOT] & BALLOON_MARK_KIND) == BALLOON_MARK_BALLONET;
 }
 
-/* What drives the balloon in the guest, as far as it shows. */
-static const char *kind_word(const struct vm *vm)
+/* Which driver the balloon has in the guest, as far as it shows. */
+static const char *driver_word(const struct vm *vm)
 {
 	if (vm->facts.device != TRI_YES)
-		return vm->facts.device == TRI_NO ? "none" : "unknown";
+		return vm->facts.device == TRI_NO ? "no-device" : "unknown";
 	if (!estimate_possible(&vm->facts.stats))
 		return "no-driver";
-	if (runs_ballonet(&vm->facts.stats))
-		return "ballonet";
-	return vm->history.guest.gives_back ? "shrinker" : "stock";
+	return runs_ballonet(&vm->facts.stats) ? "ballonet" : "stock";
 }
 
 /* What would serve this VM better, naming the setting; NULL where nothing is known to. */
@@ -193,13 +191,13 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	json_figure(o, "id", vm->id);
 	json_add(o, "pid", vm->pid ? json_object_new_int64(vm->pid) : NULL);
 	json_text(o, "address", vm->address);
-	json_text(o, "mode", mode_word(vm->settings.mode));
+	json_text(o, "mode", mode_word(vm->mode));
 	json_text(o, "state", word(state_words, VM_STATE_COUNT, vm->facts.state));
 	json_add(o, "group", vm->group[0] ? json_text_of(vm->group) : NULL);
 	json_add(o, "group_too", vm->group_too[0] ? json_text_of(vm->group_too) : NULL);
 	json_add(o, "set", set_json(vm));
-	json_text(o, "kind", kind_word(vm));
-	json_text(o, "guest", guest_kind_word(vm->history.guest.kind));
+	json_text(o, "driver", driver_word(vm));
+	json_text(o, "relief", guest_kind_word(vm->history.guest.kind));
 	json_text(o, "reporting", word(tri_words, TRI_COUNT, vm->facts.reporting));
 	json_add(o, "trouble", *trouble ? json_text_of(trouble) : NULL);
 	json_add(o, "hint", hint(vm) ? json_text_of(hint(vm)) : NULL);

@@ -114,11 +114,9 @@ static const struct command commands[] = {
 	{ "status", .options = OPTIONS_COMMON, .run = cmd_status,
 	  .help = "show the host, and a line for each VM",
 	  .details =
-		  "  GUEST     what its balloon driver does, as seen so far:\n"
-		  "              notifier     keeps what it gave until the guest is out of memory "
-		  "(most Linux)\n"
-		  "              shrinker     takes pages back under memory pressure (Linux 4.19 "
-		  "to 5.6)\n"
+		  "  RELIEF    how the guest takes memory back from its balloon, as seen so far:\n"
+		  "              notifier     only when it is out of memory (most Linux)\n"
+		  "              shrinker     under memory pressure (Linux 4.19 to 5.6)\n"
 		  "              ballonet.ko  this project's driver: never takes and gives at "
 		  "once\n"
 		  "              none         no balloon driver answers\n"

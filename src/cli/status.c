@@ -27,7 +27,7 @@ static const struct column columns[] = {
 	{ "GROUP", "group", OUT_TEXT, false, true },
 	{ "STATE", "state", OUT_TEXT, false, false },
 	{ "MODE", "mode", OUT_TEXT, false, false },
-	{ "GUEST", "guest", OUT_TEXT, false, false },
+	{ "RELIEF", "relief", OUT_TEXT, false, false },
 	{ "PHASE", "phase", OUT_TEXT, false, false },
 	{ "RAM", "ram_b", OUT_BYTES, true, false },
 	{ "RESIDENT", "resident_b", OUT_BYTES, true, false },

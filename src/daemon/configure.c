@@ -12,6 +12,9 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct config_source configure_source(const struct daemon_options *o)
@@ -31,8 +34,14 @@ int configure(const struct daemon_options *o, struct config *ret)
 {
 	struct config_source from = configure_source(o);
 	char error[512];
-	int r = config_load(from.file, from.dir, ret, error, sizeof(error));
+	int r;
 
+	if (from.dir && access(from.dir, F_OK) != 0) {
+		r = -errno;
+		(void)snprintf(error, sizeof(error), "%s: %s", from.dir, strerror(errno));
+	} else {
+		r = config_load(from.file, from.dir, ret, error, sizeof(error));
+	}
 	if (r < 0)
 		log_error("configuration error=\"%s\"", error);
 	return r;

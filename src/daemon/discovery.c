@@ -58,6 +58,7 @@ void discovery_settings(const struct discovery *r, struct vm *vm)
 	conflict = o ? config_overlay(&vm->settings, &o->values, o->mask) : NULL;
 	warn_conflict(vm, conflict, "what was set at run time is left out");
 	vm->set = o && !conflict ? o->mask : 0;
+	vm->mode = vm->settings.mode;
 	if (r->dry_run && vm->settings.mode > MODE_OBSERVE)
 		vm->settings.mode = MODE_OBSERVE;
 	vm->announced = false; /* the journal is to say so */
@@ -78,7 +79,7 @@ const char *discovery_set(struct discovery *r, struct vm *vm, const struct contr
 		return "there is no room for more settings of this kind";
 	discovery_settings(r, vm);
 	log_info("settings-changed vm=%s set=%d mode=%s shares=%llu floor=%llu ceiling=%llu",
-		 vm->name, __builtin_popcountll(vm->set), mode_word(vm->settings.mode),
+		 vm->name, __builtin_popcountll(vm->set), mode_word(vm->mode),
 		 (unsigned long long)vm->settings.shares, (unsigned long long)vm->settings.floor_b,
 		 (unsigned long long)vm->settings.ceiling_b);
 	return NULL;

@@ -81,12 +81,19 @@ static void print_settings(void)
 
 static int check_config(const struct daemon_options *o)
 {
+	const struct config_source from = configure_source(o);
 	struct config config;
 
 	if (configure(o, &config) < 0)
 		return EXIT_USAGE;
 	config_fini(&config);
-	puts("configuration is good");
+	if (!from.file && !from.dir)
+		puts("There is no configuration in " DAEMON_CONFIG_FILE " or " DAEMON_CONFIG_DIR
+		     ": the defaults apply.");
+	else
+		printf("The configuration is good: %s%s%s%s.\n", from.file ? from.file : "",
+		       from.file && from.dir ? " and " : "", from.dir ? from.dir : "",
+		       from.dir ? "/*.yaml" : "");
 	return EXIT_WELL;
 }
 

@@ -51,6 +51,7 @@ struct vm {
 	uint64_t charged_b;	  /* of its memory, taken from reservations; for reserve.c alone */
 
 	struct settings settings;    /* as they apply to it */
+	uint64_t mode;		     /* as it is set; in a dry run its settings only observe */
 	uint64_t set;		     /* those of them that were set at run time: a bit per key */
 	char group[VM_NAME_MAX];     /* of the configuration; "": none */
 	char group_too[VM_NAME_MAX]; /* another that it matches, and does not belong to; "": none */

@@ -376,7 +376,7 @@ def test_daemon_squeezes_a_guest_with_ballonet_as_any_other(series, driver):
             wait_for("squeeze", lambda: daemon.vm(guest.name)["squeezes"] > 0, 60)
             wait_for("yield", lambda: before_b - guest.footprint().resident_b > 300 * MIB, 30)
             wait_for("empty balloon", lambda: guest.ballooned_mib == 0, 30)
-            assert (daemon.vm(guest.name)["guest"] == "ballonet.ko") == (driver == OURS)
+            assert (daemon.vm(guest.name)["relief"] == "ballonet.ko") == (driver == OURS)
         assert guest.complaints() == []
 
 

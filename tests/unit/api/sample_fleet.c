@@ -34,6 +34,7 @@ static struct vm *add(struct sample *s, const char *name, const char *address)
 
 	assert_int_equal(fleet_add(&s->fleet, name, address, &vm), 0);
 	settings_init(&vm->settings);
+	vm->mode = vm->settings.mode;
 	policy_vm_init(&vm->history);
 	return vm;
 }

@@ -62,7 +62,7 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 	assert_text(o, "reason", "rest");
 	assert_non_null(strstr(json_object_get_string(get(o, "why")), "rests for 30 s"));
 	assert_text(o, "state", "running");
-	assert_text(o, "kind", "stock");
+	assert_text(o, "driver", "stock");
 	assert_text(o, "reporting", "off");
 	assert_null_key(o, "trouble");
 	assert_null_key(o, "requested");
@@ -88,7 +88,7 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 	assert_number(o, "yield_total_b", 1000 * MIB);
 	assert_number(o, "return_total_b", 100 * MIB);
 	assert_number(o, "rest_until_us", SAMPLE_NOW_US + 30 * USEC_PER_SEC);
-	assert_text(o, "guest", "notifier");
+	assert_text(o, "relief", "notifier");
 	assert_text(o, "group", "databases");
 	assert_text(o, "group_too", "all");
 	assert_text(get(o, "set"), "shares", "200");
@@ -131,7 +131,7 @@ static void a_vm_of_which_nothing_is_known_has_nulls_and_no_zeros(void **state)
 		if (get(o, unknown[i]))
 			fail_msg("%s is not null", unknown[i]);
 	assert_text(o, "state", "down");
-	assert_text(o, "kind", "unknown");
+	assert_text(o, "driver", "unknown");
 	assert_text(o, "reporting", "unknown");
 	assert_text(o, "resident_source", "none");
 	assert_text(o, "trouble", "The socket /run/weird is not there.");
@@ -191,7 +191,7 @@ static void a_squeeze_under_way_is_shown_with_nulls_for_what_comes_yet(void **st
 	struct json_object *o = view_vm(sample.busy, SAMPLE_NOW_US), *sq = get(o, "last_squeeze");
 
 	(void)state;
-	assert_text(o, "kind", "shrinker");
+	assert_text(o, "driver", "stock");
 	assert_number(o, "balloon_b", 300 * MIB);
 	assert_null_key(o, "hint");
 	assert_int_equal(json_object_array_length(get(o, "obstacles")), 2);
@@ -218,11 +218,11 @@ static void a_guest_that_marks_its_statistics_is_known_by_them(void **state)
 	(void)state;
 	*total |= BALLOON_MARK_BALLONET | BALLOON_MARK_OOM;
 	o = view_vm(sample.known, SAMPLE_NOW_US);
-	assert_text(o, "kind", "ballonet");
+	assert_text(o, "driver", "ballonet");
 	json_object_put(o);
 	*total ^= 0x100; /* no more the mark */
 	o = view_vm(sample.known, SAMPLE_NOW_US);
-	assert_text(o, "kind", "stock");
+	assert_text(o, "driver", "stock");
 	json_object_put(o);
 }
 
@@ -249,13 +249,13 @@ static void a_hint_names_what_is_missing(void **state)
 	(void)state;
 	sample.known->facts.device = TRI_NO;
 	o = view_vm(sample.known, SAMPLE_NOW_US);
-	assert_text(o, "kind", "none");
+	assert_text(o, "driver", "no-device");
 	assert_non_null(strstr(json_object_get_string(get(o, "hint")), "virtio-balloon"));
 	json_object_put(o);
 	sample.known->facts.device = TRI_YES;
 	sample.known->facts.stats.known = 0;
 	o = view_vm(sample.known, SAMPLE_NOW_US);
-	assert_text(o, "kind", "no-driver");
+	assert_text(o, "driver", "no-driver");
 	assert_non_null(strstr(json_object_get_string(get(o, "hint")), "modprobe virtio_balloon"));
 	json_object_put(o);
 }

@@ -131,7 +131,7 @@ static void why_without_a_name_tells_of_the_host(void **state)
 	expect_row(&r, "offered by VMs", "1000 MiB");
 }
 
-static void status_shows_mode_group_and_kind_of_guest(void **state)
+static void status_shows_mode_group_and_relief(void **state)
 {
 	struct world *w = world_new();
 	struct run r;
@@ -139,7 +139,7 @@ static void status_shows_mode_group_and_kind_of_guest(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "status");
-	expect(&r, 0, "  GROUP      STATE    MODE     GUEST     PHASE", "");
+	expect(&r, 0, "  GROUP      STATE    MODE     RELIEF    PHASE", "");
 	expect(&r, 0, "  databases  running  squeeze  notifier  resting", "");
 	server_stop();
 	w->sample.known->group[0] = '\0';
@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 		TEST(vm_and_host_show_figures_and_leave_out_the_unknown),
 		TEST(why_tells_the_sentence_and_what_was_before),
 		TEST(why_without_a_name_tells_of_the_host),
-		TEST(status_shows_mode_group_and_kind_of_guest),
+		TEST(status_shows_mode_group_and_relief),
 		TEST(headroom_is_told),
 		TEST(json_is_printed_where_it_is_asked_for),
 	};

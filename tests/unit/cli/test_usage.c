@@ -105,7 +105,7 @@ static void help_of_status_tells_all_values_of_guest(void **state)
 
 	(void)state;
 	CALL(&r, "help", "status");
-	expect(&r, 0, "GUEST", "");
+	expect(&r, 0, "RELIEF", "");
 	for (kind = 0; kind < GUEST_KIND_COUNT; kind++)
 		expect(&r, 0, guest_kind_word(kind), "");
 }

@@ -201,7 +201,7 @@ static void a_vm_that_still_answers_is_not_dropped(void **state)
 	scene_fini(&s);
 }
 
-static void a_dry_run_only_observes(void **state)
+static void a_dry_run_only_observes_and_shows_the_mode_that_is_set(void **state)
 {
 	struct scene s;
 
@@ -211,6 +211,7 @@ static void a_dry_run_only_observes(void **state)
 	put_qemu(&s, 7, "qemu-system-x86_64|-qmp|unix:/run/web,server=on");
 	look(&s);
 	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OBSERVE);
+	assert_int_equal(s.fleet.vm[0]->mode, MODE_SQUEEZE);
 	s.config.defaults.mode = MODE_RIGHTSIZE;
 	discovery_settings(&s.discovery, s.fleet.vm[0]);
 	assert_int_equal(s.fleet.vm[0]->settings.mode, MODE_OBSERVE);
@@ -359,7 +360,7 @@ int main(void)
 		cmocka_unit_test(libvirts_own_socket_is_never_connected_to),
 		cmocka_unit_test(discovery_can_be_switched_off),
 		cmocka_unit_test(a_vm_that_still_answers_is_not_dropped),
-		cmocka_unit_test(a_dry_run_only_observes),
+		cmocka_unit_test(a_dry_run_only_observes_and_shows_the_mode_that_is_set),
 		cmocka_unit_test(a_vm_shows_its_group_and_the_one_it_matches_too),
 		cmocka_unit_test(what_is_set_stays_on_top_of_a_reload_until_it_is_taken_back),
 		cmocka_unit_test(a_vm_that_is_started_again_keeps_what_was_set),
