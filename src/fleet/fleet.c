@@ -12,6 +12,7 @@
 #include "fleet/fleet.h"
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "host/process.h"
 
 #include <errno.h>
@@ -78,9 +79,28 @@ bool fleet_rename(struct fleet *f, struct vm *vm, const char *name)
 	return true;
 }
 
+/*
+ * What a VM is called where nobody says it: the file of its socket, and the
+ * folder too where the file is called as such sockets are.
+ */
+static const char *name_by_address(const char *address)
+{
+	static const char *const usual[] = { "q", "qmp", "mon", "monitor", "sock", "socket" };
+	const char *slash = strrchr(address, '/'), *file = slash ? slash + 1 : address;
+	size_t n = strcspn(file, ".-_"), i;
+
+	for (i = 0; i < ARRAY_SIZE(usual); i++)
+		if (strlen(usual[i]) == n && strncmp(usual[i], file, n) == 0)
+			break;
+	if (i == ARRAY_SIZE(usual) || !slash)
+		return file;
+	while (slash > address && slash[-1] != '/')
+		slash--;
+	return slash;
+}
+
 int fleet_add(struct fleet *f, const char *name, const char *address, struct vm **ret)
 {
-	const char *slash = strrchr(address, '/');
 	struct vm **all;
 	struct vm *vm;
 
@@ -103,7 +123,7 @@ int fleet_add(struct fleet *f, const char *name, const char *address, struct vm 
 	vm->refresh_us = UINT64_MAX;
 	vm->walk_us = UINT64_MAX;
 	f->vm[f->n++] = vm;
-	(void)fleet_rename(f, vm, *name ? name : slash ? slash + 1 : address);
+	(void)fleet_rename(f, vm, *name ? name : name_by_address(address));
 	*ret = vm;
 	return 0;
 }

@@ -98,7 +98,7 @@ void fleet_init(struct fleet *f);
 void fleet_fini(struct fleet *f);
 
 /* A VM of unique name, and of an address that none has. @name "" is replaced by the file name of
- * @address. 0 or -ENOMEM. */
+ * @address, with its folder where that is "qmp.sock" or the like. 0 or -ENOMEM. */
 int fleet_add(struct fleet *f, const char *name, const char *address, struct vm **ret);
 
 /* Forgets and frees it. */

@@ -6,6 +6,8 @@
  * Out:   every one can be found by a name of its own.
  */
 #include "fleet/fleet.h"
+
+#include "base/num.h"
 #include "host/process.h"
 
 #include <setjmp.h>
@@ -118,9 +120,34 @@ static void one_that_is_connected_to_again_is_the_vm_it_was(void **state)
 	fleet_fini(&f);
 }
 
+static void a_vm_without_a_name_is_called_after_its_socket(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "/run/web", "web" },
+		{ "/run/web.qmp", "web.qmp" },
+		{ "/run/db/qmp.sock", "db_qmp.sock" },
+		{ "/tmp/x/q", "x_q" },
+		{ "/q", "_q" },
+		{ "q", "q" },
+		{ "/run/queue", "queue" },
+	};
+	struct fleet f;
+	struct vm *vm;
+	size_t i;
+
+	(void)state;
+	fleet_init(&f);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(fleet_add(&f, "", rows[i][0], &vm), 0);
+		assert_string_equal(vm->name, rows[i][1]);
+	}
+	fleet_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_vm_without_a_name_is_called_after_its_socket),
 		cmocka_unit_test(a_vm_is_called_as_its_hypervisor_says),
 		cmocka_unit_test(the_second_of_a_name_is_told_apart),
 		cmocka_unit_test(long_and_odd_names_are_cut_and_mended),
