@@ -175,13 +175,6 @@ static void accept_request(const struct api *api, struct vm *vm, enum vm_request
 
 #define DRY_RUN_TEXT "The daemon runs with --dry-run: it only says what it would do."
 
-static bool under_way(const struct vm *vm)
-{
-	return (vm->history.phase.is >= PHASE_INFLATING &&
-		vm->history.phase.is <= PHASE_DEFLATING) ||
-	       vm->history.phase.is == PHASE_SIZING || vm->history.phase.is == PHASE_SIZED;
-}
-
 static void post_squeeze(const struct api *api, struct vm *vm, const struct api_request *req,
 			 struct api_answer *ret)
 {
@@ -195,7 +188,7 @@ static void post_squeeze(const struct api *api, struct vm *vm, const struct api_
 			  "The body must be empty or {\"dry_run\": true or false}.");
 		return;
 	}
-	if (under_way(vm)) {
+	if (phase_has_balloon((enum phase)vm->history.phase.is)) {
 		api_refuse(ret, phase_word((enum phase)vm->history.phase.is),
 			   "A squeeze is under way already.");
 		return;

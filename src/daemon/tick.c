@@ -191,24 +191,16 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 }
 
 /* Phases in which a VM is left to its own pace, and asked only what its hypervisor holds. */
-static bool is_calm(const struct vm *vm)
+static bool is_unhurried(const struct vm *vm)
 {
-	switch ((enum phase)vm->history.phase.is) {
-	case PHASE_INFLATING:
-	case PHASE_HOLDING:
-	case PHASE_DEFLATING:
-	case PHASE_SIZING:
-	case PHASE_SIZED:
-		return false;
-	default:
-		return !vm->history.phase.looking_us;
-	}
+	return !phase_has_balloon((enum phase)vm->history.phase.is) &&
+	       !vm->history.phase.looking_us;
 }
 
 /* The time of this VM has come: a calm one is asked first, any other is due. */
 static void wake(struct vm *vm, uint64_t now_us)
 {
-	if (is_calm(vm) && !vm->polling && vm->settings.mode != MODE_OFF &&
+	if (is_unhurried(vm) && !vm->polling && vm->settings.mode != MODE_OFF &&
 	    vmm_poll(vm->conn, now_us) == 0) {
 		vm->polling = true;
 		vm->wake_us = now_us + POLL_MAX_US;

@@ -33,6 +33,12 @@ static const char *word_of(const char *const *words, size_t n, size_t i)
 	return i < n ? words[i] : "unknown";
 }
 
+bool phase_has_balloon(enum phase phase)
+{
+	return phase == PHASE_INFLATING || phase == PHASE_HOLDING || phase == PHASE_DEFLATING ||
+	       phase == PHASE_SIZING || phase == PHASE_SIZED;
+}
+
 const char *phase_word(enum phase phase)
 {
 	return word_of(phase_words, ARRAY_SIZE(phase_words), phase);

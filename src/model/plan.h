@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where a VM stands; what is legal in each is told in policy/squeeze.c. */
+/* Where a VM stands; policy/machine.c says what is legal in each. */
 enum phase {
 	PHASE_WATCH = 0, /* balloon at 0, nothing under way */
 	PHASE_INFLATING,
@@ -91,6 +91,9 @@ struct plan {
 	size_t nvm;
 	struct decision *vm;
 };
+
+/* Is a balloon of ours out in @phase? Others leave a VM to its own pace. */
+bool phase_has_balloon(enum phase phase);
 
 /* The machine-readable word of a phase ("inflating"); never NULL. */
 const char *phase_word(enum phase phase);

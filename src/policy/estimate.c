@@ -37,6 +37,14 @@ uint64_t estimate_tag(const struct guest_stats *stats, enum balloon_stat tag)
 	return stats_has(stats, tag) ? stats->tag[tag] : FIGURE_UNKNOWN;
 }
 
+uint64_t estimate_grown(const struct guest_stats *from, const struct guest_stats *to,
+			enum balloon_stat tag)
+{
+	if (!stats_has(from, tag) || !stats_has(to, tag))
+		return 0;
+	return u64_sub_sat(to->tag[tag], from->tag[tag]);
+}
+
 uint64_t estimate_used(const struct guest_stats *stats)
 {
 	if (!estimate_possible(stats))

@@ -48,6 +48,10 @@ bool estimate_possible(const struct guest_stats *stats);
 /* The value of @tag, or FIGURE_UNKNOWN. */
 uint64_t estimate_tag(const struct guest_stats *stats, enum balloon_stat tag);
 
+/* By how much the value of @tag grew between two statistics; 0 where one has none. */
+uint64_t estimate_grown(const struct guest_stats *from, const struct guest_stats *to,
+			enum balloon_stat tag);
+
 /* The guest's used memory (total less free), bytes; FIGURE_UNKNOWN without statistics. */
 uint64_t estimate_used(const struct guest_stats *stats);
 

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * learn.c - how a guest is doing: calm, busy, in distress
+ * learn.c - how a guest is doing, and what squeezes of it taught
  *
  * Layer: policy (pure).
  * In:    statistics of two instants.
- * Out:   what is remembered (calm, busy, stale since), and signs of distress.
+ * Out:   what is remembered: calm, busy, stale since; how cold its cache is; the next rest.
  *
- * Counters come from the guest and may run backwards or jump. A difference
- * saturates at 0, and a jump at worst delays a squeeze.
+ * Rates are told over about one interval. Across a squeeze none are told: they would be
+ * our own doing.
  */
 #include "policy/learn.h"
 
+#include "policy/distress.h"
 #include "policy/estimate.h"
 #include "policy/floor.h"
 
 #include "base/num.h"
 
-/* Swap traffic in one interval that is no sign of need: a page now and then is touched again. */
-#define SWAP_CALM_B MIB
 /* A cache that grew by more in one interval is being filled: files are read. */
 #define CACHE_GROWS_B (16 * MIB)
 /* Where a cache was read again too soon, one must be this old at least. */
@@ -25,10 +24,6 @@
 /* A large one may take in an eighth of its size, of a log that is written, and not be young for it.
  */
 #define CACHE_GROWS_DIVISOR 8
-/* A guest that took an eighth of its memory in one interval is growing. */
-#define GROWING_DIVISOR 8
-/* Allocation stalls in one interval that are no sign of need. */
-#define STALLS_CALM 50
 /* A squeeze that freed less than this freed nothing; a guest's own noise is about as large. */
 #define ZERO_YIELD_B (4 * MIB)
 /* Two squeezes in a row that free nothing are enough (shared design, "verifying"). */
@@ -38,45 +33,13 @@
 /* However cold a cache was so far, a tenth is left alone: programs and libraries that run. */
 #define COLD_MAX_PPM (900 * UINT64_C(1000))
 
-static uint64_t grown(const struct guest_stats *from, const struct guest_stats *to,
-		      enum balloon_stat tag)
-{
-	if (!stats_has(from, tag) || !stats_has(to, tag))
-		return 0;
-	return u64_sub_sat(to->tag[tag], from->tag[tag]);
-}
-
-static uint64_t per_second(uint64_t count, uint64_t span_us)
-{
-	return u64_mul_sat(count, USEC_PER_SEC) / u64_max(span_us, USEC_PER_SEC);
-}
-
-/* No: it is in need. Unknown: it grows, which only an operator may take for harmless. */
-static enum tri is_calm(const struct settings *s, const struct guest_stats *from,
-			const struct guest_stats *to)
-{
-	uint64_t span_us = to->taken_us - from->taken_us;
-	uint64_t growing = u64_max(s->grow_max_b, to->tag[BALLOON_STAT_MEMTOT] / GROWING_DIVISOR);
-
-	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > SWAP_CALM_B)
-		return TRI_NO;
-	if (grown(from, to, BALLOON_STAT_SWAP_IN) > SWAP_CALM_B)
-		return TRI_NO;
-	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
-		return TRI_NO;
-	if (grown(from, to, BALLOON_STAT_ALLOC_STALL) > STALLS_CALM)
-		return TRI_NO;
-	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT), span_us) > s->faults_per_s)
-		return TRI_NO;
-	return grown(to, from, BALLOON_STAT_AVAIL) <= growing ? TRI_YES : TRI_UNKNOWN;
-}
-
 /* What it does: computes or reads files (busy), or next to nothing (idle). */
 static void fold_activity(const struct settings *s, const struct vm_facts *vm, struct history *h)
 {
 	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->guest.base_cpu_us.taken_us);
 	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->guest.base_cpu_us.value);
-	bool reads = grown(&h->guest.base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
+	bool reads =
+		estimate_grown(&h->guest.base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
 
 	if (!vm->cpu_us.known || !h->guest.base_cpu_us.known) {
 		h->guest.busy = reads ? TRI_YES : TRI_UNKNOWN;
@@ -133,7 +96,7 @@ static void fold_rates(const struct settings *s, const struct vm_facts *vm, stru
 	if (!first && spans_little(s, vm, h))
 		return;
 	if (!first) {
-		h->guest.calm = is_calm(s, &h->guest.base, &vm->stats);
+		h->guest.calm = distress_calm(s, &h->guest.base, &vm->stats);
 		fold_activity(s, vm, h);
 	}
 	h->guest.base = vm->stats;
@@ -207,7 +170,7 @@ static void fold_press(const struct settings *s, const struct vm_facts *vm, stru
 	h->cache.pressed_b = 0;
 }
 
-/* What kind of guest it shows itself to be. A notifier is told by first_yield() in squeeze.c. */
+/* What kind of guest it shows itself to be. A notifier is told by first_yield() in verify.c. */
 static void fold_kind(const struct vm_facts *vm, struct history *h)
 {
 	if (vm->device == TRI_NO)
@@ -253,32 +216,6 @@ void learn_fold(const struct settings *s, const struct host_facts *host, const s
 		fold_footprint(s, vm, now_us, h);
 		break;
 	}
-}
-
-enum reason learn_hurt(const struct settings *s, const struct vm_facts *vm, const struct history *h)
-{
-	const struct guest_stats *from = &h->guest.start, *to = &vm->stats;
-
-	if (grown(from, to, BALLOON_STAT_OOM_KILL) > 0)
-		return REASON_STOP_OOM;
-	if (grown(from, to, BALLOON_STAT_SWAP_OUT) > 0)
-		return REASON_STOP_SWAP;
-	if (per_second(grown(from, to, BALLOON_STAT_MAJFLT),
-		       u64_sub_sat(to->taken_us, from->taken_us)) > s->faults_per_s)
-		return REASON_STOP_FAULTS;
-	return REASON_NONE;
-}
-
-enum reason learn_distress(const struct settings *s, const struct vm_facts *vm,
-			   const struct history *h)
-{
-	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
-	uint64_t taken_b = grown(&vm->stats, &h->guest.start, BALLOON_STAT_AVAIL);
-	enum reason why = learn_hurt(s, vm, h);
-
-	if (why != REASON_NONE)
-		return why;
-	return u64_sub_sat(taken_b, balloon_b) > s->grow_max_b ? REASON_STOP_GROWS : REASON_NONE;
 }
 
 bool learn_pressed(const struct squeeze *sq)

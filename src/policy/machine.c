@@ -18,7 +18,7 @@
  *   deflating  (step.c) the target is all memory, and nothing else is ever
  *              asked for. Leaves when the guest says that the balloon is at 0:
  *              to verifying after a squeeze, else to resting or watch.
- *   verifying  (squeeze.c) the balloon is at 0; footprints are measured. Leaves
+ *   verifying  (verify.c) the balloon is at 0; footprints are measured. Leaves
  *              to resting, to gave-up, or to inflating where there is much new
  *              to win.
  *   sizing     (rightsize.c) one target is out, a step below what the guest
@@ -37,6 +37,7 @@
 #include "policy/rightsize.h"
 #include "policy/squeeze.h"
 #include "policy/step.h"
+#include "policy/verify.h"
 
 #include "base/num.h"
 
@@ -94,21 +95,16 @@ static bool is_leftover(const struct step *st)
 	return st->vm->leftover && st->vm->state == VM_STATE_RUNNING && st->balloon_b > 0;
 }
 
-/* Is a balloon of ours out? Its phase then knows best how it comes down. */
-static bool is_inflated(const struct history *h)
-{
-	return h->phase.is == PHASE_INFLATING || h->phase.is == PHASE_HOLDING ||
-	       h->phase.is == PHASE_DEFLATING || h->phase.is == PHASE_SIZING ||
-	       h->phase.is == PHASE_SIZED;
-}
-
 static void dispatch(struct step *st)
 {
-	if (!is_inflated(st->h) && st->h->phase.request == REQUEST_RELEASE) {
+	/* the phase of a balloon of ours knows best how it comes down */
+	bool out = phase_has_balloon((enum phase)st->h->phase.is);
+
+	if (!out && st->h->phase.request == REQUEST_RELEASE) {
 		release(st);
 		return;
 	}
-	if (!is_inflated(st->h) && is_leftover(st)) {
+	if (!out && is_leftover(st)) {
 		st->h->now.start_us = 0;
 		step_deflate(st, REASON_STOP_LEFTOVER);
 		return;
@@ -125,7 +121,7 @@ static void dispatch(struct step *st)
 		step_deflating(st);
 		break;
 	case PHASE_VERIFYING:
-		squeeze_verifying(st);
+		verify_squeeze(st);
 		break;
 	case PHASE_SIZING:
 		rightsize_sizing(st);

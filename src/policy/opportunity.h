@@ -31,6 +31,9 @@ struct opportunity {
 	uint64_t expected_b; /* what there is to win: stale memory, and all cold cache */
 };
 
+/* What must be there before anything can be estimated: REASON_NONE, or what is not. */
+enum reason opportunity_missing(const struct settings *s, const struct vm_facts *vm);
+
 /*
  * REASON_NONE, or the first thing in the way. Every reason that is not about
  * facts missing comes with est filled in. REASON_STATS_STALE says that all else
@@ -42,14 +45,5 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 
 /* Puts what was found into the figures of a decision; nothing where facts were missing. */
 void opportunity_figures(const struct opportunity *opp, struct figures *ret);
-
-/*
- * What this VM adds to the sums of its host: what it offers, where its guest is
- * calm and may be asked; what it was asked for and did not give yet; what it
- * holds.
- */
-void opportunity_offer(const struct settings *s, const struct host_facts *host,
-		       const struct vm_facts *vm, const struct history *h, uint64_t now_us,
-		       struct offer *ret);
 
 #endif

@@ -14,7 +14,7 @@
 #include "policy/arbiter.h"
 #include "policy/learn.h"
 #include "policy/machine.h"
-#include "policy/opportunity.h"
+#include "policy/offer.h"
 
 #include "base/num.h"
 
@@ -40,7 +40,7 @@ static void offer(const struct snapshot *snap, const struct policy_host *host,
 {
 	struct offer now;
 
-	opportunity_offer(s, &snap->host, vm, h, snap->now_us, &now);
+	offer_find(s, &snap->host, vm, h, snap->now_us, &now);
 	arbiter_offer(host->history, h, &now);
 }
 

@@ -13,10 +13,10 @@
  */
 #include "policy/rightsize.h"
 
+#include "policy/distress.h"
 #include "policy/estimate.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
-#include "policy/learn.h"
 #include "policy/opportunity.h"
 
 #include "base/num.h"
@@ -170,7 +170,7 @@ static enum reason stop(const struct step *st)
 		return why;
 	if (st->s->mode != MODE_RIGHTSIZE)
 		return REASON_STOP_MODE;
-	why = learn_hurt(st->s, st->vm, st->h);
+	why = distress_hurt(st->s, st->vm, st->h);
 	if (why != REASON_NONE)
 		return why;
 	if (is_frozen(st))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * squeeze.c - the phases of a squeeze: watch, inflate, hold, verify
+ * squeeze.c - the phases of a squeeze: watch, inflate, hold
  *
  * Layer: policy (pure).
  * In:    a step of one VM's machine.
@@ -11,18 +11,13 @@
  */
 #include "policy/squeeze.h"
 
-#include "policy/arbiter.h"
+#include "policy/distress.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
-#include "policy/learn.h"
 #include "policy/opportunity.h"
 
 #include "base/num.h"
 
-/* A measurement is asked for again this often, */
-#define VERIFY_LOOK_US (50 * USEC_PER_MSEC)
-/* and one that is this late is not waited for. */
-#define VERIFY_LATE_US (2 * USEC_PER_SEC)
 /*
  * A held balloon is looked at this often: the guest lives on its reserve, and one
  * that asks for all there is uses that up in a quarter of a second.
@@ -32,8 +27,6 @@
 #define GIVE_BACK_B (16 * MIB)
 /* A balloon of this much shows in what its guest has available. */
 #define SHOWS_B (64 * MIB)
-/* Of a probe, at least this share must have stayed away for the rest to be pressed. */
-#define COLD_LEAST_PPM (500 * UINT64_C(1000))
 /* The next squeeze may come this soon where there is much new to win, doubling so many times. */
 #define MORE_AFTER_US (10 * USEC_PER_SEC)
 #define MORE_MAX 6
@@ -41,13 +34,6 @@
 #define TURN_LOOK_US (2 * USEC_PER_SEC)
 /* Between two looks the guest may use this much without any harm to the reserve. */
 #define ROOM_SLACK_B (16 * MIB)
-
-static const uint64_t verify_after_us[VERIFY_COUNT] = {
-	[VERIFY_AT_ONCE] = 0,
-	[VERIFY_1S] = 1 * USEC_PER_SEC,
-	[VERIFY_10S] = 10 * USEC_PER_SEC,
-	[VERIFY_60S] = 60 * USEC_PER_SEC,
-};
 
 static uint64_t less(uint64_t before, const struct fact *now)
 {
@@ -202,7 +188,7 @@ static enum reason stop_common(const struct step *st)
 {
 	enum reason why = step_stop(st);
 
-	return why != REASON_NONE ? why : learn_distress(st->s, st->vm, st->h);
+	return why != REASON_NONE ? why : distress_find(st->s, st->vm, st->h);
 }
 
 /* Says its guest to have as much available as before, whatever is in the balloon? */
@@ -414,144 +400,4 @@ void squeeze_holding(struct step *st)
 	step_refresh(st, HELD_LOOK_US);
 	st->d->fig.until_us = st->h->now.inflated_us + st->s->hold_max_us;
 	st->d->reason = REASON_HOLD_HOST_SHORT;
-}
-
-/* The first measurement: what was won, and what no squeeze brings back. */
-static void first_yield(struct step *st)
-{
-	struct squeeze *sq = &st->h->now;
-	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
-	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE];
-
-	st->h->total.squeezes++;
-	if (learn_pressed(sq)) {
-		st->h->cache.pressed_b = sq->cache_before_b - sq->cache_low_b;
-		st->h->cache.pressed_low_b = sq->cache_low_b;
-		st->h->cache.pressed_us = sq->end_us;
-	}
-	if (learn_pressed(sq) && st->h->guest.kind == GUEST_UNKNOWN)
-		st->h->guest.kind = GUEST_NOTIFIER;
-	if (freed_b == FIGURE_UNKNOWN)
-		return;
-	st->h->total.yield_b = u64_add_sat(st->h->total.yield_b, freed_b);
-	if (expected_b && sq->asked < 2) /* how fast a balloon grew in two goes is not known */
-		arbiter_learn(st->learned, expected_b, freed_b, sq->inflated_us - sq->start_us);
-	if (reason_is((enum reason)sq->stop, REASON_IS_DRAINED) &&
-	    sq->used_after_b != FIGURE_UNKNOWN)
-		st->h->guest.overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
-}
-
-/* The last measurement: what was won, and what it taught. */
-static void verified(struct step *st)
-{
-	struct squeeze *sq = &st->h->now;
-
-	st->h->done = *sq;
-	if (sq->freed_b[VERIFY_60S] != FIGURE_UNKNOWN)
-		st->h->total.return_b =
-			u64_add_sat(st->h->total.return_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
-								       sq->freed_b[VERIFY_60S]));
-	learn_squeeze(st->s, st->vm, st->h);
-}
-
-/* A probe of the page cache is over after 10 s: where it was cold, all of it is pressed at once. */
-static bool probed(struct step *st)
-{
-	st->h->done = st->h->now;
-	st->d->actions |= ACT_POLLING;
-	learn_probe(st->vm, st->h);
-	if (st->h->cache.tried_us == 0 || st->h->cache.cold_ppm < COLD_LEAST_PPM)
-		return false;
-	step_enter(st, PHASE_WATCH);
-	squeeze_watch(st);
-	return true;
-}
-
-/* Takes the measurement that is due. True where the phase is over by that. */
-static bool measure(struct step *st, uint64_t due_us)
-{
-	struct squeeze *sq = &st->h->now;
-	const struct fact *resident = &st->vm->resident_b;
-	bool taken = resident->known && resident->taken_us >= due_us;
-
-	if (!taken && st->now_us <= due_us + VERIFY_LATE_US)
-		return false;
-	sq->freed_b[st->h->phase.verify_next] =
-		taken ? less(sq->resident_before_b, resident) : FIGURE_UNKNOWN;
-	if (st->h->phase.verify_next == VERIFY_AT_ONCE)
-		first_yield(st);
-	if (st->h->phase.verify_next == VERIFY_60S) {
-		verified(st);
-		step_rest(st, sq->stop == REASON_STOP_RELEASED ? REASON_REST_RELEASED
-							       : (enum reason)st->h->rest.why);
-		return true;
-	}
-	st->h->phase.verify_next++;
-	return sq->probe && st->h->phase.verify_next == VERIFY_60S && probed(st);
-}
-
-/* Does another squeeze begin, though this one is not measured whole? */
-static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
-{
-	const struct squeeze last = st->h->now;
-
-	if (!begin_next(st))
-		return false;
-	if (st->h->phase.verify_next > VERIFY_AT_ONCE && st->h->phase.is != PHASE_VERIFYING) {
-		st->h->done = last;
-		learn_squeeze(st->s, st->vm, st->h);
-	}
-	return true;
-}
-
-/* An operator does not wait. */
-static bool requested(struct step *st)
-{
-	if (st->h->phase.request != REQUEST_SQUEEZE)
-		return false;
-	step_enter(st, PHASE_WATCH);
-	squeeze_watch(st);
-	return true;
-}
-
-/* Once 10 s are measured, there may be much new to win; a host that is short waits for the first.
- */
-static bool new_to_win(struct step *st)
-{
-	const struct squeeze *sq = &st->h->now;
-	bool rested = st->h->phase.verify_next == VERIFY_60S && !sq->probe;
-
-	return (rested || (st->asked_b && st->h->phase.verify_next > VERIFY_AT_ONCE)) &&
-	       sq->stop != REASON_STOP_RELEASED && squeeze_more(st);
-}
-
-void squeeze_verifying(struct step *st)
-{
-	struct squeeze *sq = &st->h->now;
-	uint64_t due_us;
-
-	squeeze_track(st);
-	if (st->vm->boots != st->h->guest.boots) {
-		step_rest(st, REASON_REST);
-		return;
-	}
-	/* what it was expected to free is no figure of now any more */
-	st->d->fig.stale_b = FIGURE_UNKNOWN;
-	st->d->fig.cold_b = FIGURE_UNKNOWN;
-	if (cut_short(st, requested))
-		return;
-	st->d->reason = REASON_VERIFY;
-	st->d->actions |= ACT_MEASURE;
-	if (measure(st, sq->end_us + verify_after_us[st->h->phase.verify_next]) ||
-	    cut_short(st, new_to_win))
-		return;
-	due_us = sq->end_us + verify_after_us[st->h->phase.verify_next];
-	st->d->fig.until_us = sq->end_us + verify_after_us[VERIFY_60S];
-	/* nothing else is looked at meanwhile but by the calm clock, which keeps judging */
-	st->d->wake_us = u64_min(due_us, u64_min(step_next_calm(st), st->ripe_us));
-	st->d->wake_us = u64_max(st->now_us + 1, st->d->wake_us);
-	if (st->now_us >= due_us) /* a measurement that did not come is asked for again, slowly */
-		st->d->wake_us = st->now_us + VERIFY_LOOK_US;
-	else if (sq->probe && st->h->phase.verify_next == VERIFY_10S) /* the guest's cache, then */
-		step_refresh(st, due_us - st->now_us);
 }

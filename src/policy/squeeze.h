@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * squeeze.h - the phases of a squeeze: watch, inflate, hold, verify
+ * squeeze.h - the phases of a squeeze: watch, inflate, hold
  *
  * Layer: policy (pure).
  * In:    a step of one VM's machine.
  * Out:   its decision.
  *
- * Only policy/machine.c calls these.
+ * Only policy/machine.c and policy/verify.c call these.
  */
 #ifndef BALLONET_POLICY_SQUEEZE_H
 #define BALLONET_POLICY_SQUEEZE_H
@@ -22,7 +22,6 @@ bool squeeze_more(struct step *st);
 
 void squeeze_inflating(struct step *st);
 void squeeze_holding(struct step *st);
-void squeeze_verifying(struct step *st);
 
 /* Notes the figures of the squeeze under way, where there is one. */
 void squeeze_track(struct step *st);

@@ -36,7 +36,7 @@
  * Calm VMs are looked at once per interval, each at its own point of it, so
  * that 1000 do not tick at once; and points are apart by a slot, so that those
  * of one slot share a wakeup. The point comes from the id by Fibonacci hashing
- * (Knuth, TAOCP 3, 6.4). One that grows, is in need or is not judged yet is
+ * (Knuth, TAOCP 3, 6.4). One that grows, is in need or is not known yet is
  * looked at more often: much may be free the next moment.
  */
 uint64_t step_next_calm(const struct step *st)

@@ -211,6 +211,16 @@ static void a_fact_is_fresh_only_when_known_and_young(void **state)
 	assert_false(fact_fresh(&f, 1101, 100));
 }
 
+static void a_guests_ram_is_counted_apart_by_its_own_mapping_or_file(void **state)
+{
+	(void)state;
+	assert_true(footprint_is_apart(FOOTPRINT_MEMFD));
+	assert_true(footprint_is_apart(FOOTPRINT_PAGEMAP));
+	assert_true(footprint_is_apart(FOOTPRINT_MAPPING));
+	assert_false(footprint_is_apart(FOOTPRINT_CGROUP));
+	assert_false(footprint_is_apart(FOOTPRINT_SMAPS));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_conflict_with_a_key_that_was_not_given_tells_its_default),
 		cmocka_unit_test(words_of_what_is_no_value_are_unknown),
 		cmocka_unit_test(a_fact_is_fresh_only_when_known_and_young),
+		cmocka_unit_test(a_guests_ram_is_counted_apart_by_its_own_mapping_or_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

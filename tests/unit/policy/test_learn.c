@@ -7,6 +7,7 @@
  */
 #include "world.h"
 
+#include "policy/distress.h"
 #include "policy/learn.h"
 
 #include <setjmp.h>
@@ -241,7 +242,7 @@ static enum reason distress_after(enum balloon_stat tag, int64_t by, uint64_t ba
 	w.vm.stats.taken_us = w.now_us;
 	w.vm.actual_b.value = w.vm.ram_b.value - balloon_b;
 	w.vm.stats.tag[tag] += (uint64_t)by;
-	return learn_distress(&w.settings, &w.vm, &w.history);
+	return distress_find(&w.settings, &w.vm, &w.history);
 }
 
 static void distress_is_told_from_counters_since_the_inflate_began(void **state)

@@ -9,6 +9,7 @@
 
 #include "policy/estimate.h"
 #include "policy/guard.h"
+#include "policy/offer.h"
 #include "policy/opportunity.h"
 
 #include <setjmp.h>
@@ -427,7 +428,7 @@ static uint64_t offer_of(const struct world *w)
 {
 	struct offer offer;
 
-	opportunity_offer(&w->settings, &w->host, &w->vm, &w->history, w->now_us, &offer);
+	offer_find(&w->settings, &w->host, &w->vm, &w->history, w->now_us, &offer);
 	return offer.stale_b + offer.cold_b;
 }
 
