@@ -47,6 +47,25 @@ def cgroup_bytes(cgroup: Path) -> int:
     return int((cgroup / usage).read_text()) - cache
 
 
+def ram_bytes(pid: int, ram_b: int) -> int:
+    """What is resident of a guest's RAM alone, without the hypervisor's own memory.
+
+    That is the blocks of its memfd, else the largest mapping, if it is as large as the RAM.
+    """
+    shared = _memfd_bytes(pid)
+    if shared:
+        return shared
+    size_b = rss_b = 0
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if line.startswith("Size:"):
+            size_b = int(line.split()[1]) * KIB
+        elif line.startswith("Rss:") and size_b >= ram_b:
+            rss_b = max(rss_b, int(line.split()[1]) * KIB)
+    if not rss_b:
+        raise ValueError(f"process {pid} has no mapping of {ram_b} bytes")
+    return rss_b
+
+
 def _memfd_bytes(pid: int) -> int:
     seen = {}
     for fd in Path(f"/proc/{pid}/fd").iterdir():
@@ -87,9 +106,14 @@ class Series:
         return best
 
     def lowest(self, from_us: int, to_us: int) -> int | None:
-        inside = [value for when, value in zip(self.times_us, self.values_b)
-                  if from_us <= when <= to_us]
-        return min(inside, default=None)
+        return min(self._inside(from_us, to_us), default=None)
+
+    def highest(self, from_us: int, to_us: int) -> int | None:
+        return max(self._inside(from_us, to_us), default=None)
+
+    def _inside(self, from_us: int, to_us: int) -> list[int]:
+        return [value for when, value in zip(self.times_us, self.values_b)
+                if from_us <= when <= to_us]
 
 
 class Sampler(threading.Thread):

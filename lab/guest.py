@@ -59,8 +59,18 @@ class Spec:
     host: Path | None = None  # a memory cgroup that its own is below (lab/host.py)
     data: bool = True
     accel: str | None = None  # None: what works on this machine
+    tb_size_mib: int = TB_SIZE_MIB  # 0: as QEMU does by itself
     qemu: str = QEMU
     qemu_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What QEMU starts, as a boot loader would."""
+
+    vmlinuz: Path
+    initrd: Path
+    append: str
 
 
 class AgentError(Exception):
@@ -96,9 +106,18 @@ class Guest:
 
     def start(self) -> None:
         """Starts QEMU and returns at once, so that several can boot side by side."""
-        argv = qemu_command(self.spec, self.folder, self.spec.accel or accelerator())
+        argv = self.command(self.spec.accel or accelerator())
         self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup,
                                parent=self.spec.host)
+
+    def command(self, accel: str) -> list[str]:
+        return qemu_command(self.spec, self.folder, accel, self.boot())
+
+    def boot(self) -> Boot:
+        """The lab's own user space, which is just the agent."""
+        linux = kernel(self.spec.series)
+        return Boot(linux.vmlinuz, initramfs(linux, self.spec.driver, self.spec.driver_args,
+                                             self.spec.spare_drivers), self.spec.append)
 
     def wait_ready(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
         """Returns when the agent has said hello."""
@@ -282,7 +301,7 @@ class AloneGuest(Guest):
                "! test -d $dir || mount -t tmpfs tmpfs $dir; done; "
         argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
                 hide + 'exec "$@"', "sh",
-                *qemu_command(self.spec, self.folder, self.spec.accel or accelerator())]
+                *self.command(self.spec.accel or accelerator())]
         self.process = Process(self.name, argv, self.folder / "qemu.log", self.spec.own_cgroup)
 
     def enter(self) -> list[str]:
@@ -292,23 +311,23 @@ class AloneGuest(Guest):
         return ["nsenter", "--target", child, "--pid", "--mount"]
 
 
-def qemu_command(spec: Spec, folder: Path, accel: str) -> list[str]:
+def qemu_command(spec: Spec, folder: Path, accel: str, boot: Boot) -> list[str]:
     """The command line; @folder takes the sockets, the console log and the swap disk."""
-    boot, shared = kernel(spec.series), shared_memory(spec)
+    shared = shared_memory(spec)
     argv = [
         spec.qemu, "-nodefaults", "-no-user-config", "-display", "none",
         *([] if spec.reboots else ["-no-reboot"]),
         "-name", f"guest={spec.name},debug-threads=on",
         "-machine", "q35,usb=off,smm=off" + (",memory-backend=ram" if shared else ""),
         "-m", str(spec.memory_mib), "-smp", str(spec.vcpus),
-        "-kernel", str(boot.vmlinuz), "-initrd",
-        str(initramfs(boot, spec.driver, spec.driver_args, spec.spare_drivers)),
-        "-append", KERNEL_LINE + spec.append, *attachments(spec, folder),
+        "-kernel", str(boot.vmlinuz), "-initrd", str(boot.initrd),
+        "-append", KERNEL_LINE + boot.append, *attachments(spec, folder),
     ]
     if accel == "kvm":
         argv += ["-accel", "kvm", "-cpu", "host"]
     else:
-        argv += ["-accel", f"tcg,tb-size={TB_SIZE_MIB}", "-cpu", "qemu64"]
+        size = f",tb-size={spec.tb_size_mib}" if spec.tb_size_mib else ""
+        argv += ["-accel", f"tcg{size}", "-cpu", "qemu64"]
     if shared:
         argv += ["-object", f"{shared},id=ram,size={spec.memory_mib}M,share=on"]
     if spec.balloon:

@@ -26,14 +26,16 @@ CFLAGS = ("-static", "-O2", "-Wall", "-Wextra")
 
 
 def agent() -> Path:
-    """The agent's binary, compiled when its source changed."""
-    source = HERE / "agent" / "agent.c"
+    return static_binary(HERE / "agent" / "agent.c")
 
+
+def static_binary(source: Path) -> Path:
+    """A program for guests, compiled when its source changed."""
     def compile_into(folder: Path) -> None:
-        subprocess.run(["gcc", *CFLAGS, "-o", folder / "agent", source], check=True)
+        subprocess.run(["gcc", *CFLAGS, "-o", folder / source.stem, source], check=True)
 
     return cached("agent", _digest(source.read_bytes(), " ".join(CFLAGS).encode()),
-                  compile_into) / "agent"
+                  compile_into) / source.stem
 
 
 def initramfs(kernel: Kernel, balloon: str | Path | None = BALLOON, balloon_args: str = "",
