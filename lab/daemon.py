@@ -170,7 +170,7 @@ class Daemon:
         return True
 
     def _which_configuration(self) -> list[str | Path]:
-        return ["--config", self.config, "--config-dir", self.folder / "none"]
+        return ["--config", self.config]
 
     def _config(self, guests: Iterable[Guest], defaults: Settings,
                 per_guest: Mapping[str, Settings]) -> str:

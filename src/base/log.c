@@ -237,7 +237,7 @@ void log_event(enum log_level level, const char *fmt, ...)
 	bool journal = is_journal();
 	char bytes[TEXT_MAX + 4];
 	struct text line = { bytes + 3, 0, TEXT_MAX - 4 };
-	struct event e;
+	struct event e = { .n = 0 };
 	ssize_t ignored;
 	va_list ap;
 

@@ -158,7 +158,7 @@ def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_
     for name, text in (("as-it-is", example), ("said", said)):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text + "\n", encoding="utf-8")
-        done = run(daemon, "--check-config", "--config", path, "--config-dir", tmp_path / "none")
+        done = run(daemon, "--check-config", "--config", path)
         assert done.returncode == 0, f"{text}\n{done.stdout}"
 
 
