@@ -528,64 +528,19 @@ static void a_vm_that_vanishes_mid_squeeze_is_not_waited_for(void **state)
 
 /* ---- random worlds ---- */
 
-static uint64_t rnd(uint64_t *seed)
-{
-	*seed ^= *seed << 13; /* xorshift64 (Marsaglia 2003) */
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 /* Something happens to one VM; its balloon may follow its target. */
 static void disturb(struct world *w, uint64_t *seed)
 {
-	uint64_t *tag = w->vm.stats.tag, some = rnd(seed) % (64 * MIB);
-
-	if (rnd(seed) % 4 && w->history.balloon.target_b)
+	if (world_random(seed) % 4 && w->history.balloon.target_b)
 		world_balloon(w, RAM - u64_min(w->history.balloon.target_b, RAM));
-	if (rnd(seed) % 8)
-		world_fresh(w);
-	w->vm.resident_b.value = 200 * MIB + rnd(seed) % (700 * MIB);
-	switch (rnd(seed) % 20) {
-	case 0:
-		tag[BALLOON_STAT_SWAP_OUT] += some;
-		break;
-	case 1:
-		tag[BALLOON_STAT_AVAIL] = u64_sub_sat(tag[BALLOON_STAT_AVAIL], 8 * some);
-		break;
-	case 2:
-		w->vm.state = (enum vm_state)(rnd(seed) % VM_STATE_COUNT);
-		break;
-	case 3:
-		w->vm.request = (enum vm_request)(rnd(seed) % REQUEST_COUNT);
-		break;
-	case 4:
-		w->vm.boots++;
-		break;
-	case 5:
-		w->settings.mode = rnd(seed) % MODE_COUNT;
-		break;
-	case 6:
-		w->vm.ram_b.value = rnd(seed); /* a hypervisor that lies */
-		break;
-	case 7:
-		w->vm.stats.known = rnd(seed) % 2 ? 0 : 0xffff;
-		break;
-	case 8:
-		tag[BALLOON_STAT_CACHES] = rnd(seed);
-		break;
-	case 9:
-		w->vm.guarded = 0;
-		break;
-	default:
-		w->vm.state = VM_STATE_RUNNING;
-		w->vm.guarded = 1;
+	if (!world_disturb(w, seed)) {
 		w->vm.ram_b.value = RAM;
-		w->settings.mode = rnd(seed) % 2 ? MODE_SQUEEZE : MODE_RIGHTSIZE;
-		w->vm.stats.known = 0xffff;
-		tag[BALLOON_STAT_CACHES] = 400 * MIB;
-		w->settings.shares = 1 + rnd(seed) % 400;
-		break;
+		w->settings.mode = world_random(seed) % 2 ? MODE_SQUEEZE : MODE_RIGHTSIZE;
+		w->vm.stats.tag[BALLOON_STAT_CACHES] = 400 * MIB;
+		w->settings.shares = 1 + world_random(seed) % 400;
+	} else if (world_random(seed) % 4 == 0) { /* a hypervisor and a guest that lie */
+		w->vm.ram_b.value = world_random(seed);
+		w->vm.stats.tag[BALLOON_STAT_CACHES] = world_random(seed);
 	}
 }
 
@@ -602,22 +557,23 @@ static void the_sums_are_those_of_all_vms_in_any_order_of_events(void **state)
 
 		many_init(&m);
 		for (step = 0; step < 300; step++) {
-			uint64_t now_us = m.w[0].now_us + rnd(&s) % (2 * USEC_PER_SEC);
+			uint64_t now_us = m.w[0].now_us + world_random(&s) % (2 * USEC_PER_SEC);
 
 			for (i = 0; i < VMS; i++) {
 				m.w[i].now_us = now_us;
 				disturb(&m.w[i], &s);
 			}
-			m.w[0].host.available_b = fact_of(rnd(&s) % (3 * GIB), m.w[0].now_us);
-			m.w[0].host.available_b.known = rnd(&s) % 16 > 0;
-			many_tick(&m, (unsigned int)rnd(&s));
+			m.w[0].host.available_b =
+				fact_of(world_random(&s) % (3 * GIB), m.w[0].now_us);
+			m.w[0].host.available_b.known = world_random(&s) % 16 > 0;
+			many_tick(&m, (unsigned int)world_random(&s));
 			for (i = 0; i < VMS; i++)
 				phases |= UINT64_C(1) << m.w[i].history.phase.is;
 			recount(&m);
-			if (rnd(&s) % 16)
+			if (world_random(&s) % 16)
 				continue;
 			/* one goes, and another comes in its place */
-			i = rnd(&s) % VMS;
+			i = world_random(&s) % VMS;
 			policy_vm_gone(&m.host, &m.w[i].history);
 			policy_vm_init(&m.w[i].history);
 			m.w[i].vm.id += VMS;

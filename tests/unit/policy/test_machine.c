@@ -221,64 +221,20 @@ static void two_vms_of_one_tick_take_turns(void **state)
 
 /* ---- random worlds: whatever a guest does, the invariants of the design hold ---- */
 
-static uint64_t rnd(uint64_t *seed)
-{
-	*seed ^= *seed << 13; /* xorshift64 (Marsaglia 2003) */
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 /* The guest and the host do something, the balloon moves towards its target or not. */
 static void disturb(struct world *w, uint64_t *seed)
 {
-	uint64_t *tag = w->vm.stats.tag;
 	uint64_t target_b = w->history.balloon.target_b ? w->history.balloon.target_b : RAM;
-	uint64_t what = rnd(seed) % 24, some = rnd(seed) % (64 * MIB);
-	uint64_t balloon_b = RAM - w->vm.actual_b.value;
+	uint64_t balloon_b = RAM - w->vm.actual_b.value, what = world_random(seed);
 
 	balloon_b = what % 3 ? RAM - target_b : (balloon_b + RAM - target_b) / 2;
 	world_balloon(w, u64_min(balloon_b, RAM));
-	w->now_us = rnd(seed) % 4 ? w->d.wake_us : w->now_us + 1 + rnd(seed) % USEC_PER_SEC;
-	if (rnd(seed) % 8)
-		world_fresh(w);
-	tag[BALLOON_STAT_AVAIL] = u64_sub_sat(tag[BALLOON_STAT_AVAIL], some);
-	w->vm.resident_b.value = 300 * MIB + rnd(seed) % (500 * MIB);
-	switch (what) {
-	case 0:
-		tag[BALLOON_STAT_SWAP_OUT] += some;
-		break;
-	case 1:
-		tag[BALLOON_STAT_OOM_KILL]++;
-		break;
-	case 2:
-		w->vm.state = (enum vm_state)(rnd(seed) % VM_STATE_COUNT);
-		break;
-	case 3:
-		w->vm.request = (enum vm_request)(rnd(seed) % REQUEST_COUNT);
-		break;
-	case 4:
-		w->vm.boots++;
-		break;
-	case 5:
-		w->settings.mode = rnd(seed) % MODE_COUNT;
-		break;
-	case 6:
-		w->host.available_b.value = rnd(seed) % (4 * GIB);
-		break;
-	case 8:
-		w->vm.guarded = rnd(seed) % 4 > 0;
-		break;
-	case 7:
-		w->vm.stats.known = rnd(seed) % 2 ? 0 : 0xffff;
-		break;
-	default: /* most of the time all is well */
-		w->vm.state = VM_STATE_RUNNING;
-		w->vm.guarded = 1;
+	w->now_us = world_random(seed) % 4 ? w->d.wake_us
+					   : w->now_us + 1 + world_random(seed) % USEC_PER_SEC;
+	if (!world_disturb(w, seed))
 		w->settings.mode = MODE_SQUEEZE;
-		w->vm.stats.known = 0xffff;
-		break;
-	}
+	if (world_random(seed) % 24 == 0)
+		w->host.available_b.value = world_random(seed) % (4 * GIB);
 }
 
 static void check_invariants(const struct world *w, uint64_t before_phase, bool released)

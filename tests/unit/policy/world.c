@@ -155,3 +155,55 @@ void world_inflating(struct world *w)
 	world_after(w, 20 * USEC_PER_MSEC);
 	assert_int_equal(w->d.phase, PHASE_INFLATING);
 }
+
+uint64_t world_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13; /* xorshift64 (Marsaglia 2003) */
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+bool world_disturb(struct world *w, uint64_t *seed)
+{
+	uint64_t *tag = w->vm.stats.tag, some = world_random(seed) % (64 * MIB);
+
+	if (world_random(seed) % 8)
+		world_fresh(w);
+	w->vm.resident_b.value = 200 * MIB + world_random(seed) % (700 * MIB);
+	switch (world_random(seed) % 24) {
+	case 0:
+		tag[BALLOON_STAT_SWAP_OUT] += some;
+		break;
+	case 1:
+		tag[BALLOON_STAT_OOM_KILL]++;
+		break;
+	case 2:
+		tag[BALLOON_STAT_AVAIL] = u64_sub_sat(tag[BALLOON_STAT_AVAIL], 8 * some);
+		break;
+	case 3:
+		w->vm.state = (enum vm_state)(world_random(seed) % VM_STATE_COUNT);
+		break;
+	case 4:
+		w->vm.request = (enum vm_request)(world_random(seed) % REQUEST_COUNT);
+		break;
+	case 5:
+		w->vm.boots++;
+		break;
+	case 6:
+		w->settings.mode = world_random(seed) % MODE_COUNT;
+		break;
+	case 7:
+		w->vm.stats.known = world_random(seed) % 2 ? 0 : 0xffff;
+		break;
+	case 8:
+		w->vm.guarded = 0;
+		break;
+	default: /* most of the time all is well */
+		w->vm.state = VM_STATE_RUNNING;
+		w->vm.guarded = 1;
+		w->vm.stats.known = 0xffff;
+		return false;
+	}
+	return true;
+}

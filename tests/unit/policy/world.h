@@ -55,4 +55,10 @@ void world_squeeze(struct world *w, uint64_t freed_b);
 /* Through all of verifying, @late_b of what was freed having come back at the end. */
 void world_verify(struct world *w, uint64_t late_b);
 
+/* The next of the pseudorandom numbers of @seed. */
+uint64_t world_random(uint64_t *seed);
+
+/* The guest does something at random, or its operator. False: all is well with it. */
+bool world_disturb(struct world *w, uint64_t *seed);
+
 #endif
