@@ -13,32 +13,21 @@
 
 #include "base/cleanup.h"
 #include "base/num.h"
-#include "config/config_schema.h"
-#include "model/snapshot.h"
-#include "host/hostgroup.h"
+#include "config/config_read.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 /* Files of one folder; a configuration of more is a mistake, such as the wrong folder. */
 #define FILES_MAX 64
 
-struct source {
-	struct config_text text;
-	struct config_raw *raw; /* NULL where the file is empty */
-};
-
 struct sources {
-	struct source file[1 + FILES_MAX];
+	struct config_source file[1 + FILES_MAX];
 	size_t n;
 };
-
-/* ---------------------------------------------------------------- one value */
 
 /* The daemon's own keys, in the form of settings so that their texts are read alike. */
 struct own_key {
@@ -61,146 +50,12 @@ static const struct own_key own_keys[] = {
 	OWN(discover_every, UNIT_TIME, discover_every_us, 500 * USEC_PER_MSEC, 3600 * USEC_PER_SEC),
 };
 
-static const char *example_of(enum setting_unit unit)
-{
-	switch (unit) {
-	case UNIT_MODE:
-		return "off, observe, squeeze or rightsize";
-	case UNIT_BOOL:
-		return "true or false";
-	case UNIT_BYTES:
-		return "a size such as 64MiB";
-	case UNIT_TIME:
-		return "a time such as 10s";
-	case UNIT_SHARE:
-		return "a share such as 5%";
-	case UNIT_COUNT:
-	default:
-		return "a whole number";
-	}
-}
-
-int config_read_setting(const struct setting *key, const char *text, uint64_t *ret, char *why,
-			size_t size)
-{
-	char min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
-	int r;
-
-	r = setting_parse(key, text, ret);
-	if (r == 0)
-		return 0;
-	if (r == -ERANGE) {
-		setting_text(key, key->min, min, sizeof(min));
-		setting_text(key, key->max, max, sizeof(max));
-		(void)snprintf(why, size, "%.32s is out of range (%s to %s)", text, min, max);
-	} else {
-		(void)snprintf(why, size, "'%.32s' is not %s", text, example_of(key->unit));
-	}
-	return -EINVAL;
-}
-
-static int read_value(const struct source *from, struct config_place place,
-		      const struct setting *key, const char *text, uint64_t *ret,
-		      struct config_error *err)
-{
-	char why[160];
-
-	place.key = key->key;
-	if (config_read_setting(key, text, ret, why, sizeof(why)) < 0)
-		return config_error(err, &from->text, &place, "%s", why);
-	return 0;
-}
-
-/* Reads what is given of a group's settings into *settings, and which into *mask. */
-static int read_settings(const struct source *from, struct config_place place,
-			 const struct config_raw_group *group, struct settings *settings,
-			 uint64_t *mask, struct config_error *err)
-{
-	const struct setting *table;
-	uint64_t value;
-	size_t n, i;
-	int r;
-
-	table = settings_table(&n);
-	for (i = 0; i < n; i++) {
-		if (!group->setting[i])
-			continue;
-		if (place.entry >= 0 && config_of_host(&table[i])) {
-			place.key = table[i].key;
-			return config_error(err, &from->text, &place,
-					    "is of the host: it goes under defaults");
-		}
-		r = read_value(from, place, &table[i], group->setting[i], &value, err);
-		if (r < 0)
-			return r;
-		setting_put(settings, &table[i], value);
-		*mask |= UINT64_C(1) << i;
-	}
-	return 0;
-}
-
-static int copy_text(char **to, const char *text)
-{
-	char *copy = strdup(text);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*to);
-	*to = copy;
-	return 0;
-}
-
-/* What is wrong with a path, or NULL. */
-static const char *path_fault(const char *path, size_t max)
-{
-	if (path[0] != '/')
-		return "must be an absolute path";
-	if (strlen(path) >= max)
-		return "is too long a path";
-	return NULL;
-}
-
-#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
-
-static int read_path(const struct source *from, const struct config_place *place, const char *text,
-		     size_t max, char **to, struct config_error *err)
-{
-	const char *fault = path_fault(text, max);
-
-	if (fault)
-		return config_error(err, &from->text, place, "'%.128s' %s", text, fault);
-	return copy_text(to, text);
-}
-
-/* Empty means none, as a later file may want it; so it does below. */
-static int read_cgroup(const struct source *from, const struct config_place *place,
-		       const char *text, char **to, struct config_error *err)
-{
-	const char *fault = text[0] ? hostgroup_fault(text) : NULL;
-
-	if (fault)
-		return config_error(err, &from->text, place, "'%.128s' %s", text, fault);
-	return copy_text(to, text);
-}
-
-static int read_group(const struct source *from, const struct config_place *place, const char *name,
-		      gid_t *to, struct config_error *err)
-{
-	const struct group *group = name[0] ? getgrnam(name) : NULL;
-
-	if (name[0] && !group)
-		return config_error(err, &from->text, place, "there is no group called '%.64s'",
-				    name);
-	*to = group ? group->gr_gid : CONFIG_NO_GROUP;
-	return 0;
-}
-
 /* ------------------------------------------------------------ one file's part */
 
-static int apply_own(const struct source *from, struct config *c, struct config_error *err)
+static int apply_own(const struct config_source *from, struct config *c, struct config_error *err)
 {
 	static const struct setting discover = { .key = "discover", .unit = UNIT_BOOL, .max = 1 };
-	const struct config_raw *raw = from->raw;
+	const struct config_raw *raw = &from->raw;
 	struct config_place place = { .entry = -1 };
 	uint64_t value;
 	size_t i;
@@ -211,41 +66,42 @@ static int apply_own(const struct source *from, struct config *c, struct config_
 
 		if (!text)
 			continue;
-		r = read_value(from, place, &own_keys[i].key, text, &value, err);
+		r = config_read_value(from, place, &own_keys[i].key, text, &value, err);
 		if (r == 0)
 			memcpy((char *)c + own_keys[i].at, &value, sizeof(value));
 	}
 	if (r == 0 && raw->discover) {
-		r = read_value(from, place, &discover, raw->discover, &value, err);
+		r = config_read_value(from, place, &discover, raw->discover, &value, err);
 		c->discover = value;
 	}
 	place.key = "control";
 	if (r == 0 && raw->control)
-		r = read_path(from, &place, raw->control, SOCKET_PATH_MAX, &c->control, err);
+		r = config_read_path(from, &place, raw->control, CONFIG_SOCKET_PATH_MAX,
+				     &c->control, err);
 	place.key = "control_group";
 	if (r == 0 && raw->control_group)
-		r = read_group(from, &place, raw->control_group, &c->control_group, err);
+		r = config_read_gid(from, &place, raw->control_group, &c->control_group, err);
 	place.key = "host_cgroup";
 	if (r == 0 && raw->host_cgroup)
-		r = read_cgroup(from, &place, raw->host_cgroup, &c->host_cgroup, err);
+		r = config_read_cgroup(from, &place, raw->host_cgroup, &c->host_cgroup, err);
 	place.key = "journal";
 	if (r == 0 && raw->journal && raw->journal[0])
-		r = read_path(from, &place, raw->journal, CONFIG_VALUE_MAX, &c->journal, err);
+		r = config_read_path(from, &place, raw->journal, CONFIG_VALUE_MAX, &c->journal,
+				     err);
 	else if (r == 0 && raw->journal)
-		r = copy_text(&c->journal, "");
+		r = config_read_text(&c->journal, "");
 	return r;
 }
 
-static int apply_defaults(const struct source *from, struct config *c, struct config_error *err)
+static int apply_defaults(const struct config_source *from, struct config *c,
+			  struct config_error *err)
 {
 	struct config_place place = { .section = "defaults", .entry = -1 };
 	const char *conflict;
 	uint64_t mask = 0;
 	int r;
 
-	if (!from->raw->defaults)
-		return 0;
-	r = read_settings(from, place, from->raw->defaults, &c->defaults, &mask, err);
+	r = config_read_settings(from, place, &from->raw.defaults, &c->defaults, &mask, err);
 	if (r < 0)
 		return r;
 	conflict = settings_conflict(&c->defaults);
@@ -253,7 +109,7 @@ static int apply_defaults(const struct source *from, struct config *c, struct co
 }
 
 /* Do the settings of a rule or VM go together with the defaults? */
-static int check_group(const struct source *from, const struct config_place *place,
+static int check_group(const struct config_source *from, const struct config_place *place,
 		       const struct config *c, const struct settings *given, uint64_t mask,
 		       struct config_error *err)
 {
@@ -273,45 +129,33 @@ static void *grown(void *array, size_t n, size_t more, size_t size)
 	return p;
 }
 
-static int apply_rules(const struct source *from, struct config *c, struct config_error *err)
+static int apply_rules(const struct config_source *from, struct config *c, struct config_error *err)
 {
 	struct config_place place = { .section = "rules" };
-	const struct config_raw *raw = from->raw;
+	const struct config_raw *raw = &from->raw;
 	struct config_rule *rules;
 	int r = 0;
 
-	rules = grown(c->rules, c->nrules, raw->rules_count, sizeof(*rules));
+	rules = grown(c->rules, c->nrules, raw->rules.n, sizeof(*rules));
 	if (!rules)
 		return -ENOMEM;
 	c->rules = rules;
-	for (place.entry = 0; r == 0 && place.entry < (int)raw->rules_count; place.entry++) {
-		const struct config_raw_group *group = &raw->rules[place.entry];
+	for (place.entry = 0; r == 0 && place.entry < (int)raw->rules.n; place.entry++) {
+		const struct config_raw_group *group = &raw->rules.group[place.entry];
 		struct config_rule *rule = &c->rules[c->nrules];
 
 		if (!group->match || !group->match[0])
 			return config_error(err, &from->text, &place,
 					    "needs 'match', the names it is for");
-		r = copy_text(&rule->match, group->match);
+		r = config_read_text(&rule->match, group->match);
 		if (r < 0)
 			return r;
 		c->nrules++;
-		r = read_settings(from, place, group, &rule->settings, &rule->mask, err);
+		r = config_read_settings(from, place, group, &rule->settings, &rule->mask, err);
 		if (r == 0)
 			r = check_group(from, &place, c, &rule->settings, rule->mask, err);
 	}
 	return r;
-}
-
-static const char *name_fault(const char *name)
-{
-	const char *p;
-
-	if (strlen(name) >= VM_NAME_MAX)
-		return "is too long";
-	for (p = name; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return "contains a control character";
-	return NULL;
 }
 
 /* The group that has the pattern already, or NULL. */
@@ -326,7 +170,7 @@ static const struct config_group *group_of_pattern(const struct config *c, const
 	return NULL;
 }
 
-static int apply_patterns(const struct source *from, struct config_place place,
+static int apply_patterns(const struct config_source *from, struct config_place place,
 			  const struct config *c, const struct config_raw_group *raw,
 			  struct config_group *group, struct config_error *err)
 {
@@ -334,15 +178,15 @@ static int apply_patterns(const struct source *from, struct config_place place,
 	size_t i;
 	int r;
 
-	if (raw->patterns_count == 0)
+	if (raw->patterns.n == 0)
 		return config_error(err, &from->text, &place,
 				    "needs 'match', a list of the names it is for");
 	place.key = "match";
-	group->match = calloc(raw->patterns_count, sizeof(char *));
+	group->match = calloc(raw->patterns.n, sizeof(char *));
 	if (!group->match)
 		return -ENOMEM;
-	for (i = 0; i < raw->patterns_count; i++) {
-		const char *pattern = raw->patterns[i];
+	for (i = 0; i < raw->patterns.n; i++) {
+		const char *pattern = raw->patterns.text[i];
 
 		if (!pattern[0])
 			return config_error(err, &from->text, &place, "an empty pattern");
@@ -352,7 +196,7 @@ static int apply_patterns(const struct source *from, struct config_place place,
 					    "'%.64s' is of group '%.64s' already, and cannot be "
 					    "of '%.64s' too",
 					    pattern, other->name, group->name);
-		r = copy_text(&group->match[i], pattern);
+		r = config_read_text(&group->match[i], pattern);
 		if (r < 0)
 			return r;
 		group->nmatch = i + 1;
@@ -361,10 +205,10 @@ static int apply_patterns(const struct source *from, struct config_place place,
 }
 
 /* Room for one more group is there; what this one owns is freed with *c also where it fails. */
-static int apply_group(const struct source *from, struct config_place place, struct config *c,
-		       struct config_error *err)
+static int apply_group(const struct config_source *from, struct config_place place,
+		       struct config *c, struct config_error *err)
 {
-	const struct config_raw_group *raw = &from->raw->groups[place.entry];
+	const struct config_raw_group *raw = &from->raw.groups.group[place.entry];
 	struct config_group *group = &c->groups[c->ngroups];
 	const char *fault;
 	size_t i;
@@ -372,12 +216,12 @@ static int apply_group(const struct source *from, struct config_place place, str
 
 	if (!raw->name || !raw->name[0])
 		return config_error(err, &from->text, &place, "needs 'name', what it is called");
-	r = copy_text(&group->name, raw->name);
+	r = config_read_text(&group->name, raw->name);
 	if (r < 0)
 		return r;
 	c->ngroups++;
 	place.key = "name";
-	fault = name_fault(raw->name);
+	fault = config_read_name_fault(raw->name);
 	if (fault)
 		return config_error(err, &from->text, &place, "'%.32s' %s", raw->name, fault);
 	for (i = 0; i + 1 < c->ngroups; i++)
@@ -387,39 +231,41 @@ static int apply_group(const struct source *from, struct config_place place, str
 	place.key = NULL;
 	r = apply_patterns(from, place, c, raw, group, err);
 	if (r == 0)
-		r = read_settings(from, place, raw, &group->settings, &group->mask, err);
+		r = config_read_settings(from, place, raw, &group->settings, &group->mask, err);
 	return r < 0 ? r : check_group(from, &place, c, &group->settings, group->mask, err);
 }
 
-static int apply_groups(const struct source *from, struct config *c, struct config_error *err)
+static int apply_groups(const struct config_source *from, struct config *c,
+			struct config_error *err)
 {
 	struct config_place place = { .section = "groups" };
 	struct config_group *groups;
 	int r = 0;
 
-	groups = grown(c->groups, c->ngroups, from->raw->groups_count, sizeof(*groups));
+	groups = grown(c->groups, c->ngroups, from->raw.groups.n, sizeof(*groups));
 	if (!groups)
 		return -ENOMEM;
 	c->groups = groups;
-	for (; r == 0 && place.entry < (int)from->raw->groups_count; place.entry++)
+	for (; r == 0 && place.entry < (int)from->raw.groups.n; place.entry++)
 		r = apply_group(from, place, c, err);
 	return r;
 }
 
-static int apply_sockets(const struct source *from, struct config *c, struct config_error *err)
+static int apply_sockets(const struct config_source *from, struct config *c,
+			 struct config_error *err)
 {
 	struct config_place place = { .section = "sockets" };
-	const struct config_raw *raw = from->raw;
+	const struct config_raw *raw = &from->raw;
 	char **sockets;
 	int r = 0;
 
-	sockets = grown(c->sockets, c->nsockets, raw->sockets_count, sizeof(char *));
+	sockets = grown(c->sockets, c->nsockets, raw->sockets.n, sizeof(char *));
 	if (!sockets)
 		return -ENOMEM;
 	c->sockets = sockets;
-	for (place.entry = 0; r == 0 && place.entry < (int)raw->sockets_count; place.entry++) {
-		r = read_path(from, &place, raw->sockets[place.entry], CONFIG_VALUE_MAX,
-			      &c->sockets[c->nsockets], err);
+	for (place.entry = 0; r == 0 && place.entry < (int)raw->sockets.n; place.entry++) {
+		r = config_read_path(from, &place, raw->sockets.text[place.entry], CONFIG_VALUE_MAX,
+				     &c->sockets[c->nsockets], err);
 		if (r == 0)
 			c->nsockets++;
 	}
@@ -427,13 +273,13 @@ static int apply_sockets(const struct source *from, struct config *c, struct con
 }
 
 /* Where VM number @i of the whole configuration stands. */
-static void vm_origin(const struct sources *all, size_t i, const struct source **ret_from,
+static void vm_origin(const struct sources *all, size_t i, const struct config_source **ret_from,
 		      struct config_place *ret_place)
 {
-	const struct source *from = all->file;
+	const struct config_source *from = all->file;
 
-	for (; !from->raw || i >= from->raw->vms_count; from++)
-		i -= from->raw ? from->raw->vms_count : 0;
+	for (; i >= from->raw.vms.n; from++)
+		i -= from->raw.vms.n;
 	*ret_from = from;
 	*ret_place = (struct config_place){ .section = "vms", .entry = (int)i };
 }
@@ -443,7 +289,7 @@ static int check_unique(const struct sources *all, const struct config *c, size_
 			struct config_error *err)
 {
 	const struct config_vm *vm = &c->vms[i];
-	const struct source *from, *other;
+	const struct config_source *from, *other;
 	struct config_place place, at;
 	size_t j;
 
@@ -465,18 +311,18 @@ static int check_unique(const struct sources *all, const struct config *c, size_
 	return 0;
 }
 
-static int apply_vm(const struct source *from, struct config_place place, struct config *c,
+static int apply_vm(const struct config_source *from, struct config_place place, struct config *c,
 		    struct config_error *err)
 {
-	const struct config_raw_group *group = &from->raw->vms[place.entry];
+	const struct config_raw_group *group = &from->raw.vms.group[place.entry];
 	struct config_vm *vm = &c->vms[c->nvms++];
 	const char *name = group->name ? group->name : "", *fault;
 	const char *path = group->device ? group->device : group->qmp;
 	int r;
 
-	r = copy_text(&vm->name, name);
+	r = config_read_text(&vm->name, name);
 	if (r == 0)
-		r = copy_text(&vm->path, path ? path : "");
+		r = config_read_text(&vm->path, path ? path : "");
 	if (r < 0)
 		return r;
 	vm->device = group->device;
@@ -488,38 +334,38 @@ static int apply_vm(const struct source *from, struct config_place place, struct
 		return config_error(err, &from->text, &place,
 				    "has 'qmp' and 'device': only one can have its balloon");
 	place.key = "name";
-	fault = name_fault(name);
+	fault = config_read_name_fault(name);
 	if (fault)
 		return config_error(err, &from->text, &place, "'%.32s' %s", name, fault);
 	place.key = vm->device ? "device" : "qmp";
-	r = read_path(from, &place, path, SOCKET_PATH_MAX, &vm->path, err);
+	r = config_read_path(from, &place, path, CONFIG_SOCKET_PATH_MAX, &vm->path, err);
 	place.key = NULL;
 	if (r == 0)
-		r = read_settings(from, place, group, &vm->settings, &vm->mask, err);
+		r = config_read_settings(from, place, group, &vm->settings, &vm->mask, err);
 	if (r == 0 && vm->mask && !name[0])
 		r = config_error(err, &from->text, &place, "needs 'name' to have settings");
 	return r < 0 ? r : check_group(from, &place, c, &vm->settings, vm->mask, err);
 }
 
-static int apply_vms(const struct sources *all, const struct source *from, struct config *c,
+static int apply_vms(const struct sources *all, const struct config_source *from, struct config *c,
 		     struct config_error *err)
 {
 	struct config_place place = { .section = "vms" };
-	const struct config_raw *raw = from->raw;
+	const struct config_raw *raw = &from->raw;
 	struct config_vm *vms;
 	int r = 0;
 
 	/* each is compared with all before it */
-	if (c->nvms + raw->vms_count > CONFIG_ENTRIES_MAX) {
+	if (c->nvms + raw->vms.n > CONFIG_ENTRIES_MAX) {
 		place = (struct config_place){ .entry = -1, .key = "vms" };
 		return config_error(err, &from->text, &place, "more than %d VMs in all",
 				    CONFIG_ENTRIES_MAX);
 	}
-	vms = grown(c->vms, c->nvms, raw->vms_count, sizeof(*vms));
+	vms = grown(c->vms, c->nvms, raw->vms.n, sizeof(*vms));
 	if (!vms)
 		return -ENOMEM;
 	c->vms = vms;
-	for (; r == 0 && place.entry < (int)raw->vms_count; place.entry++) {
+	for (; r == 0 && place.entry < (int)raw->vms.n; place.entry++) {
 		r = apply_vm(from, place, c, err);
 		if (r == 0)
 			r = check_unique(all, c, c->nvms - 1, err);
@@ -531,22 +377,18 @@ static int apply_vms(const struct sources *all, const struct source *from, struc
 
 static int build(const struct sources *all, struct config *c, struct config_error *err)
 {
-	const struct source *from;
+	const struct config_source *from;
 	int r = 0;
 	size_t i;
 
 	for (i = 0; r == 0 && i < all->n; i++) {
 		from = &all->file[i];
-		if (!from->raw)
-			continue;
 		r = apply_own(from, c, err);
 		if (r == 0)
 			r = apply_defaults(from, c, err);
 	}
 	for (i = 0; r == 0 && i < all->n; i++) {
 		from = &all->file[i];
-		if (!from->raw)
-			continue;
 		r = apply_groups(from, c, err);
 		if (r == 0)
 			r = apply_rules(from, c, err);
@@ -562,28 +404,17 @@ static void sources_fini(struct sources *all)
 {
 	size_t i;
 
-	for (i = 0; i < all->n; i++) {
-		config_schema_free(all->file[i].raw);
-		config_text_fini(&all->file[i].text);
-	}
+	for (i = 0; i < all->n; i++)
+		config_source_fini(&all->file[i]);
 }
 
 /* Reads one more file, for which there is room. */
 static int sources_add(struct sources *all, const char *path, struct config_error *err)
 {
-	struct source s = { 0 };
-	int r;
+	int r = config_source_read(path, &all->file[all->n], err);
 
-	r = config_text_read(path, &s.text, err);
-	if (r < 0)
-		return r;
-	r = config_schema_load(&s.text, &s.raw, err);
-	if (r < 0) {
-		config_text_fini(&s.text);
-		return r;
-	}
-	all->file[all->n++] = s;
-	return 0;
+	all->n += r == 0;
+	return r;
 }
 
 static int is_yaml(const struct dirent *entry)

@@ -6,161 +6,84 @@
  * In:    a sound YAML file.
  * Out:   the texts of its keys, of the right shape.
  *
- * libcyaml reports an error as several log lines: "Unexpected key: x", then the
- * fields and entries around it, from the inside out. The path is taken from
- * there, and the line from the document. If its wording changes, the error is
- * still one line, only less exact.
+ * One walk over the tree of a file, along tables of keys. The depth of the walk
+ * is that of the tables, whatever the file holds.
  */
 #include "config/config_schema.h"
 
+#include "base/num.h"
 #include "model/settings.h"
 
-#include <cyaml/cyaml.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX 65 /* of a key that stands in an error */
+#define WORD_MAX 65 /* of a key that is looked for among those there are */
 
-/* All field tables of the schema; they point at each other. */
-struct schema {
-	cyaml_schema_field_t defaults[CONFIG_SETTINGS_MAX + 1];
-	cyaml_schema_field_t rule[CONFIG_SETTINGS_MAX + 2];
-	cyaml_schema_field_t group[CONFIG_SETTINGS_MAX + 3];
-	cyaml_schema_field_t vm[CONFIG_SETTINGS_MAX + 4];
-	cyaml_schema_field_t top[16];
-	cyaml_schema_value_t rule_value, group_value, vm_value, text_value, top_value;
+struct key {
+	const char *key;
+	enum {
+		KEY_TEXT,   /* const char * */
+		KEY_TEXTS,  /* struct config_raw_texts */
+		KEY_GROUPS, /* struct config_raw_list */
+		KEY_GROUP,  /* struct config_raw_group: the defaults */
+	} kind;
+	size_t at;	       /* offset in struct config_raw or config_raw_group */
+	size_t max;	       /* entries of a list */
+	const struct keys *of; /* an entry of it */
 };
 
-static cyaml_schema_field_t text_field(const char *key, size_t offset)
-{
-	return (cyaml_schema_field_t){
-		.key = key,
-		.data_offset = (uint32_t)offset,
-		.value = { CYAML_VALUE_STRING(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, char, 0,
-					      CONFIG_VALUE_MAX) },
-	};
-}
-
-/* Fills in the fields of all settings, and the end. */
-static void add_settings(cyaml_schema_field_t *field)
-{
-	const struct setting *table;
-	size_t n, i;
-
-	table = settings_table(&n);
-	for (i = 0; i < n; i++)
-		*field++ = text_field(table[i].key, offsetof(struct config_raw_group, setting[i]));
-	*field = (cyaml_schema_field_t)CYAML_FIELD_END;
-}
-
-static cyaml_schema_value_t entry_value(const cyaml_schema_field_t *fields)
-{
-	return (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT,
-							   struct config_raw_group, fields) };
-}
-
-#define TEXT(member) text_field(#member, offsetof(struct config_raw, member))
-#define LIST(member, of)                                                                         \
-	(cyaml_schema_field_t)                                                                   \
-		CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, \
-				     struct config_raw, member, of, 0, CONFIG_ENTRIES_MAX)
-
-static void schema_init(struct schema *s)
-{
-	cyaml_schema_field_t *top = s->top;
-
-	add_settings(s->defaults);
-	s->rule[0] = text_field("match", offsetof(struct config_raw_group, match));
-	add_settings(s->rule + 1);
-	s->group[0] = text_field("name", offsetof(struct config_raw_group, name));
-	s->group[1] = (cyaml_schema_field_t)CYAML_FIELD_SEQUENCE_COUNT(
-		"match", CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, struct config_raw_group,
-		patterns, patterns_count, &s->text_value, 0, CONFIG_PATTERNS_MAX);
-	add_settings(s->group + 2);
-	s->vm[0] = text_field("name", offsetof(struct config_raw_group, name));
-	s->vm[1] = text_field("qmp", offsetof(struct config_raw_group, qmp));
-	s->vm[2] = text_field("device", offsetof(struct config_raw_group, device));
-	add_settings(s->vm + 3);
-	s->rule_value = entry_value(s->rule);
-	s->group_value = entry_value(s->group);
-	s->vm_value = entry_value(s->vm);
-	s->text_value = (cyaml_schema_value_t){ CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0,
-								   CONFIG_VALUE_MAX) };
-	*top++ = TEXT(control);
-	*top++ = TEXT(control_group);
-	*top++ = TEXT(journal);
-	*top++ = TEXT(journal_max_bytes);
-	*top++ = TEXT(journal_files);
-	*top++ = TEXT(guardian_after);
-	*top++ = TEXT(discover);
-	*top++ = TEXT(discover_every);
-	*top++ = TEXT(host_cgroup);
-	*top++ = LIST(sockets, &s->text_value);
-	*top++ = LIST(vms, &s->vm_value);
-	*top++ = LIST(groups, &s->group_value);
-	*top++ = LIST(rules, &s->rule_value);
-	*top++ = (cyaml_schema_field_t)CYAML_FIELD_MAPPING_PTR(
-		"defaults", CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL, struct config_raw,
-		defaults, s->defaults);
-	*top = (cyaml_schema_field_t)CYAML_FIELD_END;
-	s->top_value = (cyaml_schema_value_t){ CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER,
-								   struct config_raw, s->top) };
-}
-
-/* -------------------------------------------------------- what libcyaml says */
-
-struct complaint {
-	char unknown[WORD_MAX]; /* the key that the schema does not have */
-	char wanted[WORD_MAX];	/* STRING, SEQUENCE, MAPPING */
-	char inner[WORD_MAX];	/* the innermost field */
-	char outer[WORD_MAX];	/* the outermost field, where it is another one */
-	bool key_in_entry;	/* inner is a key of an entry */
-	unsigned int entry;	/* of a list, from 1; 0: none */
+struct keys {
+	const struct key *row;
+	size_t n;
+	bool settings; /* and those of settings_table() */
 };
 
-/* What follows @prefix in @line; NULL where the line does not begin with it. */
-static const char *after(const char *line, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	line += strspn(line, " ");
-	return strncmp(line, prefix, n) == 0 ? line + n : NULL;
-}
-
-/* The @n characters at @text as a word, cut where it is too long. */
-static void copy_word(char *word, const char *text, size_t n)
-{
-	(void)snprintf(word, WORD_MAX, "%.*s", (int)n, text);
-}
-
-static void listen(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
-{
-	struct complaint *c = ctx;
-	const char *rest;
-	char line[256];
-
-	(void)level;
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	rest = after(line, "Load: Unexpected key: ");
-	if (rest) /* a newline ends the line, but may stand in the key too */
-		copy_word(c->unknown, rest, strlen(rest) - (rest[strlen(rest) - 1] == '\n'));
-	rest = after(line, "Load: Expecting ");
-	if (rest)
-		copy_word(c->wanted, rest, strcspn(rest, ","));
-	rest = after(line, "in sequence entry '");
-	if (rest) {
-		if (c->outer[0]) { /* a list of an entry: from here on it is a key of that */
-			memcpy(c->inner, c->outer, sizeof(c->inner));
-			c->outer[0] = '\0';
-		}
-		c->entry = (unsigned int)strtoul(rest, NULL, 10);
-		c->key_in_entry = c->inner[0];
+#define TOP(name, kind_, ...)                                                \
+	{                                                                    \
+#name, kind_, offsetof(struct config_raw, name), __VA_ARGS__ \
 	}
-	rest = after(line, "in mapping field '");
-	if (rest)
-		copy_word(c->inner[0] || c->entry ? c->outer : c->inner, rest, strcspn(rest, "'"));
-}
+#define GROUP(name, kind_, member, ...)                                             \
+	{                                                                           \
+		name, kind_, offsetof(struct config_raw_group, member), __VA_ARGS__ \
+	}
+#define ROWS(table) table, ARRAY_SIZE(table)
+
+static const struct key rule_rows[] = { GROUP("match", KEY_TEXT, match, 0, NULL) };
+static const struct key group_rows[] = {
+	GROUP("name", KEY_TEXT, name, 0, NULL),
+	GROUP("match", KEY_TEXTS, patterns, CONFIG_PATTERNS_MAX, NULL),
+};
+static const struct key vm_rows[] = {
+	GROUP("name", KEY_TEXT, name, 0, NULL),
+	GROUP("qmp", KEY_TEXT, qmp, 0, NULL),
+	GROUP("device", KEY_TEXT, device, 0, NULL),
+};
+static const struct keys defaults = { NULL, 0, true };
+static const struct keys rule = { ROWS(rule_rows), true };
+static const struct keys group = { ROWS(group_rows), true };
+static const struct keys vm = { ROWS(vm_rows), true };
+
+static const struct key top_rows[] = {
+	TOP(control, KEY_TEXT, 0, NULL),
+	TOP(control_group, KEY_TEXT, 0, NULL),
+	TOP(journal, KEY_TEXT, 0, NULL),
+	TOP(journal_max_bytes, KEY_TEXT, 0, NULL),
+	TOP(journal_files, KEY_TEXT, 0, NULL),
+	TOP(guardian_after, KEY_TEXT, 0, NULL),
+	TOP(discover, KEY_TEXT, 0, NULL),
+	TOP(discover_every, KEY_TEXT, 0, NULL),
+	TOP(host_cgroup, KEY_TEXT, 0, NULL),
+	TOP(sockets, KEY_TEXTS, CONFIG_ENTRIES_MAX, NULL),
+	TOP(vms, KEY_GROUPS, CONFIG_ENTRIES_MAX, &vm),
+	TOP(groups, KEY_GROUPS, CONFIG_ENTRIES_MAX, &group),
+	TOP(rules, KEY_GROUPS, CONFIG_ENTRIES_MAX, &rule),
+	TOP(defaults, KEY_GROUP, 0, &defaults),
+};
+static const struct keys top = { ROWS(top_rows), false };
+
+/* ------------------------------------------------------------- what was meant */
 
 /* Letters to insert, drop or change to come from one word to the other. */
 static size_t distance(const char *a, const char *b)
@@ -189,129 +112,234 @@ static size_t distance(const char *a, const char *b)
 	return row[lb];
 }
 
-/* The key that was probably meant, or NULL. */
-static const char *nearest(const cyaml_schema_field_t *field, const char *key)
+/* Is @candidate nearer to @key than *best? Then it is *found. */
+static void consider(const char *candidate, const char *key, size_t *best, const char **found)
 {
-	size_t best = 1 + strlen(key) / 3, d;
-	const char *found = NULL;
+	size_t d = distance(candidate, key);
 
-	for (; field->key; field++) {
-		d = distance(field->key, key);
-		if (d <= best && (!found || d < best)) {
-			best = d;
-			found = field->key;
-		}
+	if (d < *best) {
+		*best = d;
+		*found = candidate;
 	}
+}
+
+/* The key that was probably meant, or NULL. */
+static const char *nearest(const struct keys *keys, const char *key)
+{
+	size_t best = 2 + strlen(key) / 3, n, i;
+	const char *found = NULL;
+	const struct setting *table = settings_table(&n);
+
+	for (i = 0; i < keys->n; i++)
+		consider(keys->row[i].key, key, &best, &found);
+	for (i = 0; keys->settings && i < n; i++)
+		consider(table[i].key, key, &best, &found);
 	return found;
 }
 
 const char *config_schema_nearest(const char *key)
 {
-	struct schema s = { 0 };
-
-	schema_init(&s);
-	return nearest(s.defaults, key);
+	return nearest(&defaults, key);
 }
 
-static const cyaml_schema_field_t *fields_of(const struct schema *s, const char *section)
+/* --------------------------------------------------------------------- walk */
+
+struct walk {
+	const struct config_text *t;
+	struct config_error *err;
+};
+
+/* Is @node of the shape that is wanted at @place? 0 or -EINVAL. */
+static int check_shape(const struct walk *w, const struct config_place *place,
+		       const struct config_node *node, enum config_shape wanted)
 {
-	if (!section)
-		return s->top;
-	if (strcmp(section, "vms") == 0)
-		return s->vm;
-	if (strcmp(section, "groups") == 0)
-		return s->group;
-	return strcmp(section, "rules") == 0 ? s->rule : s->defaults;
+	static const char *const shapes[] = {
+		[CONFIG_VALUE] = "one value",
+		[CONFIG_LIST] = "a list (- VALUE)",
+		[CONFIG_MAP] = "keys with values (KEY: VALUE)",
+	};
+
+	if (node->shape == wanted)
+		return 0;
+	return config_error(w->err, w->t, place, "must be %s", shapes[wanted]);
 }
 
-static struct config_place place_of(const struct complaint *c)
+/* "KEY:" and nothing, or a word for nothing: a list or map that is not given. */
+static bool is_nothing(const struct config_node *node)
 {
-	struct config_place p = { .entry = -1 };
+	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+	size_t i;
 
-	if (c->entry) {
-		p.entry = (int)c->entry - 1;
-		p.section = c->outer[0] ? c->outer : c->inner;
-		p.key = c->key_in_entry ? c->inner : NULL;
-	} else {
-		p.section = c->outer[0] ? c->outer : NULL;
-		p.key = c->inner[0] ? c->inner : NULL;
+	for (i = 0; node->shape == CONFIG_VALUE && i < ARRAY_SIZE(words); i++)
+		if (strcmp(node->text, words[i]) == 0)
+			return true;
+	return false;
+}
+
+static int take_text(const struct walk *w, const struct config_place *place,
+		     const struct config_node *node, const char **to)
+{
+	int r = check_shape(w, place, node, CONFIG_VALUE);
+
+	if (r == 0 && strlen(node->text) > CONFIG_VALUE_MAX)
+		r = config_error(w->err, w->t, place, "longer than %d bytes", CONFIG_VALUE_MAX);
+	*to = node->text;
+	return r;
+}
+
+/* Room for the entries of list @node in *@to; NULL where there are none. 0, -EINVAL or -ENOMEM. */
+static int make_room(const struct walk *w, const struct config_place *place,
+		     const struct config_node *node, size_t max, size_t size, void **to)
+{
+	int r = check_shape(w, place, node, CONFIG_LIST);
+
+	if (r < 0)
+		return r;
+	if (node->n > max)
+		return config_error(w->err, w->t, place, "more than %zu entries", max);
+	*to = calloc(node->n + 1, size);
+	return *to ? 0 : -ENOMEM;
+}
+
+/* The place of the entries of the list at @place; one of an entry's own has none. */
+static struct config_place entries_of(struct config_place place)
+{
+	if (!place.section)
+		place = (struct config_place){ .section = place.key, .entry = -1 };
+	return place;
+}
+
+static int take_texts(const struct walk *w, const struct config_place *place,
+		      const struct config_node *node, size_t max, struct config_raw_texts *to)
+{
+	struct config_place at = entries_of(*place);
+	const struct config_node *item;
+	void *room = NULL;
+	size_t i = 0;
+	int r;
+
+	r = make_room(w, place, node, max, sizeof(*to->text), &room);
+	if (r < 0)
+		return r;
+	to->text = room;
+	to->n = node->n;
+	for (item = node->first; r == 0 && item; item = item->next, i++) {
+		if (!place->section)
+			at.entry = (int)i;
+		r = take_text(w, &at, item, &to->text[i]);
 	}
-	if (c->unknown[0]) {
-		if (!c->entry)
-			p.section = p.key;
-		p.key = c->unknown;
-	}
-	return p;
+	return r;
 }
 
-static const char *shape_of(const char *wanted)
+static int take_map(const struct walk *w, struct config_place place, const struct config_node *map,
+		    const struct keys *keys, void *to);
+
+static int take_groups(const struct walk *w, const struct config_place *place,
+		       const struct config_node *node, const struct key *key,
+		       struct config_raw_list *to)
 {
-	if (strcmp(wanted, "SEQUENCE") == 0)
-		return "a list (- VALUE)";
-	if (strcmp(wanted, "MAPPING") == 0)
-		return "keys with values (KEY: VALUE)";
-	return "one value";
+	struct config_place at = entries_of(*place);
+	const struct config_node *item;
+	void *room = NULL;
+	int r;
+
+	r = make_room(w, place, node, key->max, sizeof(*to->group), &room);
+	if (r < 0)
+		return r;
+	to->group = room;
+	to->n = node->n;
+	at.entry = 0;
+	for (item = node->first; r == 0 && item; item = item->next, at.entry++)
+		r = take_map(w, at, item, key->of, &to->group[at.entry]);
+	return r;
 }
 
-static int complain(const struct schema *s, const struct config_text *t, cyaml_err_t e,
-		    const struct complaint *c, struct config_error *err)
+static int take_value(const struct walk *w, const struct config_place *place,
+		      const struct config_node *node, const struct key *key, void *to)
 {
-	struct config_place place = place_of(c);
-	const char *meant;
-
-	switch (e) {
-	case CYAML_ERR_INVALID_KEY:
-		meant = nearest(fields_of(s, place.section), c->unknown);
-		if (meant)
-			return config_error(err, t, &place, "no such key; did you mean %s?", meant);
-		return config_error(err, t, &place, "no such key");
-	case CYAML_ERR_INVALID_VALUE:
-		return config_error(err, t, &place, "must be %s", shape_of(c->wanted));
-	case CYAML_ERR_STRING_LENGTH_MAX:
-		return config_error(err, t, &place, "longer than %d bytes", CONFIG_VALUE_MAX);
-	case CYAML_ERR_SEQUENCE_ENTRIES_MAX:
-		place = (struct config_place){ .entry = -1, .key = place.section };
-		return config_error(err, t, &place, "more than %d entries", CONFIG_ENTRIES_MAX);
-	case CYAML_ERR_OOM:
-		(void)config_error(err, t, NULL, "out of memory");
-		return -ENOMEM;
+	if (key->kind != KEY_TEXT && is_nothing(node))
+		return 0;
+	switch (key->kind) {
+	case KEY_TEXTS:
+		return take_texts(w, place, node, key->max, to);
+	case KEY_GROUPS:
+		return take_groups(w, place, node, key, to);
+	case KEY_GROUP:
+		return take_map(w, entries_of(*place), node, key->of, to);
+	case KEY_TEXT:
 	default:
-		return config_error(err, t, &place, "%s", cyaml_strerror(e));
+		return take_text(w, place, node, to);
 	}
 }
 
-/* --------------------------------------------------------------------- load */
+/* The row of @key, or that of the setting of its name, which is written to @room; or NULL. */
+static const struct key *find_key(const struct keys *keys, const char *key, struct key *room)
+{
+	const struct setting *setting = keys->settings ? setting_find(key) : NULL;
+	size_t i, n;
 
-static const cyaml_config_t quiet = { .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS };
+	for (i = 0; i < keys->n; i++)
+		if (strcmp(keys->row[i].key, key) == 0)
+			return &keys->row[i];
+	if (!setting)
+		return NULL;
+	i = (size_t)(setting - settings_table(&n));
+	*room = (struct key){ setting->key, KEY_TEXT, offsetof(struct config_raw_group, setting[i]),
+			      0, NULL };
+	return room;
+}
 
-int config_schema_load(const struct config_text *t, struct config_raw **ret,
+static int take_map(const struct walk *w, struct config_place place, const struct config_node *map,
+		    const struct keys *keys, void *to)
+{
+	const struct config_node *node;
+	const struct key *key;
+	const char *meant;
+	struct key room;
+	int r;
+
+	r = check_shape(w, &place, map, CONFIG_MAP);
+	for (node = map->first; r == 0 && node; node = node->next->next) {
+		place.key = node->text;
+		key = find_key(keys, node->text, &room);
+		if (key) {
+			r = take_value(w, &place, node->next, key, (char *)to + key->at);
+			continue;
+		}
+		meant = nearest(keys, node->text);
+		r = meant ? config_error(w->err, w->t, &place, "no such key; did you mean %s?",
+					 meant)
+			  : config_error(w->err, w->t, &place, "no such key");
+	}
+	return r;
+}
+
+int config_schema_read(const struct config_text *t, struct config_raw *ret,
 		       struct config_error *err)
 {
-	struct complaint c = { 0 };
-	cyaml_config_t config = quiet;
-	struct schema s = { 0 };
-	void *data = NULL;
-	cyaml_err_t e;
+	const struct walk w = { t, err };
+	struct config_raw raw = { 0 };
+	int r = 0;
 
-	if (t->empty) {
-		*ret = NULL;
-		return 0;
+	if (t->root)
+		r = take_map(&w, (struct config_place){ .entry = -1 }, t->root, &top, &raw);
+	if (r < 0) {
+		config_schema_fini(&raw);
+		return r;
 	}
-	schema_init(&s);
-	config.log_fn = listen;
-	config.log_ctx = &c;
-	config.log_level = CYAML_LOG_ERROR;
-	e = cyaml_load_data((const uint8_t *)t->bytes, t->len, &config, &s.top_value, &data, NULL);
-	if (e != CYAML_OK)
-		return complain(&s, t, e, &c, err);
-	*ret = data;
+	*ret = raw;
 	return 0;
 }
 
-void config_schema_free(struct config_raw *raw)
+void config_schema_fini(struct config_raw *raw)
 {
-	struct schema s = { 0 };
+	size_t i;
 
-	schema_init(&s);
-	(void)cyaml_free(&quiet, &s.top_value, raw, 0);
+	for (i = 0; i < raw->groups.n; i++)
+		free(raw->groups.group[i].patterns.text);
+	free(raw->groups.group);
+	free(raw->rules.group);
+	free(raw->vms.group);
+	free(raw->sockets.text);
+	*raw = (struct config_raw){ 0 };
 }

@@ -6,8 +6,7 @@
  * In:    a sound YAML file.
  * Out:   the texts of its keys, of the right shape; config_load.c interprets them.
  *
- * The keys of settings come from settings_table() when the schema is built, so
- * that there is one list of them.
+ * The keys of settings come from settings_table(), so that there is one list of them.
  */
 #ifndef BALLONET_CONFIG_CONFIG_SCHEMA_H
 #define BALLONET_CONFIG_CONFIG_SCHEMA_H
@@ -26,49 +25,51 @@
 /* Patterns of one group. */
 #define CONFIG_PATTERNS_MAX 256
 
+struct config_raw_texts {
+	const char **text;
+	size_t n;
+};
+
 /* A rule, a group, a VM, or the defaults. Texts are NULL where the key is not given. */
 struct config_raw_group {
-	char *name; /* of a VM or a group */
-	char *qmp;
-	char *device;
-	char *match;	 /* of a rule */
-	char **patterns; /* of a group */
-	unsigned int patterns_count;
-	char *setting[CONFIG_SETTINGS_MAX]; /* in the order of settings_table() */
+	const char *name; /* of a VM or a group */
+	const char *qmp;
+	const char *device;
+	const char *match;			  /* of a rule */
+	struct config_raw_texts patterns;	  /* of a group */
+	const char *setting[CONFIG_SETTINGS_MAX]; /* in the order of settings_table() */
+};
+
+struct config_raw_list {
+	struct config_raw_group *group;
+	size_t n;
 };
 
 struct config_raw {
-	char *control;
-	char *control_group;
-	char *journal;
-	char *journal_max_bytes;
-	char *journal_files;
-	char *guardian_after;
-	char *discover;
-	char *discover_every;
-	char *host_cgroup;
-	char **sockets;
-	unsigned int sockets_count;
-	struct config_raw_group *vms;
-	unsigned int vms_count;
-	struct config_raw_group *defaults;
-	struct config_raw_group *rules;
-	unsigned int rules_count;
-	struct config_raw_group *groups;
-	unsigned int groups_count;
+	const char *control;
+	const char *control_group;
+	const char *journal;
+	const char *journal_max_bytes;
+	const char *journal_files;
+	const char *guardian_after;
+	const char *discover;
+	const char *discover_every;
+	const char *host_cgroup;
+	struct config_raw_texts sockets;
+	struct config_raw_list vms, groups, rules;
+	struct config_raw_group defaults;
 };
 
 /*
- * The texts of @t; NULL where the file is empty. 0, -EINVAL (unknown key,
+ * The texts of @t, which live as long as that does. 0, -EINVAL (unknown key,
  * wrong shape, too long, too many) or -ENOMEM, with @err written.
  */
-int config_schema_load(const struct config_text *t, struct config_raw **ret,
+int config_schema_read(const struct config_text *t, struct config_raw *ret,
 		       struct config_error *err);
 
 /* The key of settings_table() that was probably meant by @key, or NULL. */
 const char *config_schema_nearest(const char *key);
 
-/* Takes NULL. */
-void config_schema_free(struct config_raw *raw);
+void config_schema_fini(struct config_raw *raw);
 
 #endif

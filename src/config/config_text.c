@@ -4,7 +4,7 @@
  *
  * Layer: config.
  * In:    a file.
- * Out:   its bytes, and the line of any key.
+ * Out:   a tree of its keys and values, and the line of each.
  *
  * Aliases are refused: a configuration this flat does not need them, and without
  * them no file grows in memory beyond its size on disk.
@@ -17,8 +17,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <yaml.h>
 
 #define DEPTH_MAX 8  /* the schema has 4 levels; the rest is for a better error than "too deep" */
 #define KEYS_MAX 128 /* keys of one mapping; the schema has fewer than 40 */
@@ -94,64 +96,118 @@ static int error_at(struct config_error *err, const struct config_text *t, size_
 	return put_error(err, t, line + 1, NULL, what);
 }
 
-/* ------------------------------------------------------------------- checks */
+/* --------------------------------------------------------------------- tree */
 
-static int parser_error(struct config_error *err, const struct config_text *t,
-			const yaml_parser_t *parser)
+/* A file that is being read: what is open, from the root to where the parser is. */
+struct reading {
+	struct config_text *t;
+	struct config_error *err;
+	struct config_node *last; /* node of all */
+	struct {
+		struct config_node *node, *last; /* and its last child */
+	} open[DEPTH_MAX];
+	size_t depth;
+	size_t documents;
+};
+
+/* Adds a node where the parser is. 0 or -ENOMEM. */
+static int add_node(struct reading *r, enum config_shape shape, const yaml_event_t *event,
+		    const char *text)
 {
-	if (parser->error == YAML_MEMORY_ERROR) {
-		(void)config_error(err, t, NULL, "out of memory");
+	struct config_node *node = calloc(1, sizeof(*node) + strlen(text) + 1);
+
+	if (!node)
 		return -ENOMEM;
+	node->shape = shape;
+	node->line = event->start_mark.line + 1;
+	memcpy(node->text, text, strlen(text) + 1);
+	*(r->last ? &r->last->after : &r->t->nodes) = node;
+	r->last = node;
+	if (r->depth == 0) {
+		r->t->root = node;
+	} else {
+		struct config_node *parent = r->open[r->depth - 1].node;
+		struct config_node *before = r->open[r->depth - 1].last;
+
+		*(before ? &before->next : &parent->first) = node;
+		r->open[r->depth - 1].last = node;
+		parent->n++;
 	}
-	return error_at(err, t, parser->problem_mark.line,
+	if (shape != CONFIG_VALUE) {
+		r->open[r->depth].node = node;
+		r->open[r->depth++].last = NULL;
+	}
+	return 0;
+}
+
+static int add_container(struct reading *r, enum config_shape shape, const yaml_event_t *event)
+{
+	if (r->depth == DEPTH_MAX)
+		return error_at(r->err, r->t, event->start_mark.line, "nested too deep");
+	return add_node(r, shape, event, "");
+}
+
+static int add_value(struct reading *r, const yaml_event_t *event)
+{
+	const char *text = (const char *)event->data.scalar.value;
+
+	if (memchr(text, '\0', event->data.scalar.length))
+		return error_at(r->err, r->t, event->start_mark.line, "a text contains a NUL byte");
+	return add_node(r, CONFIG_VALUE, event, text);
+}
+
+static int take_event(struct reading *r, const yaml_event_t *event)
+{
+	size_t line = event->start_mark.line;
+
+	switch (event->type) {
+	case YAML_ALIAS_EVENT:
+		return error_at(r->err, r->t, line, "aliases are not supported");
+	case YAML_DOCUMENT_START_EVENT:
+		return ++r->documents == 1 ? 0
+					   : error_at(r->err, r->t, line,
+						      "a second document begins (one per file)");
+	case YAML_SEQUENCE_START_EVENT:
+		return add_container(r, CONFIG_LIST, event);
+	case YAML_MAPPING_START_EVENT:
+		return add_container(r, CONFIG_MAP, event);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		r->depth--;
+		return 0;
+	case YAML_SCALAR_EVENT:
+		return add_value(r, event);
+	default:
+		return 0;
+	}
+}
+
+static int parser_error(struct reading *r, const yaml_parser_t *parser)
+{
+	if (parser->error == YAML_MEMORY_ERROR)
+		return -ENOMEM;
+	return error_at(r->err, r->t, parser->problem_mark.line,
 			parser->problem ? parser->problem : "this is no YAML");
 }
 
-/* What is wrong with an event by itself; NULL where nothing is. */
-static const char *event_fault(const yaml_event_t *event, size_t *depth, size_t *documents)
+static int read_events(struct config_text *t, const char *bytes, size_t len,
+		       struct config_error *err)
 {
-	switch (event->type) {
-	case YAML_ALIAS_EVENT:
-		return "aliases are not supported";
-	case YAML_DOCUMENT_START_EVENT:
-		return ++*documents > 1 ? "a second document begins (one per file)" : NULL;
-	case YAML_SEQUENCE_START_EVENT:
-	case YAML_MAPPING_START_EVENT:
-		return ++*depth > DEPTH_MAX ? "nested too deep" : NULL;
-	case YAML_SEQUENCE_END_EVENT:
-	case YAML_MAPPING_END_EVENT:
-		--*depth;
-		return NULL;
-	case YAML_SCALAR_EVENT:
-		return memchr(event->data.scalar.value, '\0', event->data.scalar.length)
-			       ? "a text contains a NUL byte"
-			       : NULL;
-	default:
-		return NULL;
-	}
-}
-
-/* Reads all events once. What passes here can be loaded without recursion or expansion. */
-static int check_events(const struct config_text *t, struct config_error *err)
-{
-	size_t depth = 0, documents = 0;
+	struct reading reading = { .t = t, .err = err };
 	yaml_parser_t parser;
 	yaml_event_t event;
-	const char *fault;
 	bool end = false;
 	int r = 0;
 
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)t->bytes, t->len);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, len);
 	while (r == 0 && !end) {
 		if (!yaml_parser_parse(&parser, &event)) {
-			r = parser_error(err, t, &parser);
+			r = parser_error(&reading, &parser);
 			break;
 		}
-		fault = event_fault(&event, &depth, &documents);
-		if (fault)
-			r = error_at(err, t, event.start_mark.line, fault);
+		r = take_event(&reading, &event);
 		end = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
@@ -159,144 +215,101 @@ static int check_events(const struct config_text *t, struct config_error *err)
 	return r;
 }
 
-static yaml_node_t *node_of(const struct config_text *t, int index)
-{
-	/* libyaml takes no const document, and changes nothing of it here */
-	return yaml_document_get_node((yaml_document_t *)&t->doc, index);
-}
+/* ------------------------------------------------------------------- checks */
 
-static const char *scalar(const yaml_node_t *node)
+/* Which section or entry of one is @map? Neither: the place of nothing. */
+static struct config_place place_of(const struct config_text *t, const struct config_node *map)
 {
-	return (const char *)node->data.scalar.value;
-}
-
-/* Which section or entry of one is the node number @map? Neither: the place of nothing. */
-static struct config_place place_of(const struct config_text *t, int map)
-{
+	const struct config_node *key, *value, *item;
 	struct config_place place = { .entry = -1 };
-	const yaml_node_t *root = t->doc.nodes.start, *value;
-	const yaml_node_pair_t *pair;
-	const yaml_node_item_t *item;
 
-	if (root->type != YAML_MAPPING_NODE)
-		return place;
-	for (pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
-		value = node_of(t, pair->value);
-		if (node_of(t, pair->key)->type != YAML_SCALAR_NODE)
-			continue;
-		place.section = scalar(node_of(t, pair->key));
-		if (pair->value == map)
+	for (key = t->root->first; key; key = value->next) {
+		value = key->next;
+		place.section = key->text;
+		if (value == map)
 			return place;
-		if (value->type != YAML_SEQUENCE_NODE)
+		if (value->shape != CONFIG_LIST)
 			continue;
-		for (item = value->data.sequence.items.start; item < value->data.sequence.items.top;
-		     item++)
-			if (*item == map) {
-				place.entry = (int)(item - value->data.sequence.items.start);
+		place.entry = 0;
+		for (item = value->first; item; item = item->next, place.entry++)
+			if (item == map)
 				return place;
-			}
+		place.entry = -1;
 	}
 	place.section = NULL;
 	return place;
 }
 
-static int given_twice(const struct config_text *t, const yaml_node_t *map, const yaml_node_t *key,
-		       const yaml_node_t *other, struct config_error *err)
+static int given_twice(const struct config_text *t, const struct config_node *map,
+		       const struct config_node *key, const struct config_node *other,
+		       struct config_error *err)
 {
-	struct config_place place = place_of(t, (int)(map - t->doc.nodes.start) + 1);
+	struct config_place place = place_of(t, map);
 	char sentence[64];
 
-	place.key = scalar(key);
-	(void)snprintf(sentence, sizeof(sentence), "given twice, first in line %zu",
-		       other->start_mark.line + 1);
-	return put_error(err, t, key->start_mark.line + 1, &place, sentence);
+	place.key = key->text;
+	(void)snprintf(sentence, sizeof(sentence), "given twice, first in line %zu", other->line);
+	return put_error(err, t, key->line, &place, sentence);
 }
 
-static int check_mapping(const struct config_text *t, const yaml_node_t *map,
-			 struct config_error *err)
+static int check_map(const struct config_text *t, const struct config_node *map,
+		     struct config_error *err)
 {
-	const yaml_node_pair_t *pairs = map->data.mapping.pairs.start;
-	size_t n = (size_t)(map->data.mapping.pairs.top - pairs), i, j;
+	const struct config_node *key, *other;
 
-	if (n > KEYS_MAX)
-		return error_at(err, t, map->start_mark.line, "too many keys");
-	for (i = 0; i < n; i++) {
-		const yaml_node_t *key = node_of(t, pairs[i].key);
-
-		if (key->type != YAML_SCALAR_NODE)
-			return error_at(err, t, key->start_mark.line, "a key must be a word");
-		for (j = 0; j < i; j++) {
-			const yaml_node_t *other = node_of(t, pairs[j].key);
-
-			if (strcmp(scalar(key), scalar(other)) == 0)
+	if (map->n / 2 > KEYS_MAX)
+		return put_error(err, t, map->line, NULL, "too many keys");
+	for (key = map->first; key; key = key->next->next) {
+		if (key->shape != CONFIG_VALUE)
+			return put_error(err, t, key->line, NULL, "a key must be a word");
+		for (other = map->first; other != key; other = other->next->next)
+			if (strcmp(key->text, other->text) == 0)
 				return given_twice(t, map, key, other, err);
-		}
 	}
 	return 0;
 }
 
-static int check_document(const struct config_text *t, struct config_error *err)
+static int check_tree(struct config_text *t, struct config_error *err)
 {
-	const yaml_node_t *node;
+	const struct config_node *node;
 	int r;
 
-	for (node = t->doc.nodes.start; node < t->doc.nodes.top; node++)
-		if (node->type == YAML_MAPPING_NODE) {
-			r = check_mapping(t, node, err);
-			if (r < 0)
-				return r;
-		}
-	if (!t->empty && t->doc.nodes.start->type != YAML_MAPPING_NODE)
-		return error_at(err, t, t->doc.nodes.start->start_mark.line,
-				"a configuration is made of keys with values (KEY: VALUE)");
-	return 0;
-}
-
-/* No document at all, or one of nothing ("---"). */
-static bool is_empty(const yaml_document_t *doc)
-{
-	const yaml_node_t *root = doc->nodes.start;
-
-	return doc->nodes.top == root ||
-	       (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0);
-}
-
-static int load_document(struct config_text *t, struct config_error *err)
-{
-	yaml_parser_t parser;
-	int r = 0;
-
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)t->bytes, t->len);
-	if (!yaml_parser_load(&parser, &t->doc)) {
-		r = parser_error(err, t, &parser);
-		t->doc = (yaml_document_t){ 0 };
+	if (t->root && t->root->shape == CONFIG_VALUE && !t->root->text[0])
+		t->root = NULL; /* a document of nothing ("---") */
+	if (t->root && t->root->shape != CONFIG_MAP)
+		return put_error(err, t, t->root->line, NULL,
+				 "a configuration is made of keys with values (KEY: VALUE)");
+	for (node = t->nodes; node; node = node->after) {
+		if (node->shape != CONFIG_MAP)
+			continue;
+		r = check_map(t, node, err);
+		if (r < 0)
+			return r;
 	}
-	yaml_parser_delete(&parser);
-	return r;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- in and out */
 
-int config_text_parse(const char *path, char *bytes, size_t n, struct config_text *ret,
-		      struct config_error *err)
+int config_text_read(const char *path, struct config_text *ret, struct config_error *err)
 {
-	struct config_text t = { .bytes = bytes, .len = n };
-	int r = -ENOMEM;
+	cleanup_free char *bytes = malloc(CONFIG_TEXT_MAX + 1);
+	struct config_text t = { .path = strdup(path) };
+	size_t n;
+	int r;
 
-	t.path = strdup(path);
-	if (t.path)
-		r = check_events(&t, err);
+	r = bytes && t.path ? file_read_at(AT_FDCWD, path, bytes, CONFIG_TEXT_MAX + 1, &n)
+			    : -ENOMEM;
+	if (r == -EMSGSIZE)
+		(void)config_error(err, NULL, NULL, "%s: larger than %zu KiB", path,
+				   CONFIG_TEXT_MAX / 1024);
+	else if (r < 0)
+		(void)config_error(err, NULL, NULL, "%s: cannot be read: %s", path, strerror(-r));
+	else
+		r = read_events(&t, bytes, n, err);
 	if (r == 0)
-		r = load_document(&t, err);
-	if (r == 0) {
-		t.empty = is_empty(&t.doc);
-		r = check_document(&t, err);
-	}
+		r = check_tree(&t, err);
 	if (r < 0) {
-		if (r == -ENOMEM)
-			(void)config_error(err, NULL, NULL, "%s: out of memory", path);
 		config_text_fini(&t);
 		return r;
 	}
@@ -304,80 +317,61 @@ int config_text_parse(const char *path, char *bytes, size_t n, struct config_tex
 	return 0;
 }
 
-int config_text_read(const char *path, struct config_text *ret, struct config_error *err)
-{
-	cleanup_free char *bytes = malloc(CONFIG_TEXT_MAX + 1);
-	size_t n;
-	int r;
-
-	r = bytes ? file_read_at(AT_FDCWD, path, bytes, CONFIG_TEXT_MAX + 1, &n) : -ENOMEM;
-	if (r == -EMSGSIZE) {
-		(void)config_error(err, NULL, NULL, "%s: larger than %zu KiB", path,
-				   CONFIG_TEXT_MAX / 1024);
-		return r;
-	}
-	if (r < 0) {
-		(void)config_error(err, NULL, NULL, "%s: cannot be read: %s", path, strerror(-r));
-		return r;
-	}
-	return config_text_parse(path, take_ptr(bytes), n, ret, err);
-}
-
 void config_text_fini(struct config_text *t)
 {
-	yaml_document_delete(&t->doc);
+	struct config_node *node, *after;
+
+	for (node = t->nodes; node; node = after) {
+		after = node->after;
+		free(node);
+	}
 	free(t->path);
-	free(t->bytes);
 	*t = (struct config_text){ 0 };
 }
 
 /* -------------------------------------------------------------------- places */
 
-/* The value of @key in mapping @map, its line in *line; NULL where there is none. */
-static const yaml_node_t *look_up(const struct config_text *t, const yaml_node_t *map,
-				  const char *key, size_t *line)
+/* The value of @key in @map, its line in *line; NULL where there is none. */
+static const struct config_node *look_up(const struct config_node *map, const char *key,
+					 size_t *line)
 {
-	const yaml_node_pair_t *pair;
+	const struct config_node *k;
 
-	if (map->type != YAML_MAPPING_NODE)
+	if (map->shape != CONFIG_MAP)
 		return NULL;
-	for (pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
-		const yaml_node_t *k = node_of(t, pair->key);
-
-		if (strcmp(scalar(k), key) != 0)
-			continue;
-		*line = k->start_mark.line + 1;
-		return node_of(t, pair->value);
-	}
-	return NULL;
+	for (k = map->first; k && strcmp(k->text, key) != 0; k = k->next->next)
+		;
+	if (!k)
+		return NULL;
+	*line = k->line;
+	return k->next;
 }
 
-static const yaml_node_t *entry_of(const struct config_text *t, const yaml_node_t *list, int entry,
-				   size_t *line)
+static const struct config_node *entry_of(const struct config_node *list, int entry, size_t *line)
 {
-	const yaml_node_t *node;
+	const struct config_node *node;
 
-	if (list->type != YAML_SEQUENCE_NODE ||
-	    entry >= list->data.sequence.items.top - list->data.sequence.items.start)
+	if (list->shape != CONFIG_LIST)
 		return NULL;
-	node = node_of(t, list->data.sequence.items.start[entry]);
-	*line = node->start_mark.line + 1;
+	for (node = list->first; node && entry > 0; entry--)
+		node = node->next;
+	if (node)
+		*line = node->line;
 	return node;
 }
 
 size_t config_text_line(const struct config_text *t, const struct config_place *place)
 {
-	const yaml_node_t *node;
+	const struct config_node *node = t->root;
 	size_t line = 1;
 
-	if (t->empty)
+	if (!node)
 		return 0;
-	node = t->doc.nodes.start;
 	if (place->section)
-		node = look_up(t, node, place->section, &line);
+		node = look_up(node, place->section, &line);
 	if (node && place->section && place->entry >= 0)
-		node = entry_of(t, node, place->entry, &line);
+		node = entry_of(node, place->entry, &line);
 	if (node && place->key)
-		(void)look_up(t, node, place->key, &line);
+		(void)look_up(node, place->key, &line);
 	return line;
 }

@@ -4,27 +4,36 @@
  *
  * Layer: config.
  * In:    a file.
- * Out:   its bytes, and the line of any key.
- *
- * libcyaml checks a file against a schema but names a line before the fault, and
- * an operator needs the right one.
+ * Out:   a tree of its keys and values, and the line of each.
  */
 #ifndef BALLONET_CONFIG_CONFIG_TEXT_H
 #define BALLONET_CONFIG_CONFIG_TEXT_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <yaml.h>
 
 /* A thousand VMs with a rule each take 200 KiB; more than this is no configuration. */
 #define CONFIG_TEXT_MAX ((size_t)1024 * 1024)
 
+enum config_shape {
+	CONFIG_VALUE, /* one text */
+	CONFIG_LIST,
+	CONFIG_MAP, /* its children are a key, its value, the next key, ... */
+};
+
+struct config_node {
+	enum config_shape shape;
+	size_t line;		   /* from 1 */
+	size_t n;		   /* children: entries of a list, keys and values of a map */
+	struct config_node *first; /* child */
+	struct config_node *next;  /* child of the same parent */
+	struct config_node *after; /* the node that came next in the file */
+	char text[];		   /* of a value; keys are values, too */
+};
+
 struct config_text {
-	char *path; /* as it is called in errors */
-	char *bytes;
-	size_t len;
-	bool empty; /* there is nothing in it but comments */
-	yaml_document_t doc;
+	char *path;		   /* as it is called in errors */
+	struct config_node *root;  /* a map; NULL: there is nothing in the file but comments */
+	struct config_node *nodes; /* all of them */
 };
 
 /* Where something stands: "KEY", "SECTION.KEY", "SECTION[ENTRY]" or "SECTION[ENTRY].KEY". */
@@ -49,14 +58,10 @@ int config_error(struct config_error *err, const struct config_text *t,
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * Takes @n bytes of YAML at @bytes (owned from now on, in failure too) and
- * refuses what is no sound YAML: bad syntax, aliases, a second document, a key
- * given twice, NULs in texts, deep nesting. 0, -EINVAL or -ENOMEM, with @err written.
+ * Reads the file @path, and refuses what is no sound YAML: bad syntax, aliases,
+ * a second document, a key given twice, NULs in texts, deep nesting. 0, -EINVAL
+ * or another -errno, with @err written.
  */
-int config_text_parse(const char *path, char *bytes, size_t n, struct config_text *ret,
-		      struct config_error *err);
-
-/* Reads and parses the file @path. 0 or -errno, with @err written. */
 int config_text_read(const char *path, struct config_text *ret, struct config_error *err);
 
 void config_text_fini(struct config_text *t);

@@ -624,6 +624,17 @@ static void aliases_and_deep_nesting_are_refused(void **state)
 	refused(deep, ":1: nested too deep");
 }
 
+static void a_list_or_section_of_nothing_is_none(void **state)
+{
+	struct config c;
+
+	(void)state;
+	write_text("sockets:\nvms: ~\nrules: null\ngroups: []\ndefaults:\n");
+	load(&c);
+	assert_int_equal(c.nsockets + c.nvms + c.nrules + c.ngroups, 0);
+	config_fini(&c);
+}
+
 static void too_much_of_anything_is_refused(void **state)
 {
 	size_t n = 100 * MIB, i;
@@ -707,6 +718,7 @@ int main(void)
 		TEST(settings_are_laid_over_others_whole_or_not_at_all),
 		TEST(broken_yaml_is_refused_with_its_line),
 		TEST(aliases_and_deep_nesting_are_refused),
+		TEST(a_list_or_section_of_nothing_is_none),
 		TEST(too_much_of_anything_is_refused),
 		TEST(what_cannot_be_read_is_told_by_name),
 		TEST(an_error_is_one_line_however_small_its_room),
