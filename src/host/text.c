@@ -12,6 +12,7 @@
 #include "host/text.h"
 
 #include "base/num.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <string.h>
@@ -107,4 +108,31 @@ int text_fields(const char *text, uint64_t now_us, const struct text_field *fiel
 			line++;
 	}
 	return 0;
+}
+
+/* Bytes of the printable character at @s; 0 where it is none: broken UTF-8, or a control. */
+static size_t printable_len(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	bool c0 = *p < 0x20 || *p == 0x7f, c1 = p[0] == 0xc2 && p[1] < 0xa0;
+
+	return c0 || c1 ? 0 : utf8_length(s);
+}
+
+size_t text_printable(const char *text)
+{
+	size_t n = 0, len;
+
+	while ((len = printable_len(text + n)))
+		n += len;
+	return n;
+}
+
+void text_make_printable(char *text)
+{
+	text += text_printable(text);
+	while (*text) {
+		*text = '?';
+		text += text_printable(text);
+	}
 }

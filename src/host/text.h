@@ -42,4 +42,10 @@ struct text_field {
  */
 int text_fields(const char *text, uint64_t now_us, const struct text_field *field, size_t n);
 
+/* Bytes of @text up to its end, or the first that belongs to no printable character of UTF-8. */
+size_t text_printable(const char *text);
+
+/* What is shown on terminals and in JSON is printable UTF-8: the rest becomes '?'. */
+void text_make_printable(char *text);
+
 #endif

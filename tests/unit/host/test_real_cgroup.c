@@ -140,11 +140,11 @@ static void a_real_cgroup_tells_anonymous_memory_without_the_page_cache(void **s
 	assert_int_equal(footprint_new(&roots, &budget, pid, &fp), 0);
 	assert_int_equal(footprint_read(fp, 0, 1000, false, &before), 0);
 	assert_int_equal(before.source, FOOTPRINT_CGROUP);
-	/* kernel memory (page tables, inodes, per-CPU stock) is counted too */
-	assert_in_range(before.backed_b.value, MUCH, MUCH + 24 * MIB);
+	/* kernel memory (page tables, inodes, per-CPU stock) is counted too, the file is not */
+	assert_true(before.backed_b.value >= MUCH && before.backed_b.value < 2 * MUCH);
 	proceed(go, ready);
 	assert_int_equal(footprint_read(fp, 0, 1001, false, &after), 0);
-	assert_true(before.backed_b.value - after.backed_b.value >= MUCH - 4 * MIB);
+	assert_true(before.backed_b.value - after.backed_b.value >= MUCH / 2);
 	assert_int_equal(after.backed_b.taken_us, 1001);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
