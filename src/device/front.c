@@ -107,6 +107,16 @@ bool front_ring_ready(const struct front *f, unsigned int ring)
 	return r->kick >= 0 && r->enabled && r->placed;
 }
 
+bool front_any_ready(const struct front *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_RINGS_MAX; i++)
+		if (front_ring_ready(f, i))
+			return true;
+	return false;
+}
+
 bool front_fresh(const struct front *f)
 {
 	unsigned int i;

@@ -77,6 +77,9 @@ int front_handle(struct front *f, struct vu_msg *msg, const char **ret_why);
 /* Is the ring to be served? */
 bool front_ring_ready(const struct front *f, unsigned int ring);
 
+/* Is any ring? */
+bool front_any_ready(const struct front *f);
+
 /* Has no ring that is to be served been used since the guest's driver set it up? */
 bool front_fresh(const struct front *f);
 

@@ -32,11 +32,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
-#include "device/control.h"
-#include "device/front.h"
-#include "device/pageset.h"
+#include "device/keeper_state.h"
 #include "device/sandbox.h"
-#include "device/shared.h"
 #include "device/worker.h"
 
 /*
@@ -50,42 +47,8 @@
 #define RETRY_US (20 * USEC_PER_MSEC)
 #define QUICK_DEATHS_MAX 50
 
-/* Between two tellings of the state: an inflate changes it 200 times a second. */
-#define TELL_EVERY_US (20 * USEC_PER_MSEC)
-
-#define NEVER UINT64_MAX
-#define LINE_MAX_B 1024
-
 enum { POLL_STOP, POLL_LISTEN, POLL_FRONT, POLL_NEWS, POLL_WORKER, POLL_CONTROL };
 #define POLL_FDS (POLL_CONTROL + CONTROL_POLL_FDS)
-
-struct keeper {
-	int listen;
-	struct front front;
-	pid_t front_pid; /* the hypervisor; 0: none is connected */
-	struct control control;
-	struct shared *shared;
-	struct pageset batch, pending, inside;
-	int doorbell, news;
-
-	/* the worker */
-	pid_t pid; /* 0: none runs */
-	int pidfd;
-	uint64_t started_us;
-	uint64_t start_us;	   /* when to start one; NEVER: nothing changed */
-	unsigned int quick_deaths; /* one after the other */
-	uint32_t restarts;	   /* workers that died and were followed by another */
-	bool stopped; /* no ring was ready at some time since a worker was last started */
-	bool broken;  /* no worker until rings change */
-
-	/* the guest */
-	uint32_t boots;
-	uint64_t lease_us;     /* when the target ends; NEVER: it is 0 */
-	uint32_t told_seq;     /* statistics that clients were told of */
-	uint64_t tell_us;      /* when clients are to be told the state; NEVER: nothing changed */
-	uint64_t told_us;      /* when they were last told, */
-	uint32_t told_pressed; /* and of which press */
-};
 
 uint64_t keeper_features(void)
 {
@@ -93,11 +56,6 @@ uint64_t keeper_features(void)
 	       UINT64_C(1) << BALLOON_F_DEFLATE_ON_OOM | UINT64_C(1) << BALLOON_F_PAGE_POISON |
 	       UINT64_C(1) << BALLOON_F_REPORTING | UINT64_C(1) << BALLOON_F_DEFLATE_ON_PRESSURE |
 	       UINT64_C(1) << BALLOON_F_PRESS | UINT64_C(1) << BALLOON_F_BIG_BUFFERS;
-}
-
-static void changed(struct keeper *k)
-{
-	k->tell_us = u64_min(k->tell_us, k->told_us + TELL_EVERY_US);
 }
 
 /* ------------------------------------------------------------ the worker */
@@ -113,21 +71,11 @@ static siginfo_t reap(struct keeper *k)
 	return si;
 }
 
-static bool rings_ready(const struct keeper *k)
-{
-	unsigned int i;
-
-	for (i = 0; i < BALLOON_RINGS_MAX; i++)
-		if (front_ring_ready(&k->front, i))
-			return true;
-	return false;
-}
-
 static void on_quiesce(void *userdata)
 {
 	struct keeper *k = userdata;
 
-	k->stopped |= !rings_ready(k);
+	k->stopped |= !front_any_ready(&k->front);
 	k->broken = false;
 	k->quick_deaths = 0;
 	k->start_us = monotonic_us() + START_AFTER_US;
@@ -144,7 +92,7 @@ static void worker_died(struct keeper *k)
 	siginfo_t si = reap(k);
 	bool killed = si.si_code == CLD_KILLED && si.si_status == SIGKILL;
 
-	changed(k);
+	keeper_changed(k);
 	k->shared->trouble[SHARED_TROUBLE_MAX - 1] = '\0';
 	/* killed from outside says nothing of what it met */
 	k->quick_deaths = !killed && now - k->started_us < YOUNG_US ? k->quick_deaths + 1 : 0;
@@ -163,31 +111,6 @@ static void worker_died(struct keeper *k)
 	}
 }
 
-static bool has(const struct keeper *k, unsigned int feature)
-{
-	return k->front.features >> feature & 1;
-}
-
-static void set_target(struct keeper *k, uint64_t pages, uint64_t lease_us)
-{
-	uint32_t before = front_config(&k->front, BALLOON_CONFIG_NUM_PAGES);
-
-	k->lease_us = lease_us;
-	if (before == pages)
-		return;
-	front_set_config(&k->front, BALLOON_CONFIG_NUM_PAGES, (uint32_t)pages);
-	(void)front_tell_config(&k->front); /* without a front end it reads it when it comes */
-	changed(k);
-}
-
-static void set_press(struct keeper *k, uint32_t pages, uint32_t id)
-{
-	front_set_config(&k->front, BALLOON_CONFIG_PRESS_PAGES, pages);
-	front_set_config(&k->front, BALLOON_CONFIG_PRESS_SEQ, id);
-	(void)front_tell_config(&k->front);
-	changed(k);
-}
-
 /* A driver that has just started: it has all its memory, and nothing said before is of it. */
 static void begin_guest(struct keeper *k)
 {
@@ -197,9 +120,9 @@ static void begin_guest(struct keeper *k)
 	k->shared->stats_seq = k->told_seq = 0;
 	k->shared->stats_asked = k->shared->stats_wanted;
 	front_set_config(&k->front, BALLOON_CONFIG_ACTUAL, 0);
-	set_press(k, 0, 0);
-	set_target(k, 0, NEVER);
-	changed(k);
+	keeper_set_press(k, 0, 0);
+	keeper_set_target(k, 0, KEEPER_NEVER);
+	keeper_changed(k);
 	log_info("guest-up boots=%u features=0x%" PRIx64 " ram_b=%" PRIu64, k->boots,
 		 k->front.features, guestmem_size_b(&k->front.mem));
 }
@@ -210,13 +133,13 @@ static void start_worker(struct keeper *k)
 			    .shared = k->shared,
 			    .batch = &k->batch,
 			    .pending = &k->pending,
-			    .inside = has(k, BALLOON_F_MUST_TELL_HOST) ? &k->inside : NULL,
+			    .inside = keeper_has(k, BALLOON_F_MUST_TELL_HOST) ? &k->inside : NULL,
 			    .doorbell = k->doorbell,
 			    .news = k->news };
 	pid_t pid;
 
-	k->start_us = NEVER;
-	if (k->pid || k->broken || !rings_ready(k))
+	k->start_us = KEEPER_NEVER;
+	if (k->pid || k->broken || !front_any_ready(&k->front))
 		return;
 	if (k->stopped && front_fresh(&k->front))
 		begin_guest(k);
@@ -239,119 +162,6 @@ static void start_worker(struct keeper *k)
 	k->started_us = monotonic_us();
 }
 
-/* ------------------------------------------------------ what clients see */
-
-static void tell_state(struct keeper *k)
-{
-	const struct shared *s = k->shared;
-	const struct front *f = &k->front;
-	uint64_t now = monotonic_us();
-	char line[LINE_MAX_B];
-
-	k->tell_us = NEVER;
-	k->told_us = now;
-	k->told_pressed = front_config(f, BALLOON_CONFIG_PRESSED_SEQ);
-	(void)snprintf(
-		line, sizeof(line),
-		"state front=%d pid=%d driver=%d broken=%d features=0x%" PRIx64 " ram_b=%" PRIu64
-		" resident_b=%" PRIu64 " target_b=%" PRIu64 " balloon_b=%" PRIu64
-		" lease_ms=%" PRIu64
-		" boots=%u restarts=%u worker=%d press_seq=%u pressed_seq=%u pressed_b=%" PRIu64
-		" inflated_b=%" PRIu64 " deflated_b=%" PRIu64 " reported_b=%" PRIu64
-		" punched_b=%" PRIu64 " freed_b=%" PRIu64 " punches=%" PRIu64 " splits=%" PRIu64
-		" ignored=%" PRIu64 " errors=%" PRIu64 "\n",
-		f->sock >= 0, (int)k->front_pid, f->sock >= 0 && rings_ready(k), k->broken,
-		f->features, guestmem_size_b(&f->mem), guestmem_resident_b(&f->mem),
-		(uint64_t)front_config(f, BALLOON_CONFIG_NUM_PAGES) << BALLOON_PFN_SHIFT,
-		(uint64_t)front_config(f, BALLOON_CONFIG_ACTUAL) << BALLOON_PFN_SHIFT,
-		k->lease_us == NEVER ? 0 : u64_sub_sat(k->lease_us, now) / 1000, k->boots,
-		k->restarts, (int)k->pid, front_config(f, BALLOON_CONFIG_PRESS_SEQ),
-		front_config(f, BALLOON_CONFIG_PRESSED_SEQ),
-		(uint64_t)front_config(f, BALLOON_CONFIG_PRESSED_PAGES) << BALLOON_PFN_SHIFT,
-		s->inflated_pages << BALLOON_PFN_SHIFT, s->deflated_pages << BALLOON_PFN_SHIFT,
-		s->reported_b, s->unback.punched_b, s->unback.freed_b, s->unback.punches,
-		s->unback.splits, s->ignored, s->unback.errors);
-	control_tell(&k->control, line);
-}
-
-static void tell_stats(struct keeper *k)
-{
-	uint32_t seq = __atomic_load_n(&k->shared->stats_seq, __ATOMIC_ACQUIRE);
-	const struct device_stats *st = &k->shared->stats[seq % 2];
-	char line[LINE_MAX_B];
-	size_t at;
-	unsigned int i;
-
-	if (seq == k->told_seq)
-		return;
-	k->told_seq = seq;
-	at = (size_t)snprintf(line, sizeof(line), "stats seq=%u taken_us=%" PRIu64, seq,
-			      st->taken_us);
-	for (i = 0; i < BALLOON_STAT_COUNT; i++) /* 16 times 24 bytes: always fits */
-		if (st->known >> i & 1)
-			at += (size_t)snprintf(line + at, sizeof(line) - at, " %u=%" PRIu64, i,
-					       st->tag[i]);
-	(void)snprintf(line + at, sizeof(line) - at, "\n");
-	control_tell(&k->control, line);
-}
-
-static void ring_bell(int fd)
-{
-	uint64_t one = 1;
-	ssize_t ignored = write(fd, &one, sizeof(one));
-
-	(void)ignored; /* full means that it has rung */
-}
-
-static const char *do_balloon(struct keeper *k, const struct control_command *cmd)
-{
-	uint64_t pages = cmd->bytes >> BALLOON_PFN_SHIFT;
-
-	if (cmd->bytes > guestmem_size_b(&k->front.mem))
-		return "that is more than the guest has";
-	set_target(k, pages, pages ? monotonic_us() + cmd->lease_s * USEC_PER_SEC : NEVER);
-	changed(k); /* an answer also where it is what it was */
-	return NULL;
-}
-
-static const char *do_press(struct keeper *k, const struct control_command *cmd)
-{
-	uint32_t id = front_config(&k->front, BALLOON_CONFIG_PRESS_SEQ) + 1;
-
-	if (cmd->bytes && !has(k, BALLOON_F_PRESS))
-		return "the guest's driver cannot press";
-	if (cmd->bytes > guestmem_size_b(&k->front.mem))
-		return "that is more than the guest has";
-	if (cmd->bytes == 0)
-		set_press(k, 0, 0);
-	else
-		set_press(k, (uint32_t)(cmd->bytes >> BALLOON_PFN_SHIFT), id ? id : 1);
-	return NULL;
-}
-
-static const char *on_command(void *userdata, const struct control_command *cmd)
-{
-	struct keeper *k = userdata;
-
-	switch (cmd->verb) {
-	case CONTROL_BALLOON:
-		return do_balloon(k, cmd);
-	case CONTROL_PRESS:
-		return do_press(k, cmd);
-	case CONTROL_STATS:
-		/* a worker that is about to start serves it as well */
-		if (k->broken || !rings_ready(k) || !has(k, BALLOON_F_STATS_VQ))
-			return "no driver sends statistics";
-		__atomic_add_fetch(&k->shared->stats_wanted, 1, __ATOMIC_RELEASE);
-		ring_bell(k->doorbell);
-		return NULL;
-	case CONTROL_STATE:
-		k->tell_us = 0;
-		return NULL;
-	}
-	return NULL;
-}
-
 /* --------------------------------------------------------- the front end */
 
 static void on_forget_pages(void *userdata, uint64_t first, uint64_t n)
@@ -372,7 +182,7 @@ static void on_config_written(void *userdata)
 {
 	struct keeper *k = userdata;
 
-	changed(k);
+	keeper_changed(k);
 	if (front_config(&k->front, BALLOON_CONFIG_PRESSED_SEQ) != k->told_pressed)
 		k->tell_us = 0;
 }
@@ -400,7 +210,7 @@ static void accept_front(struct keeper *k)
 	front_open(&k->front, fd);
 	k->front_pid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
 	log_info("front-up pid=%d", (int)k->front_pid);
-	changed(k);
+	keeper_changed(k);
 }
 
 static void read_front(struct keeper *k)
@@ -413,9 +223,9 @@ static void read_front(struct keeper *k)
 	log_info("front-down why=\"%s\"", r == -EPROTO ? why : "it has gone");
 	front_close(&k->front);
 	k->front_pid = 0;
-	k->lease_us = NEVER;
-	k->start_us = NEVER;
-	changed(k);
+	k->lease_us = KEEPER_NEVER;
+	k->start_us = KEEPER_NEVER;
+	keeper_changed(k);
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -427,8 +237,8 @@ static void end_lease(struct keeper *k)
 	log_warning("lease-ended balloon_b=%" PRIu64,
 		    (uint64_t)front_config(&k->front, BALLOON_CONFIG_NUM_PAGES)
 			    << BALLOON_PFN_SHIFT);
-	set_press(k, 0, 0);
-	set_target(k, 0, NEVER);
+	keeper_set_press(k, 0, 0);
+	keeper_set_target(k, 0, KEEPER_NEVER);
 }
 
 /* Milliseconds until something is due, rounded up; -1: nothing is. */
@@ -436,7 +246,7 @@ static int wait_ms(const struct keeper *k)
 {
 	uint64_t at = u64_min(k->tell_us, u64_min(k->lease_us, k->start_us));
 
-	if (at == NEVER)
+	if (at == KEEPER_NEVER)
 		return -1;
 	return (int)((u64_sub_sat(at, monotonic_us()) + 999) / 1000);
 }
@@ -449,7 +259,7 @@ static void turn(struct keeper *k, const struct pollfd *fds)
 	if (fds[POLL_NEWS].revents & POLLIN) {
 		ignored = read(k->news, &rings, sizeof(rings));
 		(void)ignored;
-		tell_stats(k);
+		keeper_tell_stats(k);
 	}
 	if (fds[POLL_WORKER].revents && k->pid && fds[POLL_WORKER].fd == k->pidfd)
 		worker_died(k);
@@ -467,7 +277,7 @@ static void settle(struct keeper *k)
 	if (monotonic_us() >= k->start_us)
 		start_worker(k);
 	if (monotonic_us() >= k->tell_us)
-		tell_state(k);
+		keeper_tell_state(k);
 }
 
 static int loop(struct keeper *k, int stop_fd)
@@ -548,16 +358,16 @@ int keeper_run(const struct keeper_config *config)
 			    .doorbell = -EBADF,
 			    .news = -EBADF,
 			    .pidfd = -EBADF,
-			    .start_us = NEVER,
-			    .tell_us = NEVER,
-			    .lease_us = NEVER };
+			    .start_us = KEEPER_NEVER,
+			    .tell_us = KEEPER_NEVER,
+			    .lease_us = KEEPER_NEVER };
 	int r;
 
 	/* VERSION_1, RING_EVENT_IDX, RING_INDIRECT_DESC */
 	front_init(&k.front,
 		   config->features | UINT64_C(1) << 32 | UINT64_C(1) << 29 | UINT64_C(1) << 28,
 		   config->huge, &front_ops, &k);
-	control_init(&k.control, on_command, &k);
+	control_init(&k.control, keeper_on_command, &k);
 	r = open_all(&k, config);
 	if (r == 0) {
 		r = sandbox_enter(SANDBOX_KEEPER);

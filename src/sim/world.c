@@ -29,8 +29,6 @@
 #define PRESSURE_PPM (30 * UINT64_C(1000))
 /* VMs are fetched so many before they are worked on. */
 #define AHEAD 3
-/* Guests that do what a script says have no programs to speak of: as the laboratory's. */
-#define SCRIPT_PROGRAMS_B (3 * MIB)
 #define CACHE_LINE_B 64
 
 uint64_t world_available(const struct world *w)
@@ -43,7 +41,7 @@ static struct due *due_of(struct world *w, const struct world_vm *vm)
 	return &w->due[vm - w->vm];
 }
 
-static void reschedule(struct world *w, struct world_vm *vm)
+void world_reschedule(struct world *w, struct world_vm *vm)
 {
 	uint64_t next_us = u64_min(u64_min(vm->wake_us, vm->refresh_us), vm->answer_us);
 
@@ -58,167 +56,7 @@ void world_touch(struct world *w, struct world_vm *vm)
 	if (!vm->here || w->controller_dead)
 		return;
 	vm->wake_us = w->now_us;
-	reschedule(w, vm);
-}
-
-/* ------------------------------------------------------------ a VM's life */
-
-/* The row of @weights that a random number falls into. */
-static unsigned int draw(struct rng *r, const uint64_t *weights, unsigned int n)
-{
-	uint64_t sum = 0, at;
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		sum += weights[i];
-	at = rng_within(r, 0, sum - 1);
-	for (i = 0; at >= weights[i]; i++)
-		at -= weights[i];
-	return i;
-}
-
-/* Draws what the VM is. Everything is drawn in any case, so that one figure moves no other. */
-static void draw_spec(const struct world *w, struct rng *r, struct guest_spec *ret)
-{
-	const struct scenario *sc = w->sc;
-	uint64_t doublings = 0, b;
-	bool stuck;
-
-	for (b = sc->ram_min_b; b <= sc->ram_max_b / 2; b *= 2)
-		doublings++;
-	*ret = (struct guest_spec){ .ram_b = sc->ram_min_b << rng_within(r, 0, doublings) };
-	ret->driver = (enum guest_driver)draw(r, sc->driver, DRIVER_COUNT);
-	ret->candour = (enum guest_candour)draw(r, sc->candour, GUEST_CANDOUR_COUNT);
-	ret->swap_b = rng_chance(r, sc->swap_ppm) ? ret->ram_b / 4 : 0;
-	ret->reporting = rng_chance(r, sc->reporting_ppm) && w->controller->reporting &&
-			 ret->driver != DRIVER_NONE && ret->driver != DRIVER_SHRINKER;
-	ret->new_stats = rng_chance(r, PPM / 2);
-	stuck = rng_chance(r, sc->stuck_ppm);
-	ret->inflate_rate_b = stuck ? 0 : sc->inflate_rate_b;
-	ret->deflate_rate_b = sc->deflate_rate_b;
-	/* a 1 GiB guest manages 973 MiB: the kernel's image, and 1/64 for its page structures */
-	ret->managed_b = (ret->ram_b - ret->ram_b / 64 - 35 * MIB) / 4096 * 4096;
-	ret->kernel_b = (sc->kernel_b + ret->ram_b / 50) / 4096 * 4096;
-	ret->fixed_b = sc->fixed_b + (ret->ram_b - ret->managed_b);
-}
-
-static uint64_t seed_of(uint64_t a, uint64_t b, uint64_t c)
-{
-	struct rng r;
-
-	rng_seed(&r, a);
-	rng_seed(&r, rng_next(&r) ^ b);
-	rng_seed(&r, rng_next(&r) ^ c);
-	return rng_next(&r);
-}
-
-/* Keeps the host's sum. */
-static void account(struct world *w, struct world_vm *vm)
-{
-	uint64_t resident_b = vm->here ? guest_resident(&vm->guest) : 0;
-
-	w->resident_b += resident_b - vm->resident_b;
-	vm->resident_b = resident_b;
-	w->peak_b = u64_max(w->peak_b, w->resident_b);
-}
-
-static void begin_vm(struct world *w, struct world_vm *vm)
-{
-	struct guest_spec spec;
-	uint64_t life_us;
-
-	draw_spec(w, &vm->rng, &spec);
-	vm->kind = (enum load_kind)draw(&vm->rng, w->sc->kind, LOAD_KINDS);
-	life_us = rng_wait(&vm->rng, w->sc->lifetime_us);
-	if (w->sc->script.n) {
-		load_init_script(&vm->load, &w->sc->script, w->now_us);
-		vm->programs_b = SCRIPT_PROGRAMS_B;
-		vm->base_b = 0;
-	} else {
-		vm->programs_b = load_init(&vm->load, vm->kind, spec.ram_b, rng_next(&vm->rng),
-					   w->now_us, &vm->base_b);
-	}
-	guest_init(&vm->guest, &spec, vm->programs_b, w->now_us);
-	(void)guest_want(&vm->guest, vm->base_b);
-	policy_vm_init(&vm->history);
-	vm->facts = (struct vm_facts){
-		.id = ++w->last_id,
-		.device = TRI_YES,
-		.reporting = spec.reporting ? TRI_YES : TRI_NO,
-	};
-	vm->decision = (struct decision){ 0 };
-	vm->held = (struct guest_stats){ 0 };
-	vm->state = VM_STATE_RUNNING;
-	vm->boots = 0;
-	vm->here = true;
-	vm->request = REQUEST_NONE;
-	vm->target_b = spec.ram_b;
-	vm->wake_us = w->controller_dead ? DUE_NEVER : w->now_us;
-	vm->refresh_us = vm->answer_us = DUE_NEVER;
-	vm->end_us = w->sc->lifetime_us ? w->now_us + u64_max(life_us, USEC_PER_SEC) : DUE_NEVER;
-	account(w, vm);
-}
-
-static void add_harm(struct guest_harm *to, const struct guest_harm *of)
-{
-	to->oom_kills += of->oom_kills;
-	to->swap_in_b += of->swap_in_b;
-	to->swap_out_b += of->swap_out_b;
-	to->refault_b += of->refault_b;
-	to->major_faults += of->major_faults;
-	to->stall_us += of->stall_us;
-}
-
-/* Time passes for @vm; nothing else happens. */
-static void advance(struct world *w, struct world_vm *vm)
-{
-	if (!vm->here)
-		return;
-	if (vm->state == VM_STATE_PAUSED)
-		guest_stand_still(&vm->guest, w->now_us);
-	else
-		guest_advance(&vm->guest, w->now_us);
-	account(w, vm);
-}
-
-void world_end_vm(struct world *w, struct world_vm *vm)
-{
-	struct world_sum *sum = &w->sum[vm->kind];
-
-	if (!vm->here)
-		return;
-	advance(w, vm);
-	sum->vms++;
-	add_harm(&sum->harm, &vm->guest.harm);
-	sum->resident_b_us += vm->guest.resident_b_us;
-	sum->squeezes += vm->history.total.squeezes;
-	sum->yield_b += vm->history.total.yield_b;
-	sum->return_b += vm->history.total.return_b;
-	policy_vm_gone(&w->host, &vm->history);
-	w->squeezing -= vm->squeezing;
-	vm->squeezing = false;
-	vm->here = false;
-	vm->wake_us = vm->refresh_us = vm->answer_us = DUE_NEVER;
-	vm->end_us = w->now_us + w->sc->boot_us;
-	account(w, vm);
-	reschedule(w, vm);
-}
-
-void world_reset_vm(struct world *w, struct world_vm *vm)
-{
-	if (!vm->here)
-		return;
-	advance(w, vm);
-	guest_reset(&vm->guest, vm->programs_b, w->now_us);
-	(void)guest_want(&vm->guest, vm->base_b);
-	load_reset(&vm->load, w->now_us);
-	vm->boots++;
-	vm->held.known = 0;
-	vm->answer_us = DUE_NEVER;
-	/* its driver begins with what the device still wants */
-	guest_balloon(&vm->guest, vm->target_b);
-	account(w, vm);
-	world_touch(w, vm);
+	world_reschedule(w, vm);
 }
 
 /* The host has nothing left: its OOM killer takes the largest VM. */
@@ -311,12 +149,12 @@ static bool happen(struct world *w, struct world_vm *vm)
 			world_end_vm(w, vm);
 			return false;
 		}
-		begin_vm(w, vm);
+		world_begin_vm(w, vm);
 	}
-	advance(w, vm);
+	world_advance_vm(w, vm);
 	if (vm->state != VM_STATE_PAUSED && vm->load.next_us <= now_us) {
 		load_run(&vm->load, &vm->guest, now_us);
-		account(w, vm);
+		world_account(w, vm);
 		if (vm->load.asks)
 			look = do_script(w, vm) && !w->controller_dead;
 	}
@@ -401,7 +239,7 @@ static void tick(struct world *w, size_t n)
 			 &(struct world_tick){ w, w->now_us, &snap, &plan, w->ticked });
 	for (i = 0; i < n; i++) {
 		apply(w, w->ticked[i], &plan.vm[i]);
-		reschedule(w, w->ticked[i]);
+		world_reschedule(w, w->ticked[i]);
 	}
 }
 
@@ -415,7 +253,7 @@ static void guard(struct world *w)
 
 		if (!vm->here || vm->unguarded)
 			continue;
-		advance(w, vm);
+		world_advance_vm(w, vm);
 		vm->target_b = vm->guest.spec.ram_b;
 		guest_balloon(&vm->guest, vm->target_b);
 	}
@@ -428,7 +266,7 @@ void world_kill_controller(struct world *w, uint64_t after_us)
 	w->controller_dead = true;
 	for (i = 0; i < w->n; i++) {
 		w->vm[i].wake_us = w->vm[i].refresh_us = w->vm[i].answer_us = DUE_NEVER;
-		reschedule(w, &w->vm[i]);
+		world_reschedule(w, &w->vm[i]);
 	}
 	due_set(&w->heap, &w->due[w->n], w->now_us + after_us);
 }
@@ -484,7 +322,7 @@ bool world_step(struct world *w)
 		if (happen(w, vm))
 			w->ticked[n++] = vm;
 		else
-			reschedule(w, vm);
+			world_reschedule(w, vm);
 	}
 	if (n)
 		tick(w, n);
@@ -519,6 +357,16 @@ static bool reserve(struct world *w)
 	       w->ticked && due_reserve(&w->heap, w->n + 1) == 0;
 }
 
+static uint64_t seed_of(uint64_t a, uint64_t b, uint64_t c)
+{
+	struct rng r;
+
+	rng_seed(&r, a);
+	rng_seed(&r, rng_next(&r) ^ b);
+	rng_seed(&r, rng_next(&r) ^ c);
+	return rng_next(&r);
+}
+
 /* What the memory of the first VMs adds to. They have begun by then, or will within a minute. */
 static uint64_t sum_of_ram(struct world *w)
 {
@@ -529,7 +377,7 @@ static uint64_t sum_of_ram(struct world *w)
 	for (i = 0; i < w->n; i++) {
 		struct rng copy = w->vm[i].rng;
 
-		draw_spec(w, &copy, &spec);
+		world_draw_spec(w, &copy, &spec);
 		sum_b += spec.ram_b;
 	}
 	return sum_b;
@@ -559,7 +407,7 @@ int world_init(struct world *w, const struct scenario *sc, const struct controll
 		rng_seed(&vm->rng, seed_of(sc->seed, host, i));
 		vm->wake_us = vm->refresh_us = vm->answer_us = DUE_NEVER;
 		vm->end_us = w->now_us + (sc->script.n ? 0 : ARRIVALS_US * i / w->n);
-		reschedule(w, vm);
+		world_reschedule(w, vm);
 	}
 	w->total_b =
 		sc->host_memory_b ? sc->host_memory_b : u64_ppm(sum_of_ram(w), sc->host_share_ppm);

@@ -148,4 +148,17 @@ void world_kill_controller(struct world *w, uint64_t after_us);
 /* Memory that the host has available. */
 uint64_t world_available(const struct world *w);
 
+/* Between world.c and world_vm.c. */
+
+/* Draws what a VM is. Everything is drawn in any case, so that one figure moves no other. */
+void world_draw_spec(const struct world *w, struct rng *r, struct guest_spec *ret);
+
+/* A VM begins; time passes for it; what it has resident is put into the host's sum. */
+void world_begin_vm(struct world *w, struct world_vm *vm);
+void world_advance_vm(struct world *w, struct world_vm *vm);
+void world_account(struct world *w, struct world_vm *vm);
+
+/* When the VM is next of interest has changed. */
+void world_reschedule(struct world *w, struct world_vm *vm);
+
 #endif
