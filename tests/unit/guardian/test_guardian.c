@@ -7,14 +7,9 @@
  * stopped for real. This process adopts the guardian, to see how it ends.
  * Argument: the guardian's program.
  */
-#include "guardian/guardian.h"
-#include "guardian/guardian_msg.h"
-#include "guardian/guardian_release.h"
-#include "fake_qemu.h"
+#include "world.h"
 
 #include "base/cleanup.h"
-#include "base/num.h"
-#include "host/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,23 +29,6 @@
 
 #include <cmocka.h>
 
-#define NVM 3
-#define RAM_B (512 * MIB)
-#define LOW_B (128 * MIB)
-#define WATCHDOG_US (300 * USEC_PER_MSEC)
-#define LONG_US (3600 * USEC_PER_SEC)	/* a watchdog that never barks */
-#define DEADLINE_US (30 * USEC_PER_SEC) /* of every wait; machines that run tests are slow */
-#define LOOK_US (5 * USEC_PER_MSEC)
-
-static const char *guardian_program;
-
-struct world {
-	char dir[64];
-	struct fake_qemu qemu[NVM];
-	pid_t daemon;
-	int ready; /* the child says so by a byte */
-};
-
 /* What the child does once everything is held. */
 enum behaviour {
 	LIVES,	/* says so ten times per watchdog */
@@ -58,70 +36,6 @@ enum behaviour {
 	CLEARS, /* clears everything, and says nothing more */
 	STOPS,	/* guardian_stop() and exit */
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void look_later(void)
-{
-	(void)nanosleep(&(struct timespec){ .tv_nsec = LOOK_US * 1000 }, NULL);
-}
-
-/* Waits for @cond, looking again and again until the deadline. */
-#define WAIT_FOR(cond)                                          \
-	do {                                                    \
-		uint64_t until_us_ = now_us() + DEADLINE_US;    \
-		while (!(cond)) {                               \
-			if (now_us() > until_us_)               \
-				fail_msg("in vain: %s", #cond); \
-			look_later();                           \
-		}                                               \
-	} while (0)
-
-static int set_up(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-	char path[100];
-	unsigned int i;
-
-	assert_non_null(w);
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/ballonet-guardian-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	for (i = 0; i < NVM; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%u.qmp", w->dir, i);
-		fake_qemu_start(&w->qemu[i], path, RAM_B);
-	}
-	*state = w;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *w = *state;
-	unsigned int i;
-
-	if (w->daemon > 0)
-		(void)kill(w->daemon, SIGKILL);
-	for (i = 0; i < NVM; i++)
-		fake_qemu_stop(&w->qemu[i]);
-	while (waitpid(-1, NULL, 0) > 0) /* the sockets are gone, so guardians end */
-		;
-	(void)rmdir(w->dir);
-	free(w);
-	return 0;
-}
-
-/* What the daemon knows of a VM at first: nobody's process. */
-static struct guardian_vm vm_of(const struct fake_qemu *q, uint64_t id)
-{
-	return (struct guardian_vm){ .id = id, .qmp_path = q->path, .ram_b = RAM_B };
-}
 
 static int hold(struct guardian *g, uint64_t id, const char *path, uint64_t ram_b)
 {
@@ -198,15 +112,6 @@ static void start_daemon(struct world *w, uint64_t watchdog_us, unsigned int hel
 	(void)close(ready[1]);
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	(void)close(ready[0]);
-}
-
-/* Waits for one child, the guardian where the daemon was reaped. Its exit status. */
-static int wait_child(pid_t pid)
-{
-	int status = 0;
-
-	WAIT_FOR(waitpid(pid, &status, WNOHANG) > 0);
-	return status;
 }
 
 static void reap_daemon(struct world *w, int signal)
@@ -518,209 +423,9 @@ static void a_guardian_that_no_daemon_started_does_nothing(void **state)
 	(void)close(pair[1]);
 }
 
-/* The guardian holds @vm alone and is left: it does what it has to, and ends well. */
-static void release_one(const struct guardian_vm *vm)
-{
-	struct guardian *g;
-
-	assert_int_equal(guardian_start(guardian_program, LONG_US, &g), 0);
-	assert_int_equal(guardian_hold(g, vm), 0);
-	guardian_stop(g);
-	assert_int_equal(wait_child(-1), 0);
-}
-
-static void all_memory_is_given_back_however_much_it_has_become(void **state)
-{
-	struct world *w = *state;
-	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
-
-	w->qemu[0].actual_b = LOW_B;
-	vm.ram_b = RAM_B / 2; /* the rest was plugged in after the daemon had looked */
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].actual_b, RAM_B);
-}
-
-static uint64_t own_start_ticks(void)
-{
-	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct process p;
-	uint64_t ticks;
-
-	assert_int_equal(process_init(proc, getpid(), &p), 0);
-	ticks = p.start_ticks;
-	process_fini(&p);
-	return ticks;
-}
-
-static void the_vm_of_another_process_is_left_alone(void **state)
-{
-	struct world *w = *state;
-	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
-
-	w->qemu[0].actual_b = LOW_B; /* as its owner wants it */
-	vm.pid = getppid();
-	release_one(&vm);
-	vm.pid = getpid();
-	vm.start_ticks = own_start_ticks() + 1; /* it has the pid that was another's */
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].targets, 0);
-	vm.start_ticks--;
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].actual_b, RAM_B);
-	w->qemu[0].actual_b = LOW_B;
-	vm.start_ticks = 0;
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].actual_b, RAM_B);
-}
-
-static void begin_release(struct release *r, const struct fake_qemu *q, uint64_t now)
-{
-	struct guardian_msg vm = { .id = 1, .ram_b = RAM_B };
-
-	(void)snprintf(vm.path, sizeof(vm.path), "%s", q->path);
-	release_init(r, &vm, now);
-}
-
-/* QEMU counts what is plugged into the memory that is left, so that is no sign of an end. */
-static void memory_plugged_in_meanwhile_is_waited_for(void **state)
-{
-	struct world *w = *state;
-	struct fake_qemu *q = &w->qemu[0];
-	struct release r;
-	uint64_t t = 1;
-
-	fake_qemu_misbehave(q, FAKE_STUCK, -1);
-	q->actual_b = LOW_B;
-	begin_release(&r, q, t);
-	WAIT_FOR(release_step(&r, t) || (r.state == RELEASE_PAUSE));
-	q->ram_b += RAM_B;
-	q->actual_b += RAM_B;
-	t = release_wake_us(&r);
-	WAIT_FOR(release_step(&r, t) || (r.state == RELEASE_PAUSE && r.actual_b == LOW_B + RAM_B));
-	assert_int_equal(r.ram_b, 2 * RAM_B);
-	q->actual_b = q->ram_b;
-	t = release_wake_us(&r);
-	WAIT_FOR(release_step(&r, t));
-	assert_int_equal(r.outcome, RELEASED);
-	release_fini(&r);
-}
-
-/* Time is a value here, so a minute costs nothing. */
-static void a_balloon_that_never_moves_is_given_up_in_the_end(void **state)
-{
-	struct world *w = *state;
-	struct release r;
-	uint64_t t = 1;
-	bool done;
-
-	fake_qemu_misbehave(&w->qemu[0], FAKE_STUCK, -1);
-	w->qemu[0].actual_b = LOW_B;
-	begin_release(&r, &w->qemu[0], t);
-	WAIT_FOR((done = release_step(&r, t), r.state == RELEASE_PAUSE));
-	assert_true(r.accepted);
-	assert_int_equal(r.actual_b, LOW_B);
-	assert_int_equal(w->qemu[0].target_b, RAM_B);
-	assert_false(done);
-	assert_true(release_wake_us(&r) < RELEASE_MAX_US);
-	assert_true(release_step(&r, t + RELEASE_MAX_US));
-	assert_int_equal(r.outcome, RELEASE_NOT_REACHED);
-	assert_int_equal(release_wake_us(&r), UINT64_MAX);
-	assert_true(release_fd(&r) < 0);
-	release_fini(&r);
-}
-
-/* Runs @r by a clock of its own until it has ended. When that was. */
-static uint64_t run_release(struct release *r)
-{
-	struct pollfd p;
-	uint64_t t = 0, n = 0;
-
-	while (!release_step(r, t)) {
-		p = (struct pollfd){ .fd = release_fd(r), .events = POLLIN };
-		if (r->state == RELEASE_PAUSE || r->state == RELEASE_WAITING)
-			t = release_wake_us(r); /* nothing comes before that */
-		else
-			assert_int_equal(poll(&p, 1, (int)(DEADLINE_US / USEC_PER_MSEC)), 1);
-		assert_true(t <= RELEASE_MAX_US && n++ < 100000);
-	}
-	return t;
-}
-
-static void a_guest_that_was_reset_is_nudged(void **state)
-{
-	struct world *w = *state;
-	struct release r;
-
-	fake_qemu_misbehave(&w->qemu[0], FAKE_RESET, -1);
-	w->qemu[0].actual_b = LOW_B; /* of the boot before */
-	begin_release(&r, &w->qemu[0], 0);
-	assert_true(run_release(&r) < RELEASE_MAX_US / 2);
-	assert_int_equal(r.outcome, RELEASED);
-	assert_int_equal(w->qemu[0].target_b, RAM_B);
-	assert_int_equal(w->qemu[0].targets, 3); /* all, all but a little, all */
-	release_fini(&r);
-}
-
-static void a_nudge_is_never_the_last_word(void **state)
-{
-	struct world *w = *state;
-	struct release r;
-
-	fake_qemu_misbehave(&w->qemu[0], FAKE_STUCK, -1);
-	w->qemu[0].actual_b = LOW_B;
-	begin_release(&r, &w->qemu[0], 0);
-	assert_int_equal(run_release(&r), RELEASE_MAX_US);
-	assert_int_equal(r.outcome, RELEASE_NOT_REACHED);
-	assert_true(w->qemu[0].targets > 3);
-	assert_int_equal(w->qemu[0].target_b, RAM_B);
-	release_fini(&r);
-}
-
-static void what_else_was_changed_is_put_back_at_the_end(void **state)
-{
-	struct world *w = *state;
-	struct guardian_vm vm = vm_of(&w->qemu[0], 1);
-	char longest[GUARDIAN_UNDO_MAX + 1];
-
-	vm.undo = "{\"path\":\"/machine/peripheral/b\",\"property\":\"p\",\"value\":17}";
-	w->qemu[0].actual_b = LOW_B;
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].set_value, 17);
-	assert_int_equal(w->qemu[0].set_at_b, RAM_B); /* not before: it marks a leftover */
-
-	fake_qemu_misbehave(&w->qemu[0], FAKE_NO_SET, 1);
-	w->qemu[0].actual_b = LOW_B;
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].actual_b, RAM_B);
-
-	memset(longest, 'x', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
-	vm.undo = longest; /* has no room: the balloon goes to 0 all the same */
-	w->qemu[0].actual_b = LOW_B;
-	release_one(&vm);
-	assert_int_equal(w->qemu[0].actual_b, RAM_B);
-	assert_int_equal(w->qemu[0].set_value, 17);
-}
-
-static void a_qemu_that_never_greets_is_given_up_in_the_end(void **state)
-{
-	struct world *w = *state;
-	struct release r;
-	uint64_t t;
-
-	fake_qemu_misbehave(&w->qemu[0], FAKE_SILENT, -1);
-	begin_release(&r, &w->qemu[0], 0);
-	for (t = 0; !release_step(&r, t); t = release_wake_us(&r))
-		assert_true(t <= RELEASE_MAX_US);
-	assert_int_equal(t, RELEASE_MAX_US);
-	assert_int_equal(r.outcome, RELEASE_NOT_REACHED);
-	assert_non_null(strstr(r.trouble, "greeting")); /* one reason or the other */
-	release_fini(&r);
-}
-
 int main(int argc, char **argv)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_killed_daemon_has_its_balloons_deflated),
 		TEST(a_hanging_daemon_is_killed_and_its_balloons_deflated),
@@ -737,14 +442,6 @@ int main(int argc, char **argv)
 		TEST(bad_requests_are_refused),
 		TEST(a_message_that_is_not_understood_ends_the_guardian),
 		TEST(a_guardian_that_no_daemon_started_does_nothing),
-		TEST(all_memory_is_given_back_however_much_it_has_become),
-		TEST(the_vm_of_another_process_is_left_alone),
-		TEST(memory_plugged_in_meanwhile_is_waited_for),
-		TEST(a_balloon_that_never_moves_is_given_up_in_the_end),
-		TEST(a_guest_that_was_reset_is_nudged),
-		TEST(a_nudge_is_never_the_last_word),
-		TEST(what_else_was_changed_is_put_back_at_the_end),
-		TEST(a_qemu_that_never_greets_is_given_up_in_the_end),
 	};
 
 	if (argc != 2) {

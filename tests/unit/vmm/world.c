@@ -316,3 +316,15 @@ struct vm_facts peer_facts(const struct peer *p)
 	assert_int_equal(f.id, 7); /* not the vmm's share */
 	return f;
 }
+
+void assert_trouble(const struct peer *p, const char *part)
+{
+	if (!strstr(vmm_conn_trouble(p->conn), part))
+		fail_msg("\"%s\" does not say \"%s\"", vmm_conn_trouble(p->conn), part);
+}
+
+void assert_down(const struct peer *p, const char *trouble)
+{
+	assert_int_equal(peer_facts(p).state, VM_STATE_DOWN);
+	assert_trouble(p, trouble);
+}

@@ -96,4 +96,8 @@ void peer_forget(struct peer *p);
 
 struct vm_facts peer_facts(const struct peer *p);
 
+/* Does the connection's trouble contain @part; is it down for that? Fail the test where not. */
+void assert_trouble(const struct peer *p, const char *part);
+void assert_down(const struct peer *p, const char *trouble);
+
 #endif
