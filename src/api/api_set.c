@@ -50,7 +50,7 @@ static int find_key(const char *text, size_t *ret_i, char *why, size_t size)
 		if (strcmp(table[i].key, text) != 0)
 			continue;
 		if (config_of_host(&table[i])) {
-			(void)snprintf(why, size, "%s is of the host: it goes under defaults",
+			(void)snprintf(why, size, "%s applies to the whole host: put it under defaults",
 				       text);
 			return -EINVAL;
 		}

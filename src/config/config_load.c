@@ -146,7 +146,7 @@ static int apply_rules(const struct config_source *from, struct config *c, struc
 
 		if (!group->match || !group->match[0])
 			return config_error(err, &from->text, &place,
-					    "needs 'match', the names it is for");
+					    "needs 'match', a pattern for names of VMs");
 		r = config_read_text(&rule->match, group->match);
 		if (r < 0)
 			return r;
@@ -180,7 +180,7 @@ static int apply_patterns(const struct config_source *from, struct config_place 
 
 	if (raw->patterns.n == 0)
 		return config_error(err, &from->text, &place,
-				    "needs 'match', a list of the names it is for");
+				    "needs 'match', a list of patterns for names of VMs");
 	place.key = "match";
 	group->match = calloc(raw->patterns.n, sizeof(char *));
 	if (!group->match)
@@ -189,12 +189,12 @@ static int apply_patterns(const struct config_source *from, struct config_place 
 		const char *pattern = raw->patterns.text[i];
 
 		if (!pattern[0])
-			return config_error(err, &from->text, &place, "an empty pattern");
+			return config_error(err, &from->text, &place, "contains an empty pattern");
 		other = group_of_pattern(c, pattern);
 		if (other)
 			return config_error(err, &from->text, &place,
-					    "'%.64s' is of group '%.64s' already, and cannot be "
-					    "of '%.64s' too",
+					    "'%.64s' is already a pattern of group '%.64s', so "
+					    "'%.64s' cannot have it too",
 					    pattern, other->name, group->name);
 		r = config_read_text(&group->match[i], pattern);
 		if (r < 0)
@@ -215,7 +215,7 @@ static int apply_group(const struct config_source *from, struct config_place pla
 	int r;
 
 	if (!raw->name || !raw->name[0])
-		return config_error(err, &from->text, &place, "needs 'name', what it is called");
+		return config_error(err, &from->text, &place, "needs 'name', the name of the group");
 	r = config_read_text(&group->name, raw->name);
 	if (r < 0)
 		return r;
@@ -227,7 +227,7 @@ static int apply_group(const struct config_source *from, struct config_place pla
 	for (i = 0; i + 1 < c->ngroups; i++)
 		if (strcmp(c->groups[i].name, raw->name) == 0)
 			return config_error(err, &from->text, &place,
-					    "there is a group '%.64s' already", raw->name);
+					    "there is already a group '%.64s'", raw->name);
 	place.key = NULL;
 	r = apply_patterns(from, place, c, raw, group, err);
 	if (r == 0)
@@ -304,7 +304,7 @@ static int check_unique(const struct sources *all, const struct config *c, size_
 		vm_origin(all, j, &other, &at);
 		at.key = place.key;
 		return config_error(err, &from->text, &place,
-				    "'%.128s' is another VM's already, see %s:%zu",
+				    "'%.128s' already belongs to another VM, see %s:%zu",
 				    place.key[0] == 'n' ? vm->name : vm->path, other->text.path,
 				    config_text_line(&other->text, &at));
 	}
@@ -332,7 +332,7 @@ static int apply_vm(const struct config_source *from, struct config_place place,
 				    "control socket of its ballonet-device");
 	if (group->qmp && group->device)
 		return config_error(err, &from->text, &place,
-				    "has 'qmp' and 'device': only one can have its balloon");
+				    "has both 'qmp' and 'device': give only one of them");
 	place.key = "name";
 	fault = config_read_name_fault(name);
 	if (fault)
@@ -343,7 +343,7 @@ static int apply_vm(const struct config_source *from, struct config_place place,
 	if (r == 0)
 		r = config_read_settings(from, place, group, &vm->settings, &vm->mask, err);
 	if (r == 0 && vm->mask && !name[0])
-		r = config_error(err, &from->text, &place, "needs 'name' to have settings");
+		r = config_error(err, &from->text, &place, "has settings, so it needs 'name'");
 	return r < 0 ? r : check_group(from, &place, c, &vm->settings, vm->mask, err);
 }
 

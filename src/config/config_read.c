@@ -107,7 +107,7 @@ int config_read_settings(const struct config_source *from, struct config_place p
 		if (place.entry >= 0 && config_of_host(&table[i])) {
 			place.key = table[i].key;
 			return config_error(err, &from->text, &place,
-					    "is of the host: it goes under defaults");
+					    "applies to the whole host: put it under defaults");
 		}
 		r = config_read_value(from, place, &table[i], group->setting[i], &value, err);
 		if (r < 0)
@@ -135,7 +135,7 @@ static const char *path_fault(const char *path, size_t max)
 	if (path[0] != '/')
 		return "must be an absolute path";
 	if (strlen(path) >= max)
-		return "is too long a path";
+		return "is too long for a path";
 	return NULL;
 }
 

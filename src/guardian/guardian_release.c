@@ -121,7 +121,7 @@ static void connect_now(struct release *r, uint64_t now_us)
 
 	if (fd < 0) {
 		r->refused = fd == -ENOENT || fd == -ECONNREFUSED ? r->refused + 1 : 0;
-		again(r, fd == -EAGAIN ? "other clients wait for a greeting, too" : strerror(-fd),
+		again(r, fd == -EAGAIN ? "other clients wait for a greeting as well" : strerror(-fd),
 		      now_us);
 		if (r->refused >= REFUSED_MAX)
 			end(r, RELEASE_GONE);
@@ -129,7 +129,7 @@ static void connect_now(struct release *r, uint64_t now_us)
 	}
 	r->fd = fd;
 	if (is_another(r, pid)) {
-		(void)snprintf(r->trouble, sizeof(r->trouble), "another process has its socket");
+		(void)snprintf(r->trouble, sizeof(r->trouble), "its socket belongs to another process now");
 		end(r, RELEASE_GONE);
 		return;
 	}
@@ -150,7 +150,7 @@ static void wait_for_answer(struct release *r, uint64_t now_us)
 	/* an empty socket takes so much; where it does not, the peer is no QEMU */
 	if (r->qmp.error ||
 	    send(r->fd, out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)out->len) {
-		again(r, "the socket takes nothing", now_us);
+		again(r, "QEMU does not read its QMP socket", now_us);
 		return;
 	}
 	buf_clear(out);
@@ -263,7 +263,7 @@ static void handle_message(struct release *r, const struct qmp_msg *msg, uint64_
 	if (msg->type == QMP_MSG_EVENT)
 		return;
 	if ((msg->type == QMP_MSG_GREETING) != (r->state == RELEASE_GREETING))
-		again(r, "it does not greet as QEMU does", now_us);
+		again(r, "it does not send QEMU's greeting", now_us);
 	else if (msg->type == QMP_MSG_GREETING)
 		ask(r, QMP_CAPABILITIES, now_us);
 	else if (qmp_answered(&r->qmp, &to) < 0)

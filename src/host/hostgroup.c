@@ -44,14 +44,14 @@ const char *hostgroup_fault(const char *path)
 	const char *p = path + strspn(path, "/");
 
 	if (!*p)
-		return "names no cgroup below the root";
+		return "is the root: name a cgroup below it";
 	if (strlen(path) >= PATH_MAX)
-		return "is too long a path";
+		return "is too long for a path";
 	while (*p) {
 		size_t n = strcspn(p, "/");
 
 		if (n == 2 && strncmp(p, "..", 2) == 0)
-			return "must not lead out of the tree of cgroups";
+			return "must not contain '..'";
 		p += n;
 		p += strspn(p, "/");
 	}

@@ -136,9 +136,9 @@ static void take_state(struct device *d, const struct device_state *s, uint64_t 
 		forget_boot(d, s->boots);
 	if (!s->front) {
 		if (d->up)
-			go_down(d, now_us, "the hypervisor has left its ballonet-device");
+			go_down(d, now_us, "the hypervisor disconnected from ballonet-device");
 		else
-			conn_trouble(&d->conn, "no hypervisor is connected to its ballonet-device");
+			conn_trouble(&d->conn, "no hypervisor is connected to ballonet-device");
 		return;
 	}
 	d->conn.pid = s->pid;
@@ -237,7 +237,7 @@ static void device_readable(struct vmm_conn *conn, uint64_t now_us)
 	for (; n > 0 && conn->fd >= 0; n -= (ssize_t)part, chunk += part) {
 		part = u64_min((uint64_t)n, DEVICE_LINE_MAX - 1 - d->in.len);
 		if (part == 0 || buf_add(&d->in, chunk, part) < 0 || take_lines(d, now_us) < 0) {
-			go_down(d, now_us, "what came is not from a ballonet-device");
+			go_down(d, now_us, "the peer does not speak the protocol of ballonet-device");
 			return;
 		}
 	}

@@ -168,7 +168,7 @@ static void take_answer(struct qemu *q, const struct qmp_msg *msg, uint64_t now_
 	}
 	r = qemu_cmd_return(q, &to, msg->body, now_us);
 	if (r == -EPROTO)
-		qemu_fail(q, "QEMU's answer to %s makes no sense", qmp_cmd_name(to.cmd));
+		qemu_fail(q, "QEMU's answer to %s is malformed", qmp_cmd_name(to.cmd));
 	else if (r < 0)
 		qemu_fail(q, "%s: %s", qmp_cmd_name(to.cmd), strerror(-r));
 }
@@ -184,7 +184,7 @@ static void take_msg(struct qemu *q, const struct qmp_msg *msg, uint64_t now_us)
 		return;
 	case QMP_MSG_EVENT:
 		if (q->state != QEMU_GREETING && qemu_event(q, msg, now_us) < 0)
-			qemu_fail(q, "QEMU's event %.40s makes no sense", msg->word);
+			qemu_fail(q, "QEMU's event %.40s is malformed", msg->word);
 		return;
 	case QMP_MSG_RETURN:
 	case QMP_MSG_ERROR:
@@ -201,7 +201,7 @@ static void take_msg(struct qemu *q, const struct qmp_msg *msg, uint64_t now_us)
 static void fail_line(struct qemu *q, int error)
 {
 	if (error == -EBADMSG)
-		qemu_fail(q, "what came is not QMP: %s", q->qmp.strange);
+		qemu_fail(q, "the peer does not speak QMP, it sent: %s", q->qmp.strange);
 	else if (error == -EMSGSIZE)
 		qemu_fail(q, "a line from QEMU is longer than %zu KiB",
 			  (size_t)(QEMU_LINE_MAX / KIB));

@@ -121,7 +121,7 @@ static void bad_settings_are_refused_whole_and_named(void **state)
 	refused("PATCH", "/v1/vms/db", "{\"mode\":\"squeze\"}", 400, "mode: 'squeze' is not off");
 	refused("PATCH", "/v1/vms/db", "{\"reset\":1}", 400, "reset is true or false");
 	refused("PATCH", "/v1/vms/db", "{\"host_short\":\"5%\"}", 400,
-		"host_short is of the host: it goes under defaults");
+		"host_short applies to the whole host: put it under defaults");
 	refused("PATCH", "/v1/vms/nobody", "{}", 404, "no VM called 'nobody'");
 }
 

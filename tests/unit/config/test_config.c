@@ -271,9 +271,9 @@ static void a_cgroup_that_cannot_stand_for_the_host_is_refused(void **state)
 	struct config c;
 
 	(void)state;
-	refused("host_cgroup: /\n", ":1: host_cgroup: '/' names no cgroup below the root");
+	refused("host_cgroup: /\n", ":1: host_cgroup: '/' is the root: name a cgroup below it");
 	refused("host_cgroup: a/../b\n",
-		":1: host_cgroup: 'a/../b' must not lead out of the tree of cgroups");
+		":1: host_cgroup: 'a/../b' must not contain '..'");
 	refused("host_cgroup: [a]\n", ":1: host_cgroup: must be one value");
 	write_text("host_cgroup: machine.slice\n");
 	load(&c);

@@ -101,23 +101,23 @@ static void two_vms_of_one_name_or_socket_are_refused(void **state)
 	char path[128], rest[256];
 
 	(void)state;
-	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' is another VM's already, see %s:2",
+	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' already belongs to another VM, see %s:2",
 		       file);
 	refused("vms:\n  - {name: a, qmp: /a}\n  - {name: a, qmp: /b}\n", rest);
-	(void)snprintf(rest, sizeof(rest), ":5: vms[1].qmp: '/a' is another VM's already, see %s:3",
+	(void)snprintf(rest, sizeof(rest), ":5: vms[1].qmp: '/a' already belongs to another VM, see %s:3",
 		       file);
 	refused("vms:\n  - name: a\n    qmp: /a\n  - name: b\n    qmp: /a\n", rest);
 
 	(void)snprintf(rest, sizeof(rest),
-		       ":3: vms[1].device: '/a' is another VM's already, see %s:2", file);
+		       ":3: vms[1].device: '/a' already belongs to another VM, see %s:2", file);
 	refused("vms:\n  - {name: a, qmp: /a}\n  - {name: b, device: /a}\n", rest);
 	refused("vms:\n  - {name: a, qmp: /a, device: /b}\n",
-		":2: vms[0]: has 'qmp' and 'device': only one can have its balloon");
+		":2: vms[0]: has both 'qmp' and 'device': give only one of them");
 
 	write_text("vms:\n  - {name: a, qmp: /a}\n");
 	write_part("10-a.yaml", "vms:\n  - qmp: /c\n  - {name: a, qmp: /b}\n");
 	(void)snprintf(path, sizeof(path), "%s/10-a.yaml", dir);
-	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' is another VM's already, see %s:2",
+	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' already belongs to another VM, see %s:2",
 		       file);
 	refused_at(path, -EINVAL, rest);
 }
@@ -127,8 +127,8 @@ static void an_entry_that_lacks_something_is_refused(void **state)
 	(void)state;
 	refused("vms:\n  - name: a\n", ":2: vms[0]: needs 'qmp', the path of its socket, "
 				       "or 'device', the control socket of its ballonet-device");
-	refused("vms:\n  - {qmp: /a, mode: off}\n", ":2: vms[0]: needs 'name' to have settings");
-	refused("rules:\n  - mode: off\n", ":2: rules[0]: needs 'match', the names it is for");
+	refused("vms:\n  - {qmp: /a, mode: off}\n", ":2: vms[0]: has settings, so it needs 'name'");
+	refused("rules:\n  - mode: off\n", ":2: rules[0]: needs 'match', a pattern for names of VMs");
 }
 
 static void a_bad_path_or_name_is_refused(void **state)
@@ -143,7 +143,7 @@ static void a_bad_path_or_name_is_refused(void **state)
 	longer[0] = '/';
 	longer[sizeof(longer) - 1] = '\0';
 	(void)snprintf(text, sizeof(text), "control: %s\n", longer);
-	(void)snprintf(rest, sizeof(rest), ":1: control: '%.128s' is too long a path", longer);
+	(void)snprintf(rest, sizeof(rest), ":1: control: '%.128s' is too long for a path", longer);
 	refused(text, rest);
 	refused("vms:\n  - name: \"a\\e[31mb\"\n    qmp: /a\n",
 		":2: vms[0].name: 'a?[31mb' contains a control character");
@@ -189,11 +189,11 @@ static void settings_of_the_host_are_refused_but_in_defaults(void **state)
 
 	(void)state;
 	refused("vms:\n  - {name: a, qmp: /a, host_short: 5%}\n",
-		":2: vms[0].host_short: is of the host: it goes under defaults");
+		":2: vms[0].host_short: applies to the whole host: put it under defaults");
 	refused("rules:\n  - {match: a, host_well: 20%}\n",
-		":2: rules[0].host_well: is of the host: it goes under defaults");
+		":2: rules[0].host_well: applies to the whole host: put it under defaults");
 	refused("groups:\n  - {name: a, match: [a], free_within: 5s}\n",
-		":2: groups[0].free_within: is of the host: it goes under defaults");
+		":2: groups[0].free_within: applies to the whole host: put it under defaults");
 	table = settings_table(&n); /* the table's words and the check agree */
 	for (i = 0; i < n; i++)
 		assert_int_equal(config_of_host(&table[i]),
@@ -204,22 +204,22 @@ static void groups_that_overlap_literally_are_refused_with_both_names(void **sta
 {
 	(void)state;
 	refused("groups:\n  - {name: a, match: [x, web-*]}\n  - name: b\n    match: [y, web-*]\n",
-		":4: groups[1].match: 'web-*' is of group 'a' already, and cannot be of 'b' too");
+		":4: groups[1].match: 'web-*' is already a pattern of group 'a', so 'b' cannot have it too");
 	refused("groups:\n  - {name: a, match: [x, x]}\n",
-		":2: groups[0].match: 'x' is of group 'a' already, and cannot be of 'a' too");
+		":2: groups[0].match: 'x' is already a pattern of group 'a', so 'a' cannot have it too");
 	refused("groups:\n  - {name: a, match: [x]}\n  - {name: a, match: [y]}\n",
-		":3: groups[1].name: there is a group 'a' already");
+		":3: groups[1].name: there is already a group 'a'");
 }
 
 static void groups_without_a_name_or_patterns_are_refused(void **state)
 {
 	(void)state;
-	refused("groups:\n  - {match: [x]}\n", ":2: groups[0]: needs 'name', what it is called");
+	refused("groups:\n  - {match: [x]}\n", ":2: groups[0]: needs 'name', the name of the group");
 	refused("groups:\n  - {name: a}\n",
-		":2: groups[0]: needs 'match', a list of the names it is for");
+		":2: groups[0]: needs 'match', a list of patterns for names of VMs");
 	refused("groups:\n  - {name: a, match: []}\n",
-		":2: groups[0]: needs 'match', a list of the names it is for");
-	refused("groups:\n  - {name: a, match: [\"\"]}\n", ":2: groups[0].match: an empty pattern");
+		":2: groups[0]: needs 'match', a list of patterns for names of VMs");
+	refused("groups:\n  - {name: a, match: [\"\"]}\n", ":2: groups[0].match: contains an empty pattern");
 	refused("groups:\n  - {name: a, match: web}\n",
 		":2: groups[0].match: must be a list (- VALUE)");
 	refused("groups:\n  - name: a\n    match:\n      - x\n      - {y: z}\n",

@@ -205,7 +205,7 @@ static void an_answer_of_the_wrong_shape_costs_the_connection(void **state)
 		world_run(w);
 		assert_int_equal(p->events[VMM_EVENT_UP], 0);
 		assert_down(p, wrong[i].says);
-		assert_down(p, "makes no sense");
+		assert_down(p, "is malformed");
 		assert_int_equal(peer_facts(other).state, VM_STATE_RUNNING);
 		p->vm.answer_for = NULL; /* it was repaired */
 		world_pass(w, QMP_RETRY_TEST_US);
@@ -319,7 +319,7 @@ static void device_with_an_endless_name_is_refused(void **state)
 	p->vm.answer_for = "peripheral\"";
 	p->vm.answer = answer;
 	world_run(w);
-	assert_down(p, "makes no sense");
+	assert_down(p, "is malformed");
 	world_free(w);
 }
 
