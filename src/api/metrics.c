@@ -121,7 +121,7 @@ static const struct vm_metric vm_metrics[] = {
 	  vm_free_memory },
 	{ "ballonet_vm_stale_bytes", GAUGE, "Freed in the guest and still backed by the host.",
 	  vm_stale },
-	{ "ballonet_vm_cold_cache_bytes", GAUGE, "Page cache expected not to be come back for.",
+	{ "ballonet_vm_cold_cache_bytes", GAUGE, "Page cache not expected to be read again.",
 	  vm_cold },
 	{ "ballonet_vm_squeezes_total", COUNTER, "Squeezes, of which each ended at balloon 0.",
 	  vm_squeezes },

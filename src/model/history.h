@@ -46,8 +46,8 @@ struct squeeze {
 };
 
 /*
- * Prices. Class 0 is stale memory, which costs its guest nothing; the others are page cache, the
- * dearer the more of it was come back for and the more shares its VM has.
+ * Prices. Class 0 is stale memory, which costs its guest nothing. The others are page cache: the
+ * class rises with how much of it was read again, and with the shares of its VM.
  */
 #define PRICE_CLASSES 16
 

@@ -50,7 +50,7 @@ struct figures {
 	uint64_t available_b;
 	uint64_t reserve_b;
 	uint64_t stale_b;    /* freed in the guest, still backed by the host */
-	uint64_t cold_b;     /* page cache expected not to be come back for */
+	uint64_t cold_b;     /* page cache that is not expected to be read again */
 	uint64_t expected_b; /* what a squeeze is expected to free */
 	uint64_t need_b;     /* what it must free at least to be worth it */
 	uint64_t balloon_b;  /* in the balloon now */

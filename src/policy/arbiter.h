@@ -37,9 +37,9 @@ uint64_t arbiter_asks(const struct host_history *host, const struct host_decisio
 		      const struct offer *offer);
 
 /*
- * The class of a VM's page cache: 1 where none of it was come back for, up to
- * PRICE_CLASSES - 1. @back_ppm: share that was come back for; twice the
- * @shares (100: usual) make it as dear as twice as much of that.
+ * The class of a VM's page cache: 1 if none of it was read again, up to
+ * PRICE_CLASSES - 1. @back_ppm: share that was read again. Twice the @shares (100:
+ * usual) have the effect of twice that share.
  */
 uint64_t arbiter_class(uint64_t back_ppm, uint64_t shares);
 

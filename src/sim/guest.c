@@ -21,12 +21,12 @@
 #define DISK_RATE_B (200 * MIB)
 /* Pages that the host does not back cost 0.85 to 12 GiB/s to get back (measured). */
 #define BACK_RATE_B GIB
-/* What programs come back for of their own evicted pages, and of those swapped out. */
+/* Bytes per second of their own evicted or swapped-out pages that programs use again. */
 #define MISSED_RATE_B (32 * MIB)
 /* Major faults bring in this much: readahead of a mapped file. Swap comes back by 8 pages. */
 #define FAULT_B (64 * KIB)
 #define SWAP_FAULT_B (32 * KIB)
-/* Of programs' memory, what they never come back for, so that it can stay swapped out. */
+/* Of programs' memory, what they never use again, so that it can stay swapped out. */
 #define ANON_COLD_PPM (300 * UINT64_C(1000))
 /*
  * Linux keeps free: 22 MiB a zone where there are transparent huge pages (min_free_kbytes as it
@@ -334,7 +334,7 @@ void guest_drop(struct guest *g, enum guest_file_id file)
 		g->report_b = u64_max(g->free.backed_b * USEC_PER_SEC / REPORT_TIME_US, PAGE_B);
 }
 
-/* Programs come back for their own pages that were evicted, and for memory that was swapped out. */
+/* Programs use their own evicted pages again, and memory that was swapped out. */
 static void miss(struct guest *g, uint64_t span_us)
 {
 	struct guest_file *f = &g->file[FILE_PROGRAMS];

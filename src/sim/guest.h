@@ -103,7 +103,7 @@ void guest_init(struct guest *g, const struct guest_spec *spec, uint64_t program
 /* It was reset: everything starts anew but the count of what it suffered. */
 void guest_reset(struct guest *g, uint64_t programs_b, uint64_t now_us);
 
-/* Time passes: the balloon moves, free pages are reported, programs come back for their pages. */
+/* Time passes: the balloon moves, free pages are reported, programs use their pages again. */
 void guest_advance(struct guest *g, uint64_t now_us);
 
 /* Time passes while the guest does not run. */

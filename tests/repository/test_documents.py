@@ -155,6 +155,7 @@ def test_the_example_configuration_is_good_as_it_is_and_with_all_of_it_said(tmp_
     example = (ROOT / "packaging/ballonet.yaml").read_text(encoding="utf-8")
     said = "\n".join(line.removeprefix("# ") for line in example.splitlines()
                      if re.match(r"# *([a-z_]+:|- |  )", line))
+    (tmp_path / "none").mkdir()
     for name, text in (("as-it-is", example), ("said", said)):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_roster.c - which VMs the daemon comes to know, and which it leaves alone
+ * test_discovery.c - which VMs the daemon comes to know, and which it leaves alone
  *
  * In:    a /proc of our own, sockets that nobody serves, configurations.
  * Out:   the fleet after a look around.
