@@ -50,8 +50,8 @@ static int find_key(const char *text, size_t *ret_i, char *why, size_t size)
 		if (strcmp(table[i].key, text) != 0)
 			continue;
 		if (config_of_host(&table[i])) {
-			(void)snprintf(why, size, "%s applies to the whole host: put it under defaults",
-				       text);
+			(void)snprintf(why, size,
+				       "%s applies to the whole host: put it under defaults", text);
 			return -EINVAL;
 		}
 		*ret_i = i;
