@@ -62,15 +62,17 @@ static int fail_request(const struct cli *cli, int r, struct cli_why *why)
 	case -EACCES:
 	case -EPERM:
 		return failed(why, EXIT_NO_DAEMON,
-			      "no permission to ask ballonetd (%s). Try it as root.", cli->socket);
+			      "no permission to use %s. Run it as root, or let a group use it: "
+			      "control_group in ballonet.yaml(5).",
+			      cli->socket);
 	case -EAGAIN:
 		return failed(why, EXIT_NO_DAEMON, "ballonetd is busy: too many connections (%s).",
 			      cli->socket);
 	case -ETIMEDOUT:
-		return failed(why, EXIT_NO_DAEMON, "ballonetd does not answer (%s, after %d s).",
-			      cli->socket, CLIENT_TIMEOUT_MS / 1000);
+		return failed(why, EXIT_NO_DAEMON, "ballonetd did not answer within %d s (%s).",
+			      CLIENT_TIMEOUT_MS / 1000, cli->socket);
 	case -EMSGSIZE:
-		return failed(why, EXIT_BAD_REPLY, "the answer from %s is too large.", cli->socket);
+		return failed(why, EXIT_BAD_REPLY, "the answer from %s is too long.", cli->socket);
 	case -EPROTO:
 		return failed(why, EXIT_BAD_REPLY, "what listens on %s is not ballonetd.",
 			      cli->socket);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The options in the order that the help lists them. */
 enum option_id {
 	ID_ALL,
 	ID_DRY_RUN,
@@ -164,21 +165,26 @@ static const struct command commands[] = {
 		     "models." },
 };
 
-/* Prints the options of @bits, as they are typed. */
+#define TYPED_MAX 32
+
+/* Writes an option as it is typed: "--hold TIME". Returns its length. */
+static size_t typed_option(const struct option_row *row, char *text, size_t size)
+{
+	return (size_t)snprintf(text, size, "--%s%s%s", row->name, row->argument ? " " : "",
+				row->argument ? row->argument : "");
+}
+
 static void print_options(unsigned int bits)
 {
-	char typed[32];
+	char typed[TYPED_MAX];
 	size_t i;
 
 	(void)puts("\noptions:");
 	for (i = 0; i < ID_COUNT; i++) {
-		const struct option_row *row = &option_rows[i];
-
 		if (!(bits & BIT(i)))
 			continue;
-		(void)snprintf(typed, sizeof(typed), "--%s%s%s", row->name,
-			       row->argument ? " " : "", row->argument ? row->argument : "");
-		(void)printf("  %-18s  %s\n", typed, row->help);
+		(void)typed_option(&option_rows[i], typed, sizeof(typed));
+		(void)printf("  %-18s  %s\n", typed, option_rows[i].help);
 	}
 	(void)printf("  %-18s  %s\n", "--help", "print this text");
 }
@@ -213,11 +219,10 @@ static void argument_text(const struct command *c, char *text, size_t size)
 	if (c->more)
 		len += (size_t)snprintf(text + len, size - len, " [%s]...", c->more);
 	for (i = 0; i < ID_COUNT; i++)
-		if (c->instead & BIT(i))
-			len += (size_t)snprintf(
-				text + len, size - len, "|--%s%s%s", option_rows[i].name,
-				option_rows[i].argument ? " " : "",
-				option_rows[i].argument ? option_rows[i].argument : "");
+		if (c->instead & BIT(i)) {
+			len += (size_t)snprintf(text + len, size - len, "|");
+			len += typed_option(&option_rows[i], text + len, size - len);
+		}
 }
 
 static int print_help(void)
