@@ -37,13 +37,17 @@ def locked(path: Path) -> Iterator[None]:
 
 def cached(kind: str, name: str, make: Callable[[Path], None]) -> Path:
     """The folder @kind/@name of the cache; @make fills it when it is not there yet."""
-    place = cache_dir() / kind / name
+    return made_once(cache_dir() / kind / name, make)
+
+
+def made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    """@place, a folder that the first who asks for it fills by @make; the others wait for it."""
     if place.is_dir():
         return place
-    with locked(place.parent / f".{name}.lock"):
+    with locked(place.parent / f".{place.name}.lock"):
         if place.is_dir():
             return place
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=place.parent))
+        draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
         try:
             make(draft)
             draft.chmod(0o755)

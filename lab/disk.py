@@ -15,6 +15,7 @@ from pathlib import Path
 from lab.cache import cached
 
 DATA_MIB = 1024
+SWAP_IMAGE = "swap.img"
 PAGE_B = 4096
 MIB = 1 << 20
 
@@ -25,11 +26,18 @@ def data_disk() -> Path:
 
 
 def swap_disk(folder: Path, mib: int) -> Path:
-    """A fresh, empty image; the guest makes it a swap disk."""
-    path = folder / "swap.img"
-    with open(path, "wb") as image:
-        image.truncate(mib * MIB)
+    """An image, empty where there is none yet; the guest makes it a swap disk."""
+    path = folder / SWAP_IMAGE
+    if not path.exists():
+        with open(path, "wb") as image:
+            image.truncate(mib * MIB)
     return path
+
+
+def copy_swap_disk(source: Path, folder: Path) -> None:
+    """The same image for another guest, where @source holds one."""
+    if (source / SWAP_IMAGE).exists():
+        subprocess.run(["cp", "--sparse=always", source / SWAP_IMAGE, folder], check=True)
 
 
 def _make(folder: Path) -> None:

@@ -38,11 +38,12 @@ def wait_for(what: str, condition: Callable[[], T], deadline_s: float, step_s: f
         time.sleep(step_s)
 
 
-def own_folder(name: str) -> Path:
+def own_folder(name: str, parent: Path | None = None) -> Path:
     """A new temporary folder, which carries our pid; those of labs that are gone are removed."""
-    for old in _orphans(Path(tempfile.gettempdir())):
+    parent = parent or Path(tempfile.gettempdir())
+    for old in _orphans(parent):
         shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}.{os.getpid()}.{name}."))
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}.{os.getpid()}.{name}.", dir=parent))
 
 
 def memory_cgroup(name: str, parent: Path | None = None) -> Path | None:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Lets the tests import the lab, and gives them guests that end with the test."""
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from lab.guest import Guest, Spec  # noqa: E402  (needs the path above)
+from lab.cache import BUILD  # noqa: E402  (needs the path above)
+from lab.guest import Guest, Spec  # noqa: E402
+from lab.process import own_folder  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with tools/check --all only")
+    if not hasattr(config, "workerinput"):  # the workers have the folder from here
+        (BUILD / "lab").mkdir(parents=True, exist_ok=True)
+        folder = own_folder("booted", BUILD / "lab")
+        os.environ["BALLONET_BOOTED"] = str(folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,14 +12,14 @@ import pytest
 
 from lab import cache
 from lab.footprint import Sampler, footprint
-from lab.guest import AgentError
+from lab.guest import AgentError, Spec, booted
 from lab.process import Process, own_folder, wait_for
 
 MIB = 1 << 20
 
 
 def test_guest_boots_on_each_kernel_with_a_working_balloon(boot, series):
-    guest = boot(series=series, memory_mib=512)
+    guest = boot(series=series, memory_mib=512, boots=True)
     assert guest.hello["release"].startswith(series)
     guest.monitor("balloon", value=384 * MIB)
     wait_for("inflation", lambda: guest.balloon_actual_b() <= 384 * MIB, 20)
@@ -60,7 +60,7 @@ def test_several_workloads_run_side_by_side_until_they_are_stopped(boot):
 
 
 def test_oom_kill_of_a_burst_is_noticed_and_the_guest_lives_on(boot):
-    guest = boot(memory_mib=384)
+    guest = boot(memory_mib=512)
     before = guest.report()["vmstat"]["oom_kill"]
     work = guest.finish(guest.start_work("burst", 1024, 0))
     assert work["state"] == "killed"
@@ -69,24 +69,24 @@ def test_oom_kill_of_a_burst_is_noticed_and_the_guest_lives_on(boot):
 
 
 def test_guest_with_swap_swaps(boot):
-    guest = boot(memory_mib=384, swap_mib=384)
-    assert guest.report()["meminfo_kib"]["SwapTotal"] > 380 * 1024
-    work = guest.run("touch", 450)
+    guest = boot(memory_mib=256, swap_mib=128)
+    assert guest.report()["meminfo_kib"]["SwapTotal"] > 120 * 1024
+    work = guest.run("touch", 256)
     assert work["errors"] == 0
     assert guest.report()["vmstat"]["pswpout"] > 0
 
 
 def test_guest_without_a_balloon_device_has_none(boot):
-    guest = boot(memory_mib=256, balloon=False, data=False)
+    guest = boot(memory_mib=256, balloon=False)
     with pytest.raises(AgentError, match="[Bb]alloon"):
         guest.balloon_actual_b()
 
 
 def test_guest_without_a_driver_never_moves_its_balloon(boot):
-    guest = boot(memory_mib=256, driver=None, data=False)
+    guest = boot(memory_mib=512, driver=None)
     guest.monitor("balloon", value=128 * MIB)
     guest.run("touch", 32)
-    assert guest.balloon_actual_b() == 256 * MIB
+    assert guest.balloon_actual_b() == 512 * MIB
 
 
 def test_deflate_on_oom_gives_pages_back(boot):
@@ -98,23 +98,25 @@ def test_deflate_on_oom_gives_pages_back(boot):
 
 
 def test_shared_memory_is_counted_by_its_blocks(boot):
-    guest = boot(memory_mib=256, memfd=True, own_cgroup=False, data=False)
+    guest = boot(memory_mib=256, memfd=True, own_cgroup=False)
     found = guest.footprint()
-    assert found.source == "memfd" and 32 * MIB < found.resident_b <= 256 * MIB
+    assert found.source == "memfd" and 0 < found.resident_b <= 256 * MIB
+    guest.run("touch", 100)
+    assert 50 * MIB < guest.footprint().resident_b - found.resident_b < 120 * MIB
 
 
 def test_sources_of_the_footprint_agree(boot):
-    guest = boot(memory_mib=512, data=False)
+    guest = boot(memory_mib=512)
     guest.run("touch", 200)
     if guest.process.cgroup is None:
         pytest.skip("no memory cgroup can be made here")
     own, smaps = guest.footprint(), footprint(guest.process.pid)
     assert own.source == "cgroup" and smaps.source == "smaps"
-    assert abs(own.resident_b - smaps.resident_b) < 64 * MIB
+    assert own.resident_b == pytest.approx(smaps.resident_b, rel=0.2)
 
 
 def test_monitor_pauses_and_resumes(boot):
-    guest = boot(memory_mib=256, data=False)
+    guest = boot(memory_mib=512)
     guest.pause()
     with pytest.raises(AgentError):
         guest.ask("works", deadline_s=1)
@@ -123,11 +125,30 @@ def test_monitor_pauses_and_resumes(boot):
 
 
 def test_agent_refuses_nonsense_and_goes_on(boot):
-    guest = boot(memory_mib=256, data=False)
+    guest = boot(memory_mib=512)
     for words in (("dance",), ("start",), ("start", "hot", 0), ("start", "sing", 3), ("x" * 5000,)):
         with pytest.raises(AgentError):
             guest.ask(*words)
     assert guest.ask("works")["works"] == []
+
+
+def test_copies_of_a_guest_that_has_booted_are_guests_of_their_own(boot, tmp_path, monkeypatch):
+    monkeypatch.setenv("BALLONET_BOOTED", str(tmp_path))
+    one, other = boot(name="one", swap_mib=64), boot(name="other", swap_mib=64)
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1  # one of them has booted
+    one.run("touch", 200)
+    one.monitor("balloon", value=512 * MIB)
+    wait_for("inflation", lambda: one.balloon_actual_b() == 512 * MIB, 60)
+    assert other.balloon_actual_b() == 1024 * MIB and other.footprint().resident_b < 400 * MIB
+    assert other.report()["meminfo_kib"]["SwapTotal"] > 0
+    other.kill()
+    assert one.run("touch", 64)["errors"] == 0
+
+
+def test_a_guest_whose_memory_is_shared_boots(tmp_path, monkeypatch):
+    monkeypatch.setenv("BALLONET_BOOTED", str(tmp_path))
+    assert booted(Spec(memfd=True)) is None and booted(Spec(memory_folder=tmp_path)) is None
+    assert booted(Spec(boots=True)) is None and list(tmp_path.iterdir()) == []
 
 
 def test_sampler_keeps_a_series(tmp_path):
