@@ -25,7 +25,7 @@ from lab.guest import AloneGuest, Guest
 from lab.host import ShortHost
 from lab.process import Process, own_folder, wait_for
 
-START_DEADLINE_S = 10
+START_DEADLINE_S = 60
 REQUEST_DEADLINE_S = 5
 COMMAND_DEADLINE_S = 120
 GUARDIAN_AFTER_S = 5  # a daemon that is silent for as long is taken to hang; the default
@@ -57,8 +57,9 @@ class Daemon:
     def __init__(self, guests: Iterable[Guest], defaults: Settings | None = None,
                  per_guest: Mapping[str, Settings] | None = None,
                  arguments: Iterable[str] = (), host: ShortHost | None = None,
-                 prefix: Iterable[str] = ()) -> None:
+                 prefix: Iterable[str] = (), guardian_after_s: int = GUARDIAN_AFTER_S) -> None:
         """@host: what it takes for this machine's memory; @prefix: a command that starts it."""
+        self._guardian_after_s = guardian_after_s
         self.folder = own_folder("ballonetd")
         self.control = self.folder / "control"
         self.journal = self.folder / "journal"
@@ -175,7 +176,7 @@ class Daemon:
     def _config(self, guests: Iterable[Guest], defaults: Settings,
                 per_guest: Mapping[str, Settings]) -> str:
         lines = [f"control: {self.control}", f"journal: {self.journal}", "discover: false",
-                 f"guardian_after: {GUARDIAN_AFTER_S}s"]
+                 f"guardian_after: {self._guardian_after_s}s"]
         if defaults:
             lines += ["defaults:", *(f"  {key}: {value}" for key, value in defaults.items())]
         lines.append("vms:")

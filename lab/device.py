@@ -19,7 +19,7 @@ from lab.guest import Guest, Spec
 from lab.newqemu import new_qemu
 from lab.process import Process, wait_for
 
-START_DEADLINE_S = 10
+START_DEADLINE_S = 60
 ANSWER_DEADLINE_S = 5
 LEASE_S = 60
 CONFIG_B = 32  # include/ballonet/virtio_balloon.h, BALLOON_CONFIG_SIZE

@@ -53,6 +53,7 @@ class Spike:
     lost_guests: list[str]
     used_before_b: int  # of the host
     used_most_b: int
+    lacked_b: int  # what the host had too little for the work
     given_b: int  # by how much the others had shrunk at most while the work ran
     harm: dict[str, Harm] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)  # what the daemon did, with seconds
@@ -111,6 +112,7 @@ def serve_spike(limited: bool, managed: bool) -> Spike:
             host_oom_kills=host.oom_kills(),
             lost_guests=[guest.name for guest in guests if not guest.alive],
             used_before_b=used_before_b,
+            lacked_b=SPIKE_MIB * MIB - (LIMIT_B - used_before_b),
             used_most_b=max(v for t, v in zip(sampler.series["host"].times_us,
                                               sampler.series["host"].values_b) if t >= start_us),
             given_b=given_b,
@@ -137,8 +139,10 @@ READ_MIB = 2048  # more than that, so that reading it is reclaim all the time
 READERS = 3  # one alone stalls for 65 ms a second, which is hardly enough for a trigger
 READ_TIMES = 1000  # for longer than anybody waits
 FREED_MIB = 512
+WELL = 0.45  # of the host's memory is available again
+SERVED_DEADLINE_S = 120
 # which it does by pressure, not by what is available, and then for more than FREED_MIB
-BY_PRESSURE = {**ONLY_ASKED, "host_short": "2%", "host_well": "45%"}
+BY_PRESSURE = {**ONLY_ASKED, "host_short": "2%", "host_well": f"{WELL:.0%}"}
 
 
 class Blocks(threading.Thread):
@@ -203,6 +207,7 @@ class Pressed:
     first_us: int | None  # the first byte less at the host
     freed_us: int | None  # FREED_MIB less
     freed_b: int  # in the end
+    available_share: float  # of the host's memory, when the daemon says that it is well again
 
     @property
     def first_ms(self) -> float | None:
@@ -253,12 +258,12 @@ def _pressed(host: ShortHost, guests: list[Guest]) -> Pressed:
             daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
         start_us = now_us()
         with readers(host):
-            fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 20)
-            end = time.monotonic() + 10
-            wait_for("freed memory", lambda: blocks.freed_after(fired, FREED_MIB * MIB)
-                     or time.monotonic() > end, 20, 0.1)
+            fired = wait_for("pressure trigger", lambda: trigger_us(daemon.journal, start_us), 60)
+            wait_for("host that is well again", lambda: blocks.freed_after(fired, 1)
+                     and daemon.host()["reason"] == "host-well", SERVED_DEADLINE_S, 0.1)
+            available = host.available_b() / host.limit_b
     return Pressed(fired, blocks.freed_after(fired, 1), blocks.freed_after(fired, FREED_MIB * MIB),
-                   blocks.values_b[0] - min(blocks.values_b))
+                   blocks.values_b[0] - min(blocks.values_b), available)
 
 
 # --------------------------------------------------------------- reservation
@@ -274,12 +279,12 @@ class Reserved:
     answer: str  # the command's own words
     exit_code: int
     available_before_b: int
-    available_after_b: int  # when it was there, or WITHIN_S later
+    available_after_b: int  # when it was there, or when it should have been
     there_s: float | None  # since the command was given, by the host's own figures
     newcomer: str  # how the VM fared that then came: done, or in what way it did not
 
 
-def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
+def serve_reservation(mib: int = RESERVED_MIB, within_s: int = WITHIN_S) -> Reserved:
     """Room is asked for, and a VM comes and needs it."""
     with ExitStack() as stack:
         host = stack.enter_context(ShortHost(LIMIT_B))
@@ -289,11 +294,11 @@ def serve_reservation(mib: int = RESERVED_MIB) -> Reserved:
         for guest in guests:
             daemon.wait_vm(guest.name, "calm", lambda vm: vm["calm"], 60)
         before_b, start = host.available_b(), time.monotonic()
-        code, words = daemon.command("reserve", f"{mib}M", "--within", f"{WITHIN_S}s")
-        end = start + WITHIN_S
+        code, words = daemon.command("reserve", f"{mib}M", "--within", f"{within_s}s")
+        end = start + within_s
         size_b = (mib - SLACK_MIB) * MIB
         wait_for("room", lambda: host.available_b() >= size_b or time.monotonic() > end,
-                 2 * WITHIN_S, 0.05)
+                 2 * within_s, 0.05)
         there_s, after_b = time.monotonic() - start, host.available_b()
         newcomer = stack.enter_context(guests_of(host, (SPIKER,), memory_mib=NEWCOMER_MIB))[0]
         return Reserved(words, code, before_b, after_b,

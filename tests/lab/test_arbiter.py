@@ -17,7 +17,7 @@ from lab.host import ShortHost
 from lab.hostview import HostView
 from lab.process import Process
 from lab.rightsize import grow_when_sized
-from lab.short import (FREED_MIB, RESERVED_MIB, serve_pressure, serve_reservation, serve_spike)
+from lab.short import RESERVED_MIB, WELL, serve_pressure, serve_reservation, serve_spike
 from lab.trace import GIB, LAST_READ, S, Step, Trace, integral, run_trace
 from lab.workloads import MIB
 
@@ -59,9 +59,11 @@ def test_short_host_kills_what_needs_more_than_it_has(tmp_path):
 def test_short_host_counts_its_guests_and_says_what_is_left():
     with ShortHost(1024 * MIB) as host, Guest(Spec(memory_mib=256, host=host.cgroup)) as guest:
         resident = guest.footprint().resident_b
-        assert 64 * MIB < resident < 512 * MIB
-        assert abs(host.used_b() - resident) < 32 * MIB
-        assert host.available_b() == pytest.approx(1024 * MIB - host.used_b(), abs=32 * MIB)
+        assert host.used_b() == pytest.approx(resident, rel=0.2)
+        assert host.available_b() == pytest.approx(1024 * MIB - resident, rel=0.1)
+        available_b = host.available_b()
+        guest.run("touch", 128, 0)
+        assert available_b - host.available_b() > 64 * MIB
 
 
 def test_a_program_can_be_shown_another_host():
@@ -82,16 +84,17 @@ def test_spike_is_served_from_the_others():
     run = serve_spike(limited=True, managed=True)
     assert run.host_oom_kills == run.guest_oom_kills == 0 and not run.lost_guests, run.told
     assert run.state == "done" and all(one.worst == 0 for one in run.harm.values()), run.told
-    assert run.given_b > 200 * MIB, run.told
+    assert run.given_b > 0.5 * run.lacked_b > 0, run.told
 
 
-def test_pressure_of_the_host_frees_memory():
+def test_pressure_of_the_host_frees_memory_until_it_is_well():
     run = serve_pressure(1)[0]
-    assert run.freed_b >= FREED_MIB * MIB and run.first_us > run.trigger_us
+    assert run.first_us > run.trigger_us, run
+    assert run.available_share > 0.95 * WELL, run  # the lab reads it a moment later
 
 
 def test_reserved_room_is_there_for_the_vm_that_comes():
-    run = serve_reservation()
+    run = serve_reservation(within_s=60)  # how fast it comes is what tools/bench arbiter tells
     assert run.available_before_b < RESERVED_MIB * MIB and run.there_s is not None, run
     assert run.newcomer == "done" and run.exit_code == 0, run
 
@@ -103,6 +106,6 @@ def test_right_sized_guest_has_its_memory_back_when_it_grows(how):
               "stock-with-oom-notifier": Spec(name="sized", deflate_on_oom=True)}[how]
     # a guest that cannot help itself depends on the daemon, which takes a moment to see it
     run = grow_when_sized(wanted, steadily=how == "stock")
-    assert run.freed_mib > 250, run
+    assert run.freed_mib > 0.6 * run.balloon_mib, run
     assert run.state == "done" and run.harm.oom_kills == run.harm.bad_pages == 0, run
     assert run.left_mib < run.balloon_mib, run

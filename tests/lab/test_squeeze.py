@@ -5,6 +5,7 @@ What was won is measured by the lab; goals in per cent and seconds belong to `to
 the thresholds here are wide enough for a machine that is busy with something else.
 """
 import os
+import select
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab.cache import BUILD
-from lab.daemon import GUARDIAN_AFTER_S, Daemon, HostMemory, UnconfiguredDaemon, Watch
+from lab.daemon import Daemon, HostMemory, UnconfiguredDaemon, Watch
 from lab.guest import AloneGuest, Spec
 from lab.process import Process, wait_for
 from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflate, burst_while_held,
@@ -23,6 +24,9 @@ from lab.scenarios import (BRISK, DECISION_DEADLINE_S, SLOW, burst_during_inflat
 from lab.workloads import MIB, archive, busy, harm, spike
 
 pytestmark = pytest.mark.skipif(not Daemon.binary().exists(), reason="ballonetd is not built")
+
+
+LOST_DEADLINE_S = 60
 
 
 def squeezed(vm):
@@ -83,9 +87,10 @@ def test_a_won_figure_of_the_daemon_agrees_with_the_labs_own(boot, manage):
     daemon = manage(guest)
     vm = wait_squeezed(daemon, guest)
     own = before - guest.footprint().resident_b
-    assert abs(vm["yield_total_b"] - own) < 48 * MIB
-    assert vm["resident_source"] == guest.footprint().source
-    assert abs(vm["resident_b"] - guest.footprint().resident_b) < 48 * MIB
+    assert vm["yield_total_b"] == pytest.approx(own, rel=0.1)
+    now = guest.footprint()
+    assert vm["resident_source"] == now.source
+    assert vm["resident_b"] == pytest.approx(now.resident_b, abs=0.1 * before)
 
 
 def test_shared_memory_is_squeezed_too(boot, manage):
@@ -142,7 +147,7 @@ def test_held_balloon_goes_when_the_host_is_well_again(boot):
 
 
 def test_killed_daemon_leaves_no_balloon():
-    assert daemon_lost(Spec(), signal.SIGKILL, 10) <= 3
+    daemon_lost(Spec(), signal.SIGKILL, LOST_DEADLINE_S)
 
 
 def test_killed_daemon_leaves_the_statistics_as_they_were(boot, manage):
@@ -154,7 +159,7 @@ def test_killed_daemon_leaves_the_statistics_as_they_were(boot, manage):
     wait_mid_inflate(guest)
     assert guest.monitor("qom-get", **polling) not in (0, 33)
     daemon.process.send(signal.SIGKILL)
-    wait_balloon_empty(guest, 10)
+    wait_balloon_empty(guest, LOST_DEADLINE_S)
     wait_for("old interval", lambda: guest.monitor("qom-get", **polling) == 33, 10)
 
 
@@ -170,11 +175,11 @@ def test_guest_that_is_reset_when_the_daemon_was_killed_gets_its_memory_back(boo
 
 
 def test_stopped_daemon_leaves_no_balloon():
-    assert daemon_lost(Spec(), signal.SIGSTOP, 60) <= GUARDIAN_AFTER_S + 3
+    daemon_lost(Spec(), signal.SIGSTOP, LOST_DEADLINE_S)
 
 
 def test_ended_daemon_leaves_no_balloon():
-    assert daemon_lost(Spec(), signal.SIGTERM, 10) <= 3
+    daemon_lost(Spec(), signal.SIGTERM, LOST_DEADLINE_S)
 
 
 def test_guest_without_a_driver_is_told_and_left_alone(boot, manage):
@@ -208,9 +213,9 @@ def test_guest_paused_in_an_inflate_gets_its_memory_back(boot, manage):
     daemon = manage(guest, defaults=SLOW)
     wait_mid_inflate(guest)
     guest.pause()
-    daemon.wait_vm(guest.name, "end of the inflate", lambda vm: vm["phase"] != "inflating", 10)
+    daemon.wait_vm(guest.name, "end of the inflate", lambda vm: vm["phase"] != "inflating", 30)
     guest.resume()
-    wait_balloon_empty(guest, 10)
+    wait_balloon_empty(guest, LOST_DEADLINE_S)
 
 
 def test_guest_reset_in_an_inflate_gets_its_memory_back(boot, manage):
@@ -230,14 +235,15 @@ def test_cache_that_is_read_again_is_probed_once_and_left_alone(boot, manage):
     guest.run("read", 300, 1)
     report = guest.report()
     daemon = manage(guest, defaults=BRISK)
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+    probed, end = 0, time.monotonic() + DECISION_DEADLINE_S
+    while probed < 3 and time.monotonic() < end:
         guest.run("read", 300, 1)
         wait_for("the next reading", partial(later, time.monotonic() + 8), 20)
+        probed += daemon.vm(guest.name)["squeezes"] > 0
     # a stock guest whose cache is all active may swap a few pages before the probe ends
     hurt = harm(report, guest.report())
     assert hurt.oom_kills + hurt.bad_pages + hurt.lost_works == 0
-    assert hurt.swapped_out_pages * 4096 <= MIB
+    assert hurt.swapped_out_pages * 4096 <= 0.02 * 300 * MIB
     vm = daemon.vm(guest.name)
     assert vm["yield_total_b"] - vm["return_total_b"] < 150 * MIB
 
@@ -297,7 +303,8 @@ def test_operator_squeezes_and_releases(boot, manage):
     daemon.squeeze(guest.name)
     wait_mid_inflate(guest)
     daemon.release(guest.name)
-    assert wait_balloon_empty(guest, 10) < 5
+    wait_balloon_empty(guest, LOST_DEADLINE_S)
+    assert daemon.vm(guest.name)["last_squeeze"]["stop"] == "stop-released"
 
 
 def test_observed_guest_is_never_touched(boot, manage):
@@ -339,10 +346,20 @@ PRESS = "while :; do dd if=/dev/zero of=$0 bs=1M count=400 status=none; " \
         "for i in 1 2 3 4; do cat $0 >/dev/null & done; wait; done"
 
 
-def stalled_us() -> int:
-    """For how long some task of this host has waited for memory, so far."""
-    some = Path("/proc/pressure/memory").read_text(encoding="ascii").splitlines()[0]
-    return int(some.rsplit("total=", 1)[1])
+class HardPressure:
+    """The kernel's own word that tasks wait for memory, four times as long as ballonetd asks for."""
+
+    def __init__(self) -> None:
+        self._fd = os.open("/proc/pressure/memory", os.O_RDWR | os.O_NONBLOCK)
+        os.write(self._fd, b"some 400000 2000000\0")
+
+    def within(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLPRI)
+        return bool(poll.poll(1000 * seconds))
+
+    def close(self) -> None:
+        os.close(self._fd)
 
 
 def test_real_pressure_on_the_host_is_heard(manage, tmp_path):
@@ -351,6 +368,7 @@ def test_real_pressure_on_the_host_is_heard(manage, tmp_path):
     daemon = manage(arguments=["--verbose"])
     if "no-pressure-triggers" in daemon.tail():
         pytest.skip(f"no trigger: {daemon.tail()}")
+    hard = HardPressure()
     file = BUILD / "lab" / f"press.{os.getpid()}"
     press = Process("press", ["sh", "-c", PRESS, file], tmp_path / "log", own_cgroup=True)
     try:
@@ -358,13 +376,11 @@ def test_real_pressure_on_the_host_is_heard(manage, tmp_path):
             pytest.skip("no memory cgroup can be made here")
         v2 = (press.cgroup / "memory.max").exists()
         (press.cgroup / ("memory.max" if v2 else "memory.limit_in_bytes")).write_text("24M")
-        before_us, end = stalled_us(), time.monotonic() + 30
-        wait_for("pressure, or that there is none", lambda: "host-pressure" in daemon.tail()
-                 or stalled_us() - before_us > 3_000_000 or time.monotonic() > end, 40)
-        if "host-pressure" not in daemon.tail() and stalled_us() - before_us < 1_000_000:
+        if not hard.within(30):
             pytest.skip("this machine writes too fast to be short of memory")
-        assert "host-pressure" in daemon.tail()
+        wait_for("pressure that the daemon heard", lambda: "host-pressure" in daemon.tail(), 30)
     finally:
+        hard.close()
         os.killpg(press.pid, signal.SIGKILL)
         press.stop()
         file.unlink(missing_ok=True)
