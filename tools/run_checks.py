@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build/check"
 WORKERS = 2
 TAIL_LINES = 40
+# more than there are processors: guests and daemons wait most of the time
+LAB_WORKERS = 4
+UNIT_TESTS = "--num-processes 4 --timeout-multiplier 4 --print-errorlogs"
 
 # every build with its options. -O1 keeps sanitizer reports readable, -O0 keeps branches as written.
 BUILDS = {
@@ -68,20 +71,18 @@ def steps(everything: bool) -> list[Step]:
     """All steps. The order is the order of starting: what takes long or is needed comes first."""
     fuzz_s = 60 if everything else 5
     worlds = 100_000 if everything else 5_000  # of the property tests
-    # two at a time: a guest keeps one processor busy, and most of the time it boots
-    lab = ("-n", "2", *(("--all-kernels",) if everything else ("-m", "'not long'")))
+    lab = ("-n", str(LAB_WORKERS), *(("--all-kernels",) if everything else ("-m", "'not long'")))
     # what needs the kernel that checks itself, which is built once, in a quarter of an hour
     more = [Step("checkpatch", "/usr/bin/python3 -m lab.debug_kernel", limit_s=7200)]
     return [
         Step("gcc", build("build")),
         Step("unit-asan", f"{build('build-asan')} && BALLONET_WORLDS={worlds} "
-             "meson test -C build-asan --print-errorlogs "
-             "--timeout-multiplier 4", "meson:build-asan"),
+             f"meson test -C build-asan {UNIT_TESTS}", "meson:build-asan"),
         Step("fuzz", f"{build('build-fuzz')} && tools/check-fuzz build-fuzz {fuzz_s}", "lines",
              limit_s=7200),
         # the same tests once more, by another clock
         Step("coverage", f"{build('build-cov')} && tools/just-booted meson test -C build-cov "
-             "--print-errorlogs --timeout-multiplier 4 && tools/check-coverage build-cov"),
+             f"{UNIT_TESTS} && tools/check-coverage build-cov"),
         Step("clang-tidy", "git ls-files 'src/*.c' | xargs -P2 -n1 clang-tidy -quiet -p build", needs=("gcc",)),
         Step("analyzer", "tools/check-analyzer build", needs=("gcc",)),
         *(more if everything else []),
