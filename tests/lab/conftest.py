@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module that names its SHORT tests keeps only those for tools/check, which has 20 minutes
+    """A module that names its SHORT tests keeps only those for tools/check, which has 15 minutes
     for everything; the others are long."""
     for item in items:
         short = getattr(item.module, "SHORT", None)
