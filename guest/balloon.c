@@ -475,24 +475,12 @@ static int balloon_migrate(struct balloon_dev_info *info, struct page *newpage, 
 	atomic_long_dec(&b->available.ballooned[page_to_nid(page)]);
 	atomic_long_inc(&b->available.ballooned[page_to_nid(newpage)]);
 	b->counters.migrated_pages++;
-#if COMPAT_MIGRATION && !COMPAT_CORE_MOVES_PAGES
-	{
-		unsigned long flags;
-
-		if (b->balloon.managed_shrinks && page_zone(page) != page_zone(newpage)) {
-			adjust_managed_page_count(page, 1);
-			adjust_managed_page_count(newpage, -1);
-		}
-		balloon_page_finalize(page);
-		put_page(page); /* the balloon's own; compaction has another */
-		get_page(newpage);
-		spin_lock_irqsave(&info->pages_lock, flags);
-		balloon_page_insert(info, newpage);
-		info->isolated_pages--;
-		__count_vm_event(BALLOON_MIGRATE);
-		spin_unlock_irqrestore(&info->pages_lock, flags);
+	if (!COMPAT_CORE_MOVES_PAGES && b->balloon.managed_shrinks &&
+	    page_zone(page) != page_zone(newpage)) {
+		adjust_managed_page_count(page, 1);
+		adjust_managed_page_count(newpage, -1);
 	}
-#endif
+	compat_migrated(info, newpage, page);
 	return 0;
 }
 

@@ -12,12 +12,11 @@
 #include "compat.h"
 
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#ifdef COMPAT_HAS_SHRINKER_ALLOC
 int compat_shrinker_start(struct compat_shrinker *s, void *owner, int seeks, long batch,
 			  compat_shrink_fn count, compat_shrink_fn scan)
 {
@@ -52,7 +51,7 @@ int compat_shrinker_start(struct compat_shrinker *s, void *owner, int seeks, lon
 	s->shrinker.batch = batch;
 	s->shrinker.count_objects = count;
 	s->shrinker.scan_objects = scan;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0)
+#ifdef COMPAT_HAS_SHRINKER_NAME
 	return register_shrinker(&s->shrinker, "ballonet");
 #else
 	return register_shrinker(&s->shrinker);
@@ -70,11 +69,11 @@ void *compat_shrinker_owner(struct shrinker *s)
 }
 #endif
 
-static bool poisons_free_pages(void)
+static bool compat_poisons_free_pages(void)
 {
 #if !IS_ENABLED(CONFIG_PAGE_POISONING)
 	return false;
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#elif defined(COMPAT_HAS_POISONING_STATIC)
 	return page_poisoning_enabled_static();
 #else
 	return page_poisoning_enabled();
@@ -87,25 +86,51 @@ bool compat_free_pages_have_pattern(u32 *ret_pattern)
 		*ret_pattern = 0;
 		return true;
 	}
-	if (!poisons_free_pages())
+	if (!compat_poisons_free_pages())
 		return false;
 	memset(ret_pattern, PAGE_POISON, sizeof(*ret_pattern));
 	return true;
 }
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0) && COMPAT_MIGRATION
-static struct vfsmount *nowhere;
-static int nowhere_users;
-
-static int nowhere_init(struct fs_context *fc)
+#if COMPAT_CORE_MOVES_PAGES || !COMPAT_MIGRATION
+void compat_migrated(struct balloon_dev_info *info, struct page *newpage, struct page *page)
 {
-	return init_pseudo(fc, BALLOON_KVM_MAGIC) ? 0 : -ENOMEM;
+}
+#else
+void compat_migrated(struct balloon_dev_info *info, struct page *newpage, struct page *page)
+{
+	unsigned long flags;
+
+	get_page(newpage);
+	spin_lock_irqsave(&info->pages_lock, flags);
+	balloon_page_insert(info, newpage);
+	info->isolated_pages--;
+	__count_vm_event(BALLOON_MIGRATE);
+#ifdef COMPAT_HAS_PAGE_FINALIZE
+	balloon_page_finalize(page);
+#else
+	balloon_page_delete(page);
+#endif
+	spin_unlock_irqrestore(&info->pages_lock, flags);
+	put_page(page); /* the balloon's own; compaction has another */
+}
+#endif
+
+#if defined(COMPAT_HAS_BALLOON_INODE) && COMPAT_MIGRATION
+#define COMPAT_MAGIC 0x62616c6c /* "ball" */
+
+static struct vfsmount *compat_nowhere;
+static int compat_nowhere_users;
+
+static int compat_nowhere_init(struct fs_context *fc)
+{
+	return init_pseudo(fc, COMPAT_MAGIC) ? 0 : -ENOMEM;
 }
 
 /* Without an owner: the mount would keep the module from ever being removed. */
-static struct file_system_type nowhere_type = {
+static struct file_system_type compat_nowhere_type = {
 	.name = "ballonet",
-	.init_fs_context = nowhere_init,
+	.init_fs_context = compat_nowhere_init,
 	.kill_sb = kill_anon_super,
 };
 
@@ -114,12 +139,12 @@ int compat_migration_start(struct balloon_dev_info *info)
 	struct inode *inode;
 	int err;
 
-	err = simple_pin_fs(&nowhere_type, &nowhere, &nowhere_users);
+	err = simple_pin_fs(&compat_nowhere_type, &compat_nowhere, &compat_nowhere_users);
 	if (err)
 		return err;
-	inode = alloc_anon_inode(nowhere->mnt_sb);
+	inode = alloc_anon_inode(compat_nowhere->mnt_sb);
 	if (IS_ERR(inode)) {
-		simple_release_fs(&nowhere, &nowhere_users);
+		simple_release_fs(&compat_nowhere, &compat_nowhere_users);
 		return PTR_ERR(inode);
 	}
 	inode->i_mapping->a_ops = &balloon_aops;
@@ -133,7 +158,7 @@ void compat_migration_stop(struct balloon_dev_info *info)
 		return;
 	iput(info->inode);
 	info->inode = NULL;
-	simple_release_fs(&nowhere, &nowhere_users);
+	simple_release_fs(&compat_nowhere, &compat_nowhere_users);
 }
 #else
 int compat_migration_start(struct balloon_dev_info *info)

@@ -1,49 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * compat.h - what differs between the kernels that this driver builds on, 5.10 to 7.x
+ * compat.h - what differs between kernels, from 5.10 on
  *
  * Layer: guest.
- * In:    the kernel's headers.
+ * In:    the kernel's headers; COMPAT_HAS_*, which Kbuild has looked up there.
  * Out:   one name for each thing that has had several.
- *
- * Nothing else in guest/ asks for a kernel's version.
  */
 #ifndef BALLONET_COMPAT_H
 #define BALLONET_COMPAT_H
 
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
-#include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
-#error "ballonet needs Linux 5.10 or later"
-#endif
-
-/* The balloon's page list: one header until 6.x, renamed in 7.x, with a new share of the work. */
-#ifdef BALLONET_CORE_MOVES_PAGES
+/* The balloon's page list: its header was renamed, as was what turns migration on. */
+#ifdef COMPAT_HAS_BALLOON_H
 #include <linux/balloon.h>
-#define COMPAT_MIGRATION IS_ENABLED(CONFIG_BALLOON_MIGRATION)
-#define COMPAT_CORE_MOVES_PAGES 1 /* the core inserts the new page and frees the old */
 #else
 #include <linux/balloon_compaction.h>
-#define COMPAT_MIGRATION IS_ENABLED(CONFIG_BALLOON_COMPACTION)
+#endif
+#define COMPAT_MIGRATION \
+	(IS_ENABLED(CONFIG_BALLOON_MIGRATION) || IS_ENABLED(CONFIG_BALLOON_COMPACTION))
+
+/* Who enters the new page of a move and frees the old: the driver, later the core. */
+#ifdef COMPAT_HAS_PAGE_INSERT
 #define COMPAT_CORE_MOVES_PAGES 0
+#else
+#define COMPAT_CORE_MOVES_PAGES 1
 #endif
 
-/* The largest order the page allocator serves; it was one more, then renamed. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-#define COMPAT_MAX_ORDER MAX_PAGE_ORDER
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-#define COMPAT_MAX_ORDER MAX_ORDER
-#else
-#define COMPAT_MAX_ORDER (MAX_ORDER - 1)
-#endif
+/* The largest order the page allocator serves: of MAX_ORDER, this is what always meant the same. */
+#define COMPAT_MAX_ORDER ((unsigned int)ilog2(MAX_ORDER_NR_PAGES))
 
 static inline void compat_reset(struct virtio_device *vdev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
+#ifdef COMPAT_HAS_RESET_DEVICE
 	virtio_reset_device(vdev);
 #else
 	vdev->config->reset(vdev);
@@ -57,7 +50,7 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
 				  struct virtqueue *vqs[], vq_callback_t *callbacks[],
 				  const char *const names[])
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#ifdef COMPAT_HAS_VIRTQUEUE_INFO
 	struct virtqueue_info info[COMPAT_MAX_VQS] = {};
 	unsigned int i;
 
@@ -73,7 +66,7 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int n,
 
 /* A shrinker that carries a pointer of its owner. */
 struct compat_shrinker {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#ifdef COMPAT_HAS_SHRINKER_ALLOC
 	struct shrinker *shrinker;
 #else
 	struct shrinker shrinker;
@@ -91,6 +84,9 @@ void *compat_shrinker_owner(struct shrinker *s);
 
 /* Whether free pages keep a pattern, and which. */
 bool compat_free_pages_have_pattern(u32 *ret_pattern);
+
+/* Compaction has moved @page of the balloon to @newpage, and the device knows. */
+void compat_migrated(struct balloon_dev_info *info, struct page *newpage, struct page *page);
 
 /* What page migration wants of a balloon before its first page. 0 or -errno. */
 int compat_migration_start(struct balloon_dev_info *info);

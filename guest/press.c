@@ -117,7 +117,7 @@ static unsigned long press_tell(struct ballonet *b)
 /* Returns how many pages, or -errno. */
 static long press_out(struct ballonet *b, unsigned long want)
 {
-	u64 begin = ktime_get_ns();
+	ktime_t begin = ktime_get();
 	unsigned long told;
 
 	if (!b->reporting.registered || device_is_closed(b))
@@ -132,7 +132,7 @@ static long press_out(struct ballonet *b, unsigned long want)
 	told = min(told, want); /* the kernel reports whole blocks, and more than was wished */
 	b->counters.presses++;
 	b->counters.pressed_pages += told;
-	b->counters.last_press_us = (ktime_get_ns() - begin) / NSEC_PER_USEC;
+	b->counters.last_press_us = ktime_us_delta(ktime_get(), begin);
 	trace_ballonet_press(want, told, b->counters.last_press_us);
 	return told;
 }

@@ -54,7 +54,7 @@ static u64 stats_alloc_stalls(const unsigned long *events)
 	return stats_sum_zones(&events[ALLOCSTALL_MOVABLE - ZONE_MOVABLE]);
 }
 
-#ifdef BALLONET_RECLAIM_IS_NODE_STAT
+#ifdef COMPAT_HAS_NODE_RECLAIM
 static u64 stats_reclaim_count(const unsigned long *events, enum node_stat_item item)
 {
 	return global_node_page_state(item);

@@ -31,13 +31,17 @@ def mirror(suite: str) -> str:
     return found[0]
 
 
-def private_apt(root: Path, *suites: str) -> list[str]:
-    """Options that make apt resolve for an empty machine below @root, with @suites in its sources."""
+def private_apt(root: Path, *suites: str, foreign: str = "") -> list[str]:
+    """Options that make apt resolve for an empty machine below @root, with @suites in its sources.
+
+    With @foreign it knows the packages of that architecture too, as NAME:ARCH.
+    """
+    known = f"amd64,{foreign}" if foreign else "amd64"
     for sub in ("lists/partial", "archives/partial"):
         (root / sub).mkdir(parents=True)
     (root / "status").touch()
     (root / "sources.list").write_text("".join(
-        f"deb [arch=amd64 signed-by={KEYRING}] {mirror(suite)} {suite} main\n"
+        f"deb [arch={known} signed-by={KEYRING}] {mirror(suite)} {suite} main\n"
         for suite in suites), encoding="utf-8")
     options = {
         "Dir::Etc::sourcelist": root / "sources.list",
@@ -50,6 +54,7 @@ def private_apt(root: Path, *suites: str) -> list[str]:
         "Dir::Cache::archives": root / "archives",
         "Acquire::Languages": "none",
         "APT::Architecture": "amd64",
+        "APT::Architectures": known,
         "APT::Sandbox::User": "root" if os.getuid() == 0 else "",
     }
     return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]

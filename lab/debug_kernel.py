@@ -20,8 +20,8 @@ from lab.cache import ROOT, cached
 SERIES = "debug"
 SUITE, PACKAGE = "bookworm-security", "linux-source-6.12"
 CONFIG = Path(__file__).resolve().parent / "debug.config"
-# both are about code that is part of one kernel: compat.[ch] are there for several
-IGNORED = ("LINUX_VERSION_CODE", "CONSTANT_COMPARISON")
+# it is about code that is part of one kernel: compat.[ch] are there for several
+IGNORED = ("CONSTANT_COMPARISON",)
 # what building a module asks for, as Debian's header packages have it
 KEPT = ("Makefile", ".config", "Module.symvers", "include", "scripts", "tools/objtool",
         "arch/x86/include", "arch/x86/Makefile", "arch/x86/Makefile.um", "arch/x86/Makefile_32.cpu",

@@ -19,7 +19,7 @@ from pathlib import Path
 from lab import debug_kernel
 from lab.apt import private_apt
 from lab.cache import BUILD, ROOT, cached, locked
-from lab.kernels import SERIES, Source, kernel
+from lab.kernels import SERIES, kernel
 
 GUEST = ROOT / "guest"
 PATCHES = ROOT / "lab" / "patches"
@@ -27,8 +27,8 @@ SHARED = ROOT / "include" / "ballonet"
 PART = re.compile(r"linux-(?:headers|kbuild)-[\w.+-]+")
 # a line of sparse or gcc about a file; kbuild's own words about pahole and BTF are none
 FINDING = re.compile(r"\.[ch]:\d+:\d+: (warning|error)")
-# a suite whose C library runs the tools of a series that this machine's cannot
-LIBC_SUITE = {"7": "trixie"}
+# whose C library runs the tools of a suite that this machine's cannot
+LIBC_SUITE = {"trixie-backports": "trixie", "trixie": "trixie"}
 NEWER_TOOLS = ("usr/lib/linux-kbuild-*/tools/objtool/objtool.real-x86",
                "usr/lib/linux-kbuild-*/scripts/mod/modpost.real-*")
 # what the packages were built with is not always here; one compiler serves all
@@ -41,17 +41,20 @@ def headers(series: str) -> Path:
     if series == debug_kernel.SERIES:
         return debug_kernel.debug_kernel() / "build"
     place = cached("headers", f"{series}-{release}",
-                   lambda folder: _fetch(series, release, folder))
+                   lambda folder: fetch_headers(SERIES[series].suite, f"linux-headers-{release}",
+                                                folder))
     return place / "usr" / "src" / f"linux-headers-{release}"
 
 
 def module(series: str, sparse: bool = False, source: Path = GUEST, name: str = "ballonet",
-           patch: str = "") -> Path:
+           patch: str = "", build: Path | None = None, variant: str = "",
+           make: tuple[str, ...] = ()) -> Path:
     """NAME.ko for @series, built below build/guest/ from what @source holds now.
 
-    With @patch, from a copy to which lab/patches/@patch.patch is applied.
+    With @patch, from a copy to which lab/patches/@patch.patch is applied; with @build, against
+    other headers than those of @series, which @variant names. @make is more of the make line.
     """
-    folder = BUILD / "guest" / f"{name}-{series}{'-' if patch else ''}{patch}"
+    folder = BUILD / "guest" / "-".join(filter(None, (name, series, patch, variant)))
     with locked(folder.with_name(f".{folder.name}.lock")):
         if patch:
             with tempfile.TemporaryDirectory(prefix="ballonet-lab-") as copy:
@@ -63,7 +66,7 @@ def module(series: str, sparse: bool = False, source: Path = GUEST, name: str = 
             _copy_sources(source, folder)
         check = ("C=2", "CF=-D__CHECK_ENDIAN__") if sparse else ()
         done = subprocess.run(
-            ["make", "-C", headers(series), f"M={folder}", *MAKE, *check, "W=1",
+            ["make", "-C", build or headers(series), f"M={folder}", *MAKE, *make, *check, "W=1",
              "KCFLAGS=-Werror", "modules"], capture_output=True, text=True)
         log = done.stdout + done.stderr
         (folder / "build.log").write_text(log, encoding="utf-8")
@@ -90,10 +93,17 @@ def _copy_sources(source: Path, folder: Path) -> None:
             stale.unlink()
 
 
-def _fetch(series: str, release: str, folder: Path) -> None:
+def foreign_headers(arch: str, suite: str, package: str) -> Path:
+    """The build folder of @package of another architecture, with tools that run on this machine."""
+    place = cached("headers", package, lambda folder: fetch_headers(suite, package, folder, arch))
+    return next(path for path in place.glob("usr/src/linux-headers-*")
+                if not path.name.endswith("-common"))
+
+
+def fetch_headers(suite: str, package: str, folder: Path, foreign: str = "") -> None:
     """Fills @folder with usr/src and usr/lib of the header packages."""
     scrap = folder / "scrap"
-    _unpack(SERIES[series], scrap, folder, f"linux-headers-{release}")
+    _unpack(suite, scrap, folder, package, foreign)
     for makefile in folder.glob("usr/src/linux-headers-*/Makefile"):
         text = makefile.read_text(encoding="utf-8")
         if len(text) < 1000:  # the stub that names its place, not the kernel's own
@@ -102,25 +112,28 @@ def _fetch(series: str, release: str, folder: Path) -> None:
                 encoding="utf-8")
     for vmlinux in folder.glob("usr/src/*/vmlinux"):
         vmlinux.unlink()
-    if series in LIBC_SUITE:
-        _unpack(Source(LIBC_SUITE[series]), scrap, folder / "libc", "libc6")
+    if suite in LIBC_SUITE:
+        _unpack(LIBC_SUITE[suite], scrap, folder / "libc", "libc6")
         for tool in (tool for name in NEWER_TOOLS for tool in folder.glob(name)):
             _run_with(tool, next((folder / "libc").rglob("ld-linux-x86-64.so.2")))
     shutil.rmtree(scrap, ignore_errors=True)
 
 
-def _unpack(source: Source, scrap: Path, folder: Path, package: str) -> None:
+def _unpack(suite: str, scrap: Path, folder: Path, package: str, foreign: str = "") -> None:
     """Downloads @package with the header parts it depends on, and unpacks all into @folder."""
     shutil.rmtree(scrap, ignore_errors=True)
-    apt = private_apt(scrap / "apt", source.suite)
+    apt = private_apt(scrap / "apt", suite, foreign=foreign)
     subprocess.run(["apt-get", *apt, "-qq", "update"], check=True, stdout=sys.stderr)
     todo, names = [package], []
     while todo:
         names.append(todo.pop())
+        if foreign and names[-1].startswith("linux-headers-") and not names[-1].endswith("-common"):
+            names[-1] += f":{foreign}"  # what runs while it is built is this machine's
         shown = subprocess.run(["apt-cache", *apt, "show", "--no-all-versions", names[-1]],
                                check=True, capture_output=True, text=True).stdout
         for line in re.findall(r"^Depends: (.*)$", shown, re.MULTILINE):
-            todo += [part for part in PART.findall(line) if part not in names + todo]
+            todo += [part for part in PART.findall(line)
+                     if part not in names + todo and f"{part}:{foreign}" not in names]
     debs = scrap / "debs"
     debs.mkdir()
     subprocess.run(["apt-get", *apt, "-qq", "download", *names], check=True, cwd=debs,

@@ -13,7 +13,6 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
-#include <linux/version.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -262,7 +261,7 @@ static int add_queue(struct virtio_device *vdev, unsigned int i, vq_callback_t *
 	return mock.vq[i] ? 0 : -ENOMEM;
 }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#ifdef MOCK_HAS_VIRTQUEUE_INFO
 static int mock_find_vqs(struct virtio_device *vdev, unsigned int n, struct virtqueue *vqs[],
 			 struct virtqueue_info info[], struct irq_affinity *desc)
 {
