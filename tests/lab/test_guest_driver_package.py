@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ballonet-dkms, installed for real in a root that is thrown away, and removed again."""
+"""ballonet-dkms, installed for real in a root that is thrown away, and removed again. A guest is
+never left without a balloon."""
 import subprocess
 
 import pytest
@@ -30,15 +31,37 @@ def installed(package):
         yield root
 
 
-def driver_of_the_device(root, release):
-    """As udev has it loaded: by the alias, with the blacklist in force."""
-    return root.run("modprobe", "-b", "-S", release, "--resolve-alias", DEVICE).split()
+# what stands for the kernel: loads nothing, tells what it was given, and refuses what a test says
+MODPROBE = """#!/bin/sh
+for module; do :; done
+case " $REFUSED " in
+*" $module "*) echo "modprobe: ERROR: could not insert '$module': Key was rejected by service" >&2; exit 1 ;;
+esac
+/sbin/modprobe -n -q -i -S "$RELEASE" "$module" || { echo "modprobe: FATAL: no $module" >&2; exit 1; }
+echo "loaded $module"
+"""
+
+
+def driver_of_the_device(root, release, refused=""):
+    """What udev loads, in order, and what is said: kmod resolves and reads the configuration, and
+    only the loading itself is not real."""
+    root.run("sh", "-c", f"mkdir -p /lab && cat > /lab/modprobe <<'END'\n{MODPROBE}END\n"
+             "chmod 755 /lab/modprobe")
+    said = ""
+    for module in root.run("modprobe", "-b", "-S", release, "--resolve-alias", DEVICE).split():
+        shown = root.run("modprobe", "-n", "-v", "-b", "-S", release, module)
+        if not shown:
+            continue  # it is on a blacklist
+        command = shown.partition("install ")[2] or f"modprobe {module}"
+        said += root.run("env", "PATH=/lab:/usr/sbin:/usr/bin:/sbin:/bin", f"RELEASE={release}",
+                         f"REFUSED={refused}", "sh", "-c", f"{command}\nexit 0")
+    return [line.split()[1] for line in said.splitlines() if line.startswith("loaded ")], said
 
 
 def test_package_builds_the_module_and_prefers_it(installed):
     release = kernel("6.1").release
     assert "installed" in installed.run("dkms", "status", "-m", "ballonet", "-k", release)
-    assert driver_of_the_device(installed, release) == ["ballonet"]
+    assert set(driver_of_the_device(installed, release)[0]) == {"ballonet"}
     assert installed.run("modinfo", "-k", release, "-F", "version", "ballonet") == "0.1.0\n"
 
 
@@ -54,7 +77,7 @@ def test_module_that_dkms_built_drives_a_guest(installed, tmp_path):
 def test_kernel_that_comes_later_gets_the_module_as_well(installed):
     release = installed.add_kernel("6.12")
     installed.run("dkms", "autoinstall", "-k", release)  # what a kernel's package has DKMS do
-    assert driver_of_the_device(installed, release) == ["ballonet"]
+    assert set(driver_of_the_device(installed, release)[0]) == {"ballonet"}
 
 
 def test_manual_page_is_there(installed):
@@ -63,19 +86,40 @@ def test_manual_page_is_there(installed):
                                                     "ballonet.4.gz")
 
 
-def test_empty_file_of_an_administrator_goes_back(installed):
-    release = kernel("6.1").release
-    installed.run("touch", "/etc/modprobe.d/ballonet.conf")
-    assert "virtio_balloon" in driver_of_the_device(installed, release)
+def test_module_that_the_kernel_refuses_leaves_the_kernels_own_driver(installed):
+    """As under Secure Boot without an enrolled key."""
+    loaded, said = driver_of_the_device(installed, kernel("6.1").release, refused="ballonet")
+    assert loaded == ["virtio_balloon"]
+    assert "ballonet is not used, virtio_balloon is: " in said and "Key was rejected" in said
+
+
+def test_file_of_an_administrator_goes_back(installed):
+    installed.run("sh", "-c", "echo 'blacklist ballonet' > /etc/modprobe.d/ballonet.conf")
+    loaded, _ = driver_of_the_device(installed, kernel("6.1").release)
     installed.run("rm", "/etc/modprobe.d/ballonet.conf")
+    assert loaded == ["virtio_balloon"]
+
+
+BROKEN = {"does not build": "rm $(readlink -f {})/../*-common/include/linux/page_reporting.h",
+          "headers are not installed": "rm {}"}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_kernel_without_the_module_keeps_its_own_driver(package, why):
+    release = kernel("6.1").release
+    with Root("6.1") as root:
+        root.run("sh", "-c", BROKEN[why].format(f"/lib/modules/{release}/build"))
+        said = root.run("dpkg", "-i", package)
+        assert f"{release} keeps virtio_balloon: " in said and why in said
+        assert driver_of_the_device(root, release)[0] == ["virtio_balloon"]
 
 
 def test_removing_the_package_goes_back(package):
     release = kernel("6.1").release
     with Root("6.1") as root:
-        before = driver_of_the_device(root, release)
+        before = driver_of_the_device(root, release)[0]
         root.run("dpkg", "-i", package)
         root.run("dpkg", "-r", "ballonet-dkms")
-        assert driver_of_the_device(root, release) == before == ["virtio_balloon"]
+        assert driver_of_the_device(root, release)[0] == before == ["virtio_balloon"]
         assert "ballonet" not in root.run("dkms", "status")
         assert "ballonet" not in root.run("sh", "-c", "find /lib/modules /usr/src -name 'ballonet*'")
