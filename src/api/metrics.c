@@ -58,7 +58,7 @@ static uint64_t vm_ram(const struct vm *vm)
 
 static uint64_t vm_resident(const struct vm *vm)
 {
-	return json_fact(&vm->facts.resident_b);
+	return json_fact(&vm->facts.backed_b);
 }
 
 static uint64_t vm_balloon(const struct vm *vm)

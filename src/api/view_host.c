@@ -27,7 +27,7 @@ static void add_totals(struct json_object *o, const struct fleet *fleet)
 	for (i = 0; i < fleet->n; i++) {
 		const struct vm_facts *f = &fleet->vm[i]->facts;
 
-		resident = add_known(resident, &f->resident_b);
+		resident = add_known(resident, &f->backed_b);
 		if (f->ram_b.known && f->actual_b.known)
 			balloon = u64_add_sat(balloon,
 					      u64_sub_sat(f->ram_b.value, f->actual_b.value));

@@ -136,8 +136,8 @@ static struct json_object *squeeze_json(const struct squeeze *sq)
 	json_figure(o, "balloon_b", sq->balloon_b);
 	json_figure(o, "stale_b", sq->stale_b);
 	json_figure(o, "cold_b", sq->cold_b);
-	json_figure(o, "resident_before_b", sq->resident_before_b);
-	json_figure(o, "resident_low_b", sq->resident_low_b);
+	json_figure(o, "resident_before_b", sq->backed_before_b);
+	json_figure(o, "resident_low_b", sq->backed_low_b);
 	for (i = 0; i < VERIFY_COUNT; i++)
 		json_figure(o, freed_keys[i], sq->freed_b[i]);
 	return o;
@@ -207,9 +207,9 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 static const struct figures unknown_figures = {
 	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
 	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
-	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
+	FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN,
 };
-_Static_assert(sizeof(struct figures) == 11 * sizeof(uint64_t), "each of them unknown");
+_Static_assert(sizeof(struct figures) == 12 * sizeof(uint64_t), "each of them unknown");
 
 void view_figures(const struct vm *vm, struct figures *ret)
 {
@@ -217,6 +217,14 @@ void view_figures(const struct vm *vm, struct figures *ret)
 	/* no setting makes it 0: an opportunity was asked for and facts were missing */
 	if (ret->need_b == 0)
 		ret->need_b = ret->stale_b = ret->cold_b = ret->expected_b = FIGURE_UNKNOWN;
+}
+
+/* Of what backs the VM, what is in the host's memory and not in its swap. */
+static uint64_t resident_of(const struct vm_facts *f)
+{
+	uint64_t swapped_b = f->swapped_b.known ? f->swapped_b.value : 0;
+
+	return f->backed_b.known ? u64_sub_sat(f->backed_b.value, swapped_b) : FIGURE_UNKNOWN;
 }
 
 static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint64_t now_us)
@@ -231,9 +239,11 @@ static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint6
 	json_figure(o, "ram_b", json_fact(&f->ram_b));
 	json_figure(o, "actual_b", json_fact(&f->actual_b));
 	json_figure(o, "balloon_b", balloon_b);
-	json_figure(o, "resident_b", json_fact(&f->resident_b));
-	json_text(o, "resident_source", word(source_words, FOOTPRINT_COUNT, f->resident_source));
-	json_figure(o, "used_b", estimate_used(&f->stats));
+	json_figure(o, "resident_b", resident_of(f));
+	json_figure(o, "swapped_b", json_fact(&f->swapped_b));
+	json_figure(o, "hypervisor_b", json_fact(&f->own_b));
+	json_text(o, "resident_source", word(source_words, FOOTPRINT_COUNT, f->backed_source));
+	json_figure(o, "used_b", estimate_used(f, &vm->history));
 	json_figure(o, "free_b", tag_figure(&f->stats, BALLOON_STAT_MEMFREE));
 	json_figure(o, "available_b", tag_figure(&f->stats, BALLOON_STAT_AVAIL));
 	json_figure(o, "cache_b", tag_figure(&f->stats, BALLOON_STAT_CACHES));
@@ -305,7 +315,7 @@ static struct json_object *figures_json(const struct figures *fig)
 
 	if (!o)
 		return NULL;
-	json_figure(o, "resident_b", fig->resident_b);
+	json_figure(o, "resident_b", fig->backed_b);
 	json_figure(o, "available_b", fig->available_b);
 	json_figure(o, "reserve_b", fig->reserve_b);
 	json_figure(o, "stale_b", fig->stale_b);
@@ -370,7 +380,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 		.phase = (enum phase)vm->history.phase.is,
 		.reason = opp->reason == REASON_NONE ? REASON_BEGIN_REQUESTED : opp->reason,
 		.fig = {
-			.resident_b = json_fact(&f->resident_b),
+			.backed_b = json_fact(&f->backed_b),
 			.available_b = tag_figure(&f->stats, BALLOON_STAT_AVAIL),
 			.reserve_b = estimated ? opp->est.reserve_b : FIGURE_UNKNOWN,
 			.stale_b = FIGURE_UNKNOWN,
@@ -380,6 +390,7 @@ static void opportunity_decision(const struct vm *vm, const struct opportunity *
 			.balloon_b = FIGURE_UNKNOWN,
 			.freed_b = FIGURE_UNKNOWN,
 			.floor_b = FIGURE_UNKNOWN,
+			.unbacked_b = FIGURE_UNKNOWN,
 			.until_us = FIGURE_UNKNOWN,
 		},
 	};
@@ -404,7 +415,7 @@ static void would_text(const struct figures *fig, char *text, size_t size)
 	explain_bytes(fig->expected_b, expected, sizeof(expected));
 	explain_bytes(fig->stale_b, stale, sizeof(stale));
 	explain_bytes(fig->cold_b, cold, sizeof(cold));
-	explain_bytes(fig->resident_b, resident, sizeof(resident));
+	explain_bytes(fig->backed_b, resident, sizeof(resident));
 	(void)snprintf(text, size,
 		       "It would free about %s (%s stale, %s cold cache) of %s resident.", expected,
 		       stale, cold, resident);

@@ -79,21 +79,9 @@ void config_fini(struct config *c)
 	*c = (struct config){ 0 };
 }
 
-/* @base with those of @given that @mask says. */
-static void overlay(struct settings *base, const struct settings *given, uint64_t mask)
-{
-	const struct setting *table;
-	size_t n, i;
-
-	table = settings_table(&n);
-	for (i = 0; i < n; i++)
-		if (mask & UINT64_C(1) << i)
-			setting_put(base, &table[i], setting_get(given, &table[i]));
-}
-
 bool config_of_host(const struct setting *key)
 {
-	static const char *const keys[] = { "free_within", "host_short", "host_well" };
+	static const char *const keys[] = { "free_within", "host_short", "host_well", "host_room" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
@@ -107,7 +95,7 @@ const char *config_overlay(struct settings *s, const struct settings *given, uin
 	struct settings whole = *s;
 	const char *conflict;
 
-	overlay(&whole, given, mask);
+	settings_overlay(&whole, given, mask);
 	conflict = settings_conflict(&whole);
 	if (!conflict)
 		*s = whole;

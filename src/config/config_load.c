@@ -97,13 +97,15 @@ static int apply_defaults(const struct config_source *from, struct config *c,
 			  struct config_error *err)
 {
 	struct config_place place = { .section = "defaults", .entry = -1 };
+	struct settings given = c->defaults;
 	const char *conflict;
 	uint64_t mask = 0;
 	int r;
 
-	r = config_read_settings(from, place, &from->raw.defaults, &c->defaults, &mask, err);
+	r = config_read_settings(from, place, &from->raw.defaults, &given, &mask, err);
 	if (r < 0)
 		return r;
+	settings_overlay(&c->defaults, &given, mask);
 	conflict = settings_conflict(&c->defaults);
 	return conflict ? config_error(err, &from->text, &place, "%s", conflict) : 0;
 }

@@ -45,6 +45,10 @@ static const char *example_of(enum setting_unit unit)
 	switch (unit) {
 	case UNIT_MODE:
 		return "off, observe, squeeze or rightsize";
+	case UNIT_PROFILE:
+		return "gentle, balanced or keen";
+	case UNIT_PRESS:
+		return "never, host-short, host-room or always";
 	case UNIT_BOOL:
 		return "true or false";
 	case UNIT_BYTES:

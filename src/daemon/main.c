@@ -62,16 +62,37 @@ static void print_help(void)
 	     "See ballonetd(8) and ballonet.yaml(5).");
 }
 
+/* A default, and what other profiles set instead. */
+static void default_text(const struct setting *key, char *text, size_t size)
+{
+	static const char *const other[] = { "gentle", "keen" };
+	static const enum profile profile[] = { PROFILE_GENTLE, PROFILE_KEEN };
+	char value[SETTING_TEXT_MAX];
+	struct settings s;
+	size_t i, len;
+
+	setting_text(key, key->def, text, size);
+	for (i = 0; i < ARRAY_SIZE(other) && key->unit != UNIT_PROFILE; i++) {
+		settings_init(&s);
+		settings_profile(&s, profile[i]);
+		if (setting_get(&s, key) == key->def)
+			continue;
+		setting_text(key, setting_get(&s, key), value, sizeof(value));
+		len = strlen(text);
+		(void)snprintf(text + len, size - len, " (%s: %s)", other[i], value);
+	}
+}
+
 static void print_settings(void)
 {
-	char def[SETTING_TEXT_MAX], min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
+	char def[4 * SETTING_TEXT_MAX], min[SETTING_TEXT_MAX], max[SETTING_TEXT_MAX];
 	const struct setting *table;
 	size_t i, n;
 
 	table = settings_table(&n);
 	puts("| key | default | from | to | what it is |\n| --- | --- | --- | --- | --- |");
 	for (i = 0; i < n; i++) {
-		setting_text(&table[i], table[i].def, def, sizeof(def));
+		default_text(&table[i], def, sizeof(def));
 		setting_text(&table[i], table[i].min, min, sizeof(min));
 		setting_text(&table[i], table[i].max, max, sizeof(max));
 		printf("| `%s` | %s | %s | %s | %s |\n", table[i].key, def, min, max,

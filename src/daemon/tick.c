@@ -163,8 +163,11 @@ static void lose_footprint(struct vm *vm)
 	vm->footprint = NULL;
 	vm->walk_us = UINT64_MAX;
 	vm->measuring = false;
-	vm->facts.resident_b.known = false;
-	vm->facts.resident_source = FOOTPRINT_NONE;
+	vm->facts.backed_b.known = false;
+	vm->facts.swapped_b.known = false;
+	vm->facts.own_b.known = false;
+	vm->facts.charged_b.known = false;
+	vm->facts.backed_source = FOOTPRINT_NONE;
 }
 
 /* What can be known of its process from outside, found out anew. */
@@ -228,8 +231,11 @@ static void measure(struct vm *vm, uint64_t now_us)
 	facts->cpu_us = footprint_cpu(vm->footprint);
 	if (r < 0)
 		return;
-	facts->resident_b = found.backed_b;
-	facts->resident_source = found.source;
+	facts->backed_b = found.backed_b;
+	facts->swapped_b = found.swapped_b;
+	facts->own_b = found.own_b;
+	facts->charged_b = found.charged_b;
+	facts->backed_source = found.source;
 }
 
 /* Page tables of a large VM are walked in turns: after the last one, who waited for it is due. */

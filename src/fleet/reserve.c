@@ -106,7 +106,7 @@ static bool is_for(const struct reservation *of, const struct vm *vm)
  */
 static void charge(struct reserve *r, struct vm *vm, bool named)
 {
-	const struct fact *resident = &vm->facts.resident_b;
+	const struct fact *resident = &vm->facts.backed_b;
 	size_t i;
 
 	/* a figure from before it appeared is of another process */

@@ -198,21 +198,17 @@ static int get_string(json_object *o, char **ret)
 
 static bool get_setting(json_object *o, const struct setting *row, uint64_t *ret)
 {
-	uint64_t v;
+	const char *const *words;
+	size_t n;
 
-	if (row->unit == UNIT_MODE) {
+	words = setting_words(row->unit, &n);
+	if (words) {
 		if (!json_object_is_type(o, json_type_string))
 			return false;
-		for (v = row->min; v <= row->max; v++) {
-			*ret = v;
-			if (strcmp(mode_word(v), json_object_get_string(o)) == 0)
+		for (*ret = row->min; *ret <= row->max; ++*ret)
+			if (strcmp(words[*ret], json_object_get_string(o)) == 0)
 				return true;
-		}
 		return false;
-	}
-	if (row->unit == UNIT_BOOL) {
-		*ret = json_object_get_boolean(o) ? 1 : 0;
-		return json_object_is_type(o, json_type_boolean);
 	}
 	return get_u64(o, row->max, ret) && *ret >= row->min;
 }

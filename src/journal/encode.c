@@ -203,22 +203,21 @@ static void put_array(struct out *o, const uint64_t *v, uint64_t n)
 
 static void put_settings(struct out *o, const struct settings *s)
 {
+	const char *const *words;
 	const struct setting *row;
+	size_t n, nwords, i;
 	uint64_t v;
-	size_t n, i;
 
 	row = settings_table(&n);
 	put_char(o, '{');
 	for (i = 0; i < n; i++) {
 		v = setting_get(s, &row[i]);
 		put_key(o, row[i].key, i == 0);
-		if (row[i].unit == UNIT_MODE) {
-			put_string(o, mode_word(v));
-		} else if (row[i].unit == UNIT_BOOL) {
-			put_text(o, v ? "true" : "false");
-		} else {
+		words = setting_words(row[i].unit, &nwords);
+		if (words)
+			put_string(o, words[u64_min(v, nwords - 1)]);
+		else
 			put_u64(o, v);
-		}
 	}
 	put_char(o, '}');
 }

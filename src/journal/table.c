@@ -92,13 +92,13 @@ static const char *word_request(uint64_t v)
 }
 
 static const struct field figures_rows[] = {
-	U64(figures, resident_b), U64(figures, available_b), U64(figures, reserve_b),
-	U64(figures, stale_b),	  U64(figures, cold_b),	     U64(figures, expected_b),
-	U64(figures, need_b),	  U64(figures, balloon_b),   U64(figures, freed_b),
-	U64(figures, floor_b),	  U64(figures, until_us),
+	U64(figures, backed_b), U64(figures, available_b), U64(figures, reserve_b),
+	U64(figures, stale_b),	U64(figures, cold_b),	   U64(figures, expected_b),
+	U64(figures, need_b),	U64(figures, balloon_b),   U64(figures, freed_b),
+	U64(figures, floor_b),	U64(figures, unbacked_b),  U64(figures, until_us),
 };
 static const struct table figures_table = TABLE(figures, figures_rows);
-_Static_assert(sizeof(struct figures) == 11 * 8, "a row per member");
+_Static_assert(sizeof(struct figures) == 12 * 8, "a row per member");
 
 static const struct field decision_rows[] = {
 	U64(decision, vm_id),
@@ -157,10 +157,13 @@ static const struct field vm_facts_rows[] = {
 	U32(vm_facts, boots),
 	I32(vm_facts, target_error),
 	WORD32(vm_facts, request, REQUEST_COUNT, word_request),
-	WORD32(vm_facts, resident_source, FOOTPRINT_COUNT, word_source),
+	WORD32(vm_facts, backed_source, FOOTPRINT_COUNT, word_source),
 	FACT(vm_facts, ram_b),
 	FACT(vm_facts, actual_b),
-	FACT(vm_facts, resident_b),
+	FACT(vm_facts, backed_b),
+	FACT(vm_facts, swapped_b),
+	FACT(vm_facts, own_b),
+	FACT(vm_facts, charged_b),
 	FACT(vm_facts, cpu_us),
 	STATS(vm_facts, stats),
 	FACT(vm_facts, target_b),
@@ -168,11 +171,12 @@ static const struct field vm_facts_rows[] = {
 	U32(vm_facts, leftover),
 	U32(vm_facts, press),
 	U32(vm_facts, pressing),
+	U32(vm_facts, vcpus),
 };
 static const struct table vm_facts_table = TABLE(vm_facts, vm_facts_rows);
 _Static_assert(sizeof(struct vm_facts) ==
-		       8 + 12 * 4 + 5 * sizeof(struct fact) + sizeof(struct guest_stats),
-	       "a row per member");
+		       8 + 14 * 4 + 8 * sizeof(struct fact) + sizeof(struct guest_stats),
+	       "a row per member; one of 14 words is padding");
 
 static const struct field snapshot_rows[] = {
 	U64(snapshot, now_us),
@@ -196,8 +200,14 @@ static const struct field squeeze_rows[] = {
 	U64(squeeze, balloon_b),
 	U64(squeeze, stale_b),
 	U64(squeeze, cold_b),
-	U64(squeeze, resident_before_b),
-	U64(squeeze, resident_low_b),
+	U64(squeeze, unbacked_b),
+	U64(squeeze, check_b),
+	U64(squeeze, check_us),
+	U64(squeeze, cpu_before_us),
+	U64(squeeze, cost_us),
+	U64(squeeze, backed_before_b),
+	U64(squeeze, charged_before_b),
+	U64(squeeze, backed_low_b),
 	U64(squeeze, available_before_b),
 	U64(squeeze, cache_before_b),
 	U64(squeeze, cache_low_b),
@@ -205,7 +215,7 @@ static const struct field squeeze_rows[] = {
 	ARRAY(squeeze, freed_b, VERIFY_COUNT),
 };
 static const struct table squeeze_table = TABLE(squeeze, squeeze_rows);
-_Static_assert(sizeof(struct squeeze) == (19 + VERIFY_COUNT) * 8, "a row per member");
+_Static_assert(sizeof(struct squeeze) == (25 + VERIFY_COUNT) * 8, "a row per member");
 
 static const struct field habit_rows[] = {
 	ARRAY(habit, peak_b, HABIT_HOURS),
@@ -252,13 +262,15 @@ static const struct field history_guest_rows[] = {
 	WORD64(history_guest, calm, TRI_COUNT, word_tri),
 	WORD64(history_guest, busy, TRI_COUNT, word_tri),
 	WORD64(history_guest, idle, TRI_COUNT, word_tri),
+	U64(history_guest, cpu_ppm),
+	U64(history_guest, total_b),
 	STATS(history_guest, start),
 	U64(history_guest, stale_since_us),
 	U64(history_guest, overhead_b),
 };
 static const struct table history_guest_table = TABLE(history_guest, history_guest_rows);
 _Static_assert(sizeof(struct history_guest) ==
-		       8 * 8 + sizeof(struct fact) + 2 * sizeof(struct guest_stats),
+		       10 * 8 + sizeof(struct fact) + 2 * sizeof(struct guest_stats),
 	       "a row per member");
 
 static const struct field history_rest_rows[] = {
@@ -268,9 +280,10 @@ static const struct field history_rest_rows[] = {
 	WORD64(history_rest, stop, REASON_COUNT, word_reason),
 	U64(history_rest, early),
 	U64(history_rest, zero_yields),
+	U64(history_rest, stale_b),
 };
 static const struct table history_rest_table = TABLE(history_rest, history_rest_rows);
-_Static_assert(sizeof(struct history_rest) == 6 * 8, "a row per member");
+_Static_assert(sizeof(struct history_rest) == 7 * 8, "a row per member");
 
 static const struct field history_cache_rows[] = {
 	U64(history_cache, size_b),	U64(history_cache, since_us),
@@ -301,6 +314,15 @@ static const struct field history_size_rows[] = {
 static const struct table history_size_table = TABLE(history_size, history_size_rows);
 _Static_assert(sizeof(struct history_size) == 5 * 8, "a row per member");
 
+static const struct field history_cost_rows[] = {
+	U64(history_cost, spent_us),
+	U64(history_cost, spent_at_us),
+	U64(history_cost, price_us),
+	U64(history_cost, total_us),
+};
+static const struct table history_cost_table = TABLE(history_cost, history_cost_rows);
+_Static_assert(sizeof(struct history_cost) == 4 * 8, "a row per member");
+
 static const struct field history_total_rows[] = {
 	U64(history_total, squeezes),
 	U64(history_total, yield_b),
@@ -318,6 +340,7 @@ static const struct field history_rows[] = {
 	STRUCT(history, need, history_need_table),
 	STRUCT(history, size, history_size_table),
 	STRUCT(history, offer, offer_table),
+	STRUCT(history, cost, history_cost_table),
 	STRUCT(history, total, history_total_table),
 	STRUCT(history, now, squeeze_table),
 	STRUCT(history, done, squeeze_table),
@@ -328,7 +351,8 @@ _Static_assert(sizeof(struct history) ==
 			       sizeof(struct history_guest) + sizeof(struct history_rest) +
 			       sizeof(struct history_cache) + sizeof(struct history_need) +
 			       sizeof(struct history_size) + sizeof(struct offer) +
-			       sizeof(struct history_total) + 2 * sizeof(struct squeeze),
+			       sizeof(struct history_cost) + sizeof(struct history_total) +
+			       2 * sizeof(struct squeeze),
 	       "a row per member");
 
 static const struct field host_history_rows[] = {

@@ -24,25 +24,31 @@ enum { VERIFY_AT_ONCE, VERIFY_1S, VERIFY_10S, VERIFY_60S, VERIFY_COUNT };
 /* One squeeze, under way or over. Bytes; FIGURE_UNKNOWN where not known. */
 struct squeeze {
 	uint64_t start_us;
-	uint64_t inflated_us; /* when it stopped to grow; 0 before that */
-	uint64_t end_us;      /* when the balloon was back at 0; 0 before that */
-	uint64_t stop;	      /* enum reason that ended the inflate; 0 before that */
-	uint64_t requested;   /* 1: an operator asked for it */
-	uint64_t press;	      /* 1: by the guest's press, without a balloon */
-	uint64_t probe;	      /* 1: only tries whether the page cache is cold */
-	uint64_t asked;	      /* 1: the host was short and asked for it; 2: and then for more */
-	uint64_t class;	      /* the dearest class that is pressed */
-	uint64_t size_b;      /* the balloon meant at most */
-	uint64_t balloon_b;   /* the largest balloon seen */
-	uint64_t stale_b;     /* expected, of stale memory */
-	uint64_t cold_b;      /* expected, of cold cache */
-	uint64_t resident_before_b;
-	uint64_t resident_low_b;
+	uint64_t inflated_us;	/* when it stopped to grow; 0 before that */
+	uint64_t end_us;	/* when the balloon was back at 0; 0 before that */
+	uint64_t stop;		/* enum reason that ended the inflate; 0 before that */
+	uint64_t requested;	/* 1: an operator asked for it */
+	uint64_t press;		/* 1: by the guest's press, without a balloon */
+	uint64_t probe;		/* 1: only tries whether the page cache is cold */
+	uint64_t asked;		/* 1: the host was short and asked for it; 2: and then for more */
+	uint64_t class;		/* the dearest class that is pressed */
+	uint64_t size_b;	/* the balloon meant at most */
+	uint64_t balloon_b;	/* the largest balloon seen */
+	uint64_t stale_b;	/* expected, of stale memory */
+	uint64_t cold_b;	/* expected, of cold cache */
+	uint64_t unbacked_b;	/* of it, memory that the host never gave, which comes first */
+	uint64_t check_b;	/* a balloon of this much must have freed something */
+	uint64_t check_us;	/* it was that large then, and is being measured; 0: it is not */
+	uint64_t cpu_before_us; /* processor time of the VM when it began */
+	uint64_t cost_us;	/* what it cost of that, beyond what the guest used anyway */
+	uint64_t backed_before_b;
+	uint64_t charged_before_b; /* the same, as its own memory cgroup counts */
+	uint64_t backed_low_b;
 	uint64_t available_before_b;
 	uint64_t cache_before_b;
 	uint64_t cache_low_b;
 	uint64_t used_after_b;		/* the guest's used memory when the balloon was back at 0 */
-	uint64_t freed_b[VERIFY_COUNT]; /* resident_before_b less the resident bytes then */
+	uint64_t freed_b[VERIFY_COUNT]; /* backed_before_b less the resident bytes then */
 };
 
 /*
@@ -99,9 +105,11 @@ struct history_guest {
 	uint64_t gives_back; /* 1: takes pages back while inflating (a 4.19-5.6 shrinker guest) */
 	struct guest_stats base; /* the statistics that rates are told from */
 	struct fact base_cpu_us; /* processor time then */
-	uint64_t calm; /* enum tri: no: it is short of memory; unknown: not known to be well */
-	uint64_t busy; /* enum tri: it computes or reads files */
-	uint64_t idle; /* enum tri: it does next to nothing */
+	uint64_t calm;	  /* enum tri: no: it is short of memory; unknown: not known to be well */
+	uint64_t busy;	  /* enum tri: it computes or reads files */
+	uint64_t idle;	  /* enum tri: it does next to nothing */
+	uint64_t cpu_ppm; /* share of one processor that it used */
+	uint64_t total_b; /* memory that its kernel manages with the balloon at 0; 0: not known */
 	struct guest_stats start; /* the statistics that distress is told from */
 	uint64_t stale_since_us;  /* stale memory is large since then; 0: it is not */
 	uint64_t overhead_b; /* resident bytes that no squeeze brings back; FIGURE_UNKNOWN at first
@@ -116,6 +124,7 @@ struct history_rest {
 	uint64_t stop;	      /* enum reason that last brought a balloon to 0 */
 	uint64_t early;	      /* squeezes in a row that did not wait for the rest of the last */
 	uint64_t zero_yields; /* squeezes in a row that freed nothing */
+	uint64_t stale_b;     /* what was stale when the last one disappointed */
 };
 
 /* The guest's page cache: how old, and how cold. */
@@ -151,6 +160,14 @@ struct history_size {
 	uint64_t available_b; /* what it had available at the last look */
 };
 
+/* What squeezes cost the guest in processor time (policy/cost.h). */
+struct history_cost {
+	uint64_t spent_us;    /* not paid off yet, */
+	uint64_t spent_at_us; /* as of then */
+	uint64_t price_us;    /* for each GiB inflated; 0: not known yet */
+	uint64_t total_us;    /* of all squeezes */
+};
+
 /* What was won. */
 struct history_total {
 	uint64_t squeezes;
@@ -168,6 +185,7 @@ struct history {
 	struct history_need need;
 	struct history_size size;
 	struct offer offer; /* what it offers to its host */
+	struct history_cost cost;
 	struct history_total total;
 	struct squeeze now;  /* the last that began; start_us 0: what came since was none */
 	struct squeeze done; /* the last one that was verified whole; start_us 0: none */

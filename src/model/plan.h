@@ -46,7 +46,7 @@ enum action {
 
 /* The figures a decision came from; FIGURE_UNKNOWN where one is not known. Bytes. */
 struct figures {
-	uint64_t resident_b;
+	uint64_t backed_b;
 	uint64_t available_b;
 	uint64_t reserve_b;
 	uint64_t stale_b;    /* freed in the guest, still backed by the host */
@@ -56,7 +56,8 @@ struct figures {
 	uint64_t balloon_b;  /* in the balloon now */
 	uint64_t freed_b;    /* freed so far by this squeeze, measured on the host */
 	uint64_t floor_b; /* memory that a balloon must leave the guest, from settings or learned */
-	uint64_t until_us; /* when this phase is over; FIGURE_UNKNOWN: no such time */
+	uint64_t unbacked_b; /* free in the guest, and never given by the host */
+	uint64_t until_us;   /* when this phase is over; FIGURE_UNKNOWN: no such time */
 };
 
 struct decision {

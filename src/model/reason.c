@@ -57,9 +57,19 @@ static const struct reason_row rows[REASON_COUNT] = {
 	[REASON_NOT_CALM] = { "not-calm",
 		"The guest uses more memory than a moment ago, or was not watched for long "
 		"enough. Nothing begins yet." },
+	[REASON_BUSY] = { "busy",
+		"The guest is busy. A squeeze would take processor time from it, so it is left "
+		"alone unless the host is short." },
 	[REASON_LITTLE_TO_GAIN] = { "little-to-gain",
 		"A squeeze would free about {expected} ({stale} stale, {cold} cold cache). That "
 		"is less than {need}, the least that is worth it." },
+	[REASON_UNBACKED] = { "unbacked",
+		"A squeeze would free about {expected}, but the balloon would first take "
+		"{unbacked} that the host never gave. That is not worth the guest's time "
+		"(min_efficiency)." },
+	[REASON_COST] = { "cost",
+		"Squeezes have cost the guest as much processor time as they may (cost_max). The "
+		"next one can begin in {until}." },
 	[REASON_LEFT_TO_REPORTING] = { "left-to-reporting",
 		"Its {stale} of stale memory is left to free page reporting. Its {cold} of cold "
 		"cache is less than {need}, the least that is worth a squeeze." },
@@ -148,6 +158,9 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"The guest gives memory too slowly. The balloon of {balloon} goes to 0, {freed} "
 		"freed.",
 		.is = REASON_IS_UNWILLING },
+	[REASON_STOP_NOTHING] = { "stop-nothing",
+		"The balloon holds {balloon}, more than the {unbacked} that the host never gave, "
+		"and only {freed} was freed. The balloon goes to 0.", REASON_IS_DRAINED },
 	[REASON_STOP_GIVES_BACK] = { "stop-gives-back",
 		"The guest takes pages back while the balloon grows (a shrinker guest). The "
 		"balloon goes to 0. From now on only free memory is taken." },
@@ -214,6 +227,9 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"reserve of {reserve} leaves no room for a larger balloon." },
 	[REASON_SIZED_FLOOR] = { "sized-floor",
 		"The balloon stays at {balloon}. The guest keeps its floor of {floor}." },
+	[REASON_SIZE_WATCHED] = { "size-watched",
+		"What the guest needs is watched for {until} more (size_watch) before its balloon "
+		"stays inflated." },
 	/* afterwards */
 	[REASON_DEFLATE_WAIT] = { "deflate-wait",
 		"Deflating: {balloon} is still in the balloon.",
@@ -227,15 +243,18 @@ static const struct reason_row rows[REASON_COUNT] = {
 	[REASON_REST] = { "rest",
 		"The last squeeze kept {freed} freed. The VM rests for {until} more." },
 	[REASON_REST_DISAPPOINTED] = { "rest-disappointed",
-		"The last squeeze kept only {freed} freed. The VM rests for {until} more." },
+		"The last squeeze kept only {freed} freed. The VM rests for {until} more, or until "
+		"more is stale.", REASON_IS_DISAPPOINTED },
 	[REASON_REST_RELEASED] = { "rest-released",
 		"The VM was released and is left alone for {until} more. 'ballonet squeeze VM' "
 		"ends that." },
+	[REASON_REST_UNBACKED] = { "rest-unbacked",
+		"The last squeeze took mostly memory that the host never gave, and freed only "
+		"{freed}. The VM rests for {until} more, or until more is stale.", REASON_IS_DISAPPOINTED },
+	[REASON_REST_UNSPLIT] = { "rest-unsplit",
+		"The last squeeze emptied only parts of huge pages, and the host has only {freed} "
+		"of them back. The VM rests for {until} more, or until more is stale.", REASON_IS_DISAPPOINTED },
 	[REASON_GAVE_UP] = { "gave-up",
-		"Two squeezes in a row freed nothing: the VM's memory is pinned, or its huge "
-		"pages do not split. 'ballonet squeeze VM' tries again.",
-		.is = REASON_IS_GAVE_UP },
-	[REASON_GAVE_UP_HUGETLB] = { "gave-up-hugetlb",
 		"Two squeezes in a row freed nothing: the VM's memory is hugetlb, which is freed "
 		"only in whole huge pages. 'ballonet squeeze VM' tries again.",
 		.is = REASON_IS_GAVE_UP },

@@ -30,7 +30,10 @@ enum reason {
 	REASON_PINNED_MLOCK,
 	REASON_IN_NEED,
 	REASON_NOT_CALM,
+	REASON_BUSY,
 	REASON_LITTLE_TO_GAIN,
+	REASON_UNBACKED,
+	REASON_COST,
 	REASON_LEFT_TO_REPORTING,
 	REASON_AT_RESERVE,
 	REASON_NO_GUARDIAN,
@@ -58,6 +61,7 @@ enum reason {
 	REASON_STOP_FAULTS,
 	REASON_STOP_GROWS,
 	REASON_STOP_STALL,
+	REASON_STOP_NOTHING,
 	REASON_STOP_GIVES_BACK,
 	REASON_STOP_STATS,
 	REASON_STOP_LIES,
@@ -81,15 +85,17 @@ enum reason {
 	REASON_SIZED,
 	REASON_SIZED_RESERVE,
 	REASON_SIZED_FLOOR,
+	REASON_SIZE_WATCHED,
 	/* afterwards */
 	REASON_DEFLATE_WAIT,
 	REASON_DEFLATE_STUCK,
 	REASON_VERIFY,
 	REASON_REST,
 	REASON_REST_DISAPPOINTED,
+	REASON_REST_UNBACKED,
+	REASON_REST_UNSPLIT,
 	REASON_REST_RELEASED,
 	REASON_GAVE_UP,
-	REASON_GAVE_UP_HUGETLB,
 	REASON_REST_SCARED,
 	REASON_REST_LIED,
 	/* of the host */
@@ -110,6 +116,7 @@ enum reason_trait {
 	REASON_IS_DISTRESS = 1 << 4,  /* the guest is short of memory */
 	REASON_IS_UNWILLING = 1 << 5, /* the guest did not give what it said to have */
 	REASON_IS_GAVE_UP = 1 << 6,   /* squeezing frees nothing here */
+	REASON_IS_DISAPPOINTED = 1 << 7, /* the last squeeze was not worth it */
 };
 
 /* Does @reason have @trait? One from nowhere has none. */

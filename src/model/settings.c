@@ -19,8 +19,11 @@
 #define AT(field) offsetof(struct settings, field)
 #define SECONDS(n) ((n)*USEC_PER_SEC)
 #define PERCENT(n) ((n)*PPM / 100)
-
 static const struct setting table[] = {
+	{ "profile", UNIT_PROFILE, AT(profile), 0, PROFILE_COUNT - 1, PROFILE_BALANCED,
+	  "gentle: freed memory, and page cache only for a host that is short; balanced: page "
+	  "cache also where the host has little room; keen: as much as can be had. A profile sets "
+	  "several keys; a key of its own overrides it" },
 	{ "mode", UNIT_MODE, AT(mode), 0, MODE_COUNT - 1, MODE_SQUEEZE,
 	  "off: leave it alone; observe: only say what would be done; squeeze: squeeze it; "
 	  "rightsize: keep its balloon inflated as far as the guest can spare" },
@@ -32,10 +35,17 @@ static const struct setting table[] = {
 	  "a squeeze starts only if it is expected to free at least this much" },
 	{ "min_yield_share", UNIT_SHARE, AT(min_yield_ppm), 0, PPM, PERCENT(10),
 	  "and at least this share of the VM's resident memory" },
+	{ "min_efficiency", UNIT_SHARE, AT(min_efficiency_ppm), 0, PPM, PERCENT(25),
+	  "and at least this share of what the balloon must take for it: a balloon takes memory "
+	  "that the host never gave first" },
+	{ "cost_max", UNIT_SHARE, AT(cost_max_ppm), PERCENT(1) / 10, PPM, PERCENT(1),
+	  "all squeezes of a VM in an hour may use this share of its processor time" },
 	{ "reserve_min", UNIT_BYTES, AT(reserve_min_b), 16 * MIB, 1024 * GIB, 96 * MIB,
 	  "available memory in the guest that is never taken" },
-	{ "reserve_share", UNIT_SHARE, AT(reserve_ppm), 0, PERCENT(90), PERCENT(5),
+	{ "reserve_share", UNIT_SHARE, AT(reserve_ppm), 0, PERCENT(90), PERCENT(12),
 	  "and at least this share of the guest's memory" },
+	{ "reserve_swap_share", UNIT_SHARE, AT(reserve_swap_ppm), 0, PERCENT(90), PERCENT(8),
+	  "the same share for a guest that is known to have swap" },
 	{ "free_keep", UNIT_BYTES, AT(free_keep_min_b), 0, 1024 * GIB, 32 * MIB,
 	  "free memory that a squeeze for freed memory alone leaves, so that the guest does not "
 	  "start to reclaim" },
@@ -68,22 +78,25 @@ static const struct setting table[] = {
 	  "major page faults per second that count as distress" },
 	{ "grow_max", UNIT_BYTES, AT(grow_max_b), 4 * MIB, 64 * GIB, 48 * MIB,
 	  "an inflation ends if the guest takes this much for itself meanwhile" },
-	{ "press_cache", UNIT_BOOL, AT(press_cache), 0, 1, 1,
-	  "also take page cache of quiet guests, not only freed memory" },
+	{ "press_cache", UNIT_PRESS, AT(press_cache), 0, PRESS_COUNT - 1, PRESS_HOST_ROOM,
+	  "when page cache of quiet guests is taken too, and not only freed memory. never; "
+	  "host-short: for a host that is short; host-room: for a host below host_room as well; "
+	  "always" },
 	{ "cold_first", UNIT_SHARE, AT(cold_first_ppm), 0, PPM, PERCENT(90),
 	  "share of a quiet guest's page cache that counts as cold before any was taken" },
 	{ "cold_probe", UNIT_SHARE, AT(cold_probe_ppm), PERCENT(1), PPM, PERCENT(10),
 	  "share of the page cache that is taken first, to see if it is read again; an idle guest "
 	  "gives all of it at once" },
-	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(3600), SECONDS(40),
+	{ "cache_age", UNIT_TIME, AT(cache_age_us), 0, SECONDS(3600), SECONDS(600),
 	  "page cache that grew within this time is left alone; the time doubles whenever taken "
 	  "cache is read again too soon, and halves when it is not" },
-	{ "cold_pays", UNIT_TIME, AT(cold_pays_us), SECONDS(60), SECONDS(86400), SECONDS(600),
+	{ "cold_pays", UNIT_TIME, AT(cold_pays_us), SECONDS(60), SECONDS(86400), SECONDS(7200),
 	  "taking page cache that is read again sooner than this was not worth it" },
 	{ "calm_cpu", UNIT_SHARE, AT(calm_cpu_ppm), 0, 64 * PPM, PERCENT(15),
-	  "a VM that uses more than this of one CPU is busy, and its page cache is left alone" },
-	{ "idle_cpu", UNIT_SHARE, AT(idle_cpu_ppm), 0, 64 * PPM, PERCENT(5),
-	  "a VM that uses at most this of one CPU is idle" },
+	  "a VM that uses more than this of each vCPU is busy: it is squeezed only for a host that "
+	  "is short, and its page cache is left alone" },
+	{ "idle_cpu", UNIT_SHARE, AT(idle_cpu_ppm), 0, 64 * PPM, 0,
+	  "a VM that uses at most this of each vCPU is idle; 0: none counts as idle" },
 	{ "rest_min", UNIT_TIME, AT(rest_min_us), SECONDS(1), SECONDS(86400), SECONDS(60),
 	  "rest after a squeeze that was worth it" },
 	{ "rest_max", UNIT_TIME, AT(rest_max_us), SECONDS(1), SECONDS(86400), SECONDS(3600),
@@ -111,8 +124,23 @@ static const struct setting table[] = {
 	  "and balloons are held; only in defaults" },
 	{ "host_well", UNIT_SHARE, AT(host_well_ppm), 0, PERCENT(95), PERCENT(10),
 	  "the host is well again above this share, and held balloons go to 0; only in defaults" },
+	{ "host_room", UNIT_SHARE, AT(host_room_ppm), 0, PERCENT(99), PERCENT(30),
+	  "with less available memory than this share, page cache is of use to the host; only in "
+	  "defaults" },
 	{ "hold_max", UNIT_TIME, AT(hold_max_us), 0, SECONDS(86400), SECONDS(600),
 	  "a balloon is held at most this long" },
+};
+
+/* What a profile sets. The middle column is the default of each key. */
+static const struct {
+	size_t offset;
+	uint64_t value[PROFILE_COUNT]; /* gentle, balanced, keen */
+} profiles[] = {
+	{ AT(press_cache), { PRESS_HOST_SHORT, PRESS_HOST_ROOM, PRESS_ALWAYS } },
+	{ AT(cache_age_us), { SECONDS(600), SECONDS(600), SECONDS(40) } },
+	{ AT(cold_pays_us), { SECONDS(7200), SECONDS(7200), SECONDS(600) } },
+	{ AT(idle_cpu_ppm), { 0, 0, PERCENT(5) } },
+	{ AT(cost_max_ppm), { PERCENT(1), PERCENT(1), PERCENT(10) } },
 };
 
 static const char *const mode_words[MODE_COUNT] = {
@@ -120,6 +148,19 @@ static const char *const mode_words[MODE_COUNT] = {
 	[MODE_OBSERVE] = "observe",
 	[MODE_SQUEEZE] = "squeeze",
 	[MODE_RIGHTSIZE] = "rightsize",
+};
+
+static const char *const profile_words[PROFILE_COUNT] = {
+	[PROFILE_GENTLE] = "gentle",
+	[PROFILE_BALANCED] = "balanced",
+	[PROFILE_KEEN] = "keen",
+};
+
+static const char *const press_words[PRESS_COUNT] = {
+	[PRESS_NEVER] = "never",
+	[PRESS_HOST_SHORT] = "host-short",
+	[PRESS_HOST_ROOM] = "host-room",
+	[PRESS_ALWAYS] = "always",
 };
 
 struct suffix {
@@ -195,6 +236,30 @@ void settings_init(struct settings *s)
 		setting_put(s, &table[i], table[i].def);
 }
 
+void settings_profile(struct settings *s, enum profile profile)
+{
+	size_t i;
+
+	s->profile = profile;
+	for (i = 0; i < ARRAY_SIZE(profiles); i++)
+		memcpy((char *)s + profiles[i].offset, &profiles[i].value[profile],
+		       sizeof(uint64_t));
+}
+
+void settings_overlay(struct settings *s, const struct settings *given, uint64_t mask)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!(mask & UINT64_C(1) << i))
+			continue;
+		if (table[i].unit == UNIT_PROFILE) /* the first of the table: others go over it */
+			settings_profile(s, (enum profile)given->profile);
+		else
+			setting_put(s, &table[i], setting_get(given, &table[i]));
+	}
+}
+
 const char *settings_conflict(const struct settings *s)
 {
 	size_t i;
@@ -208,7 +273,7 @@ const char *settings_conflict(const struct settings *s)
 	if (s->rest_max_us < s->rest_min_us)
 		return "rest_max is shorter than rest_min (by default they are 1h and 1min)";
 	if (s->idle_cpu_ppm > s->calm_cpu_ppm)
-		return "idle_cpu is above calm_cpu (by default they are 5% and 15%)";
+		return "idle_cpu is above calm_cpu (by default they are 0% and 15%)";
 	if (s->ceiling_b && s->floor_b > s->ceiling_b)
 		return "floor is above ceiling";
 	if (s->host_well_ppm < s->host_short_ppm)
@@ -257,21 +322,36 @@ static int parse_word(const char *text, const char *const *words, size_t n, uint
 	return -EINVAL;
 }
 
-static int parse_unit(enum setting_unit unit, const char *text, uint64_t *ret)
+const char *const *setting_words(enum setting_unit unit, size_t *ret_n)
 {
-	if (unit == UNIT_MODE)
-		return parse_word(text, mode_words, ARRAY_SIZE(mode_words), ret);
-	if (unit == UNIT_BOOL)
-		return parse_word(text, bool_words, ARRAY_SIZE(bool_words), ret);
-	return parse_scaled(text, &suffixes_of[unit], ret);
+	switch (unit) {
+	case UNIT_MODE:
+		*ret_n = MODE_COUNT;
+		return mode_words;
+	case UNIT_PROFILE:
+		*ret_n = PROFILE_COUNT;
+		return profile_words;
+	case UNIT_PRESS:
+		*ret_n = PRESS_COUNT;
+		return press_words;
+	case UNIT_BOOL:
+		*ret_n = ARRAY_SIZE(bool_words);
+		return bool_words;
+	default:
+		return NULL;
+	}
 }
 
 int setting_parse(const struct setting *key, const char *text, uint64_t *ret_value)
 {
+	const char *const *words;
 	uint64_t v;
+	size_t n;
 	int r;
 
-	r = parse_unit(key->unit, text, &v);
+	words = setting_words(key->unit, &n);
+	r = words ? parse_word(text, words, n, &v)
+		  : parse_scaled(text, &suffixes_of[key->unit], &v);
 	if (r < 0)
 		return r;
 	if (v < key->min || v > key->max)
@@ -283,10 +363,12 @@ int setting_parse(const struct setting *key, const char *text, uint64_t *ret_val
 void setting_text(const struct setting *key, uint64_t value, char *text, size_t size)
 {
 	const struct suffix *suffix;
+	const char *const *words;
+	size_t n;
 
-	if (key->unit == UNIT_MODE || key->unit == UNIT_BOOL) {
-		(void)snprintf(text, size, "%s",
-			       key->unit == UNIT_MODE ? mode_word(value) : bool_words[!!value]);
+	words = setting_words(key->unit, &n);
+	if (words) {
+		(void)snprintf(text, size, "%s", value < n ? words[value] : "unknown");
 		return;
 	}
 	if (value == 0) {

@@ -23,16 +23,37 @@ enum vm_mode {
 	MODE_COUNT,
 };
 
+/* One word for a set of settings. */
+enum profile {
+	PROFILE_GENTLE = 0,
+	PROFILE_BALANCED,
+	PROFILE_KEEN,
+	PROFILE_COUNT,
+};
+
+/* When page cache is pressed, and not only freed memory. */
+enum press_when {
+	PRESS_NEVER = 0,
+	PRESS_HOST_SHORT, /* for a host that is short, or a ceiling */
+	PRESS_HOST_ROOM,  /* and for one that has less than host_room available */
+	PRESS_ALWAYS,
+	PRESS_COUNT,
+};
+
 struct settings {
-	uint64_t mode; /* enum vm_mode */
+	uint64_t profile; /* enum profile; the keys that it sets stand as they are in force */
+	uint64_t mode;	  /* enum vm_mode */
 	/* when it is worth it */
 	uint64_t interval_us;
 	uint64_t stats_max_age_us;
 	uint64_t min_yield_b;
 	uint64_t min_yield_ppm;
+	uint64_t min_efficiency_ppm;
+	uint64_t cost_max_ppm;
 	/* what is never taken */
 	uint64_t reserve_min_b;
 	uint64_t reserve_ppm;
+	uint64_t reserve_swap_ppm;
 	uint64_t free_keep_min_b;
 	uint64_t floor_b;
 	uint64_t ceiling_b;
@@ -49,7 +70,7 @@ struct settings {
 	uint64_t faults_per_s;
 	uint64_t grow_max_b;
 	/* cold cache */
-	uint64_t press_cache;
+	uint64_t press_cache; /* enum press_when */
 	uint64_t cold_first_ppm;
 	uint64_t cold_probe_ppm;
 	uint64_t cache_age_us;
@@ -71,17 +92,20 @@ struct settings {
 	uint64_t free_within_us;
 	uint64_t host_short_ppm;
 	uint64_t host_well_ppm;
+	uint64_t host_room_ppm;
 	uint64_t hold_max_us;
 	uint64_t max_squeezes;
 };
 
 enum setting_unit {
-	UNIT_MODE,  /* off, observe, squeeze, rightsize */
-	UNIT_BOOL,  /* true, false */
-	UNIT_BYTES, /* "64MiB", "1GiB", plain bytes */
-	UNIT_TIME,  /* microseconds; "10s", "20ms", "1h" */
-	UNIT_SHARE, /* millionths; "5%" */
-	UNIT_COUNT, /* a plain number */
+	UNIT_MODE,    /* off, observe, squeeze, rightsize */
+	UNIT_PROFILE, /* gentle, balanced, keen */
+	UNIT_PRESS,   /* never, host-short, host-room, always */
+	UNIT_BOOL,    /* true, false */
+	UNIT_BYTES,   /* "64MiB", "1GiB", plain bytes */
+	UNIT_TIME,    /* microseconds; "10s", "20ms", "1h" */
+	UNIT_SHARE,   /* millionths; "5%" */
+	UNIT_COUNT,   /* a plain number */
 };
 
 /* One key of the configuration. */
@@ -103,8 +127,20 @@ const struct setting *setting_find(const char *key);
 uint64_t setting_get(const struct settings *s, const struct setting *key);
 void setting_put(struct settings *s, const struct setting *key, uint64_t value);
 
+/* The words of a unit whose values are words, *ret_n of them; NULL for the others. */
+const char *const *setting_words(enum setting_unit unit, size_t *ret_n);
+
 /* Every key at its default. */
 void settings_init(struct settings *s);
+
+/* Sets what @profile sets, and leaves all other keys as they are. */
+void settings_profile(struct settings *s, enum profile profile);
+
+/*
+ * Puts those values of @given into *s that @mask says (bit N: settings_table()[N]).
+ * A profile among them goes first: keys of their own override it.
+ */
+void settings_overlay(struct settings *s, const struct settings *given, uint64_t mask);
 
 /*
  * Do the values go together? NULL where they do, else a sentence that names

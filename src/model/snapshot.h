@@ -133,16 +133,20 @@ struct vm_facts {
 	uint32_t boots;	      /* times the guest was reset while connected */
 	int32_t target_error; /* errno of the last target that was refused; 0: accepted */
 	enum vm_request request;
-	enum footprint_source resident_source;
-	struct fact ram_b;	/* memory of the machine, with the balloon at 0 */
-	struct fact actual_b;	/* ram_b less the balloon, as the guest says */
-	struct fact resident_b; /* host bytes that back it */
-	struct fact cpu_us;	/* processor time it has used since it started */
-	struct fact target_b;	/* the last target that was sent, as bytes that remain */
-	uint32_t guarded;	/* 1: should we die, somebody brings its balloon to 0 */
-	uint32_t leftover;	/* 1: its balloon was left by a ballonetd that died */
+	enum footprint_source backed_source;
+	struct fact ram_b;     /* memory of the machine, with the balloon at 0 */
+	struct fact actual_b;  /* ram_b less the balloon, as the guest says */
+	struct fact backed_b;  /* host bytes that back its RAM: resident and swapped */
+	struct fact swapped_b; /* of these, in the host's swap; unknown where not told apart */
+	struct fact own_b;     /* what its hypervisor has besides; unknown where not told apart */
+	struct fact charged_b; /* usage of its own memory cgroup; unknown where it has none */
+	struct fact cpu_us;    /* processor time it has used since it started */
+	struct fact target_b;  /* the last target that was sent, as bytes that remain */
+	uint32_t guarded;      /* 1: should we die, somebody brings its balloon to 0 */
+	uint32_t leftover;     /* 1: its balloon was left by a ballonetd that died */
 	uint32_t press; /* 1: the guest can press, which frees what a balloon would, without one */
 	uint32_t pressing; /* 1: it was asked to, and has not said that it is done */
+	uint32_t vcpus;	   /* virtual processors; 0: not known */
 	struct guest_stats stats;
 };
 

@@ -45,21 +45,55 @@ uint64_t estimate_grown(const struct guest_stats *from, const struct guest_stats
 	return u64_sub_sat(to->tag[tag], from->tag[tag]);
 }
 
-uint64_t estimate_used(const struct guest_stats *stats)
+uint64_t estimate_used(const struct vm_facts *vm, const struct history *h)
 {
-	if (!estimate_possible(stats))
+	uint64_t total_b = vm->stats.tag[BALLOON_STAT_MEMTOT];
+	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
+
+	if (!estimate_possible(&vm->stats))
 		return FIGURE_UNKNOWN;
-	return u64_sub_sat(stats->tag[BALLOON_STAT_MEMTOT], stats->tag[BALLOON_STAT_MEMFREE]);
+	if (h->guest.total_b && vm->ram_b.known && vm->actual_b.known)
+		total_b = u64_min(total_b, u64_sub_sat(h->guest.total_b, balloon_b));
+	return u64_sub_sat(total_b, vm->stats.tag[BALLOON_STAT_MEMFREE]);
 }
 
-uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *stats)
+uint64_t estimate_reserve(const struct settings *s, const struct vm_facts *vm)
 {
-	return u64_max(s->reserve_min_b, u64_ppm(stats->tag[BALLOON_STAT_MEMTOT], s->reserve_ppm));
+	const uint64_t *tag = vm->stats.tag;
+	bool swaps = (stats_has(&vm->stats, BALLOON_STAT_SWAP_OUT) && tag[BALLOON_STAT_SWAP_OUT]) ||
+		     (stats_has(&vm->stats, BALLOON_STAT_SWAP_IN) && tag[BALLOON_STAT_SWAP_IN]);
+	uint64_t of_b = vm->ram_b.known ? vm->ram_b.value : tag[BALLOON_STAT_MEMTOT];
+
+	return u64_max(s->reserve_min_b,
+		       u64_ppm(of_b, swaps ? s->reserve_swap_ppm : s->reserve_ppm));
+}
+
+/* Is page cache worth pressing, as the host is now? */
+static bool cache_is_of_use(const struct settings *s, const struct host_facts *host)
+{
+	if (s->press_cache != PRESS_HOST_ROOM)
+		return s->press_cache == PRESS_ALWAYS;
+	return host->available_b.known && host->total_b.known &&
+	       host->available_b.value < u64_ppm(host->total_b.value, s->host_room_ppm);
+}
+
+/*
+ * A first try presses a part of the cache, but no less than makes it worth its
+ * cost: the balloon takes what is free and was never backed as well.
+ */
+static uint64_t probe_size(const struct settings *s, const struct estimate *est)
+{
+	uint64_t least_mib =
+		u64_sub_sat(u64_ppm(est->free_b, s->min_efficiency_ppm), est->stale_b) / MIB + 1;
+	uint64_t least_b =
+		u64_mul_sat(least_mib, PPM) / u64_max(PPM - s->min_efficiency_ppm, 1) * MIB + MIB;
+
+	return u64_max(u64_ppm(est->cache_b, s->cold_probe_ppm), u64_min(least_b, est->cold_b / 2));
 }
 
 /* The page cache taken for cold, its price, and what of it is pressed now. */
-static void estimate_cold(const struct settings *s, const struct history *h, uint64_t now_us,
-			  struct estimate *est)
+static void estimate_cold(const struct settings *s, const struct host_facts *host,
+			  const struct history *h, uint64_t now_us, struct estimate *est)
 {
 	uint64_t kept_ppm = h->cache.tried_us ? h->cache.cold_ppm : s->cold_first_ppm;
 	uint64_t cold_b = u64_ppm(est->cache_b, kept_ppm);
@@ -70,29 +104,28 @@ static void estimate_cold(const struct settings *s, const struct history *h, uin
 	est->cold_class = est->busy || h->cache.ripe_after_us > s->cache_age_us
 				  ? PRICE_CLASSES - 1
 				  : arbiter_class(PPM - kept_ppm, s->shares);
-	if (!s->press_cache || h->guest.gives_back)
+	if (s->press_cache == PRESS_NEVER || h->guest.gives_back)
 		return;
 	est->dear_b = cold_b;
-	if (est->busy || cold_b < est->need_b)
+	if (est->busy || cold_b < est->need_b || !cache_is_of_use(s, host))
 		return;
 	if (now_us < ripe_us) {
 		est->ripe_us = ripe_us;
 		return;
 	}
 	est->cold_b = cold_b;
-	est->press_b = h->cache.tried_us || h->guest.idle == TRI_YES
-			       ? cold_b
-			       : u64_ppm(est->cache_b, s->cold_probe_ppm);
+	est->press_b = h->cache.tried_us || h->guest.idle == TRI_YES ? cold_b : probe_size(s, est);
 }
 
 /* What is resident above the ceiling is asked for in any case. */
 static void estimate_ceiling(const struct settings *s, const struct vm_facts *vm,
 			     const struct history *h, struct estimate *est)
 {
-	uint64_t over_b = u64_sub_sat(vm->resident_b.value, s->ceiling_b);
+	uint64_t over_b = u64_sub_sat(vm->backed_b.value, s->ceiling_b);
 
 	if (s->ceiling_b == 0 || over_b < CEILING_SLACK_B)
 		return;
+	est->over_ceiling = true;
 	est->need_b = u64_min(est->need_b, CEILING_SLACK_B);
 	if (!h->guest.gives_back)
 		est->press_b = u64_max(est->press_b,
@@ -114,13 +147,13 @@ uint64_t estimate_size(const struct settings *s, const struct guest_stats *stats
 	return u64_min(want_b, est->room_b);
 }
 
-void estimate_vm(const struct settings *s, const struct vm_facts *vm, const struct history *h,
-		 uint64_t now_us, uint64_t floor_b, struct estimate *ret)
+void estimate_vm(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		 const struct history *h, uint64_t now_us, uint64_t floor_b, struct estimate *ret)
 {
 	const uint64_t *tag = vm->stats.tag;
 	uint64_t overhead = h->guest.overhead_b;
 	struct estimate est = {
-		.reserve_b = estimate_reserve(s, &vm->stats),
+		.reserve_b = estimate_reserve(s, vm),
 		.available_b = tag[BALLOON_STAT_AVAIL],
 		.free_b = tag[BALLOON_STAT_MEMFREE],
 		.floor_b = floor_b,
@@ -128,15 +161,17 @@ void estimate_vm(const struct settings *s, const struct vm_facts *vm, const stru
 	};
 
 	if (overhead == FIGURE_UNKNOWN)
-		overhead = u64_sub_sat(vm->ram_b.value, tag[BALLOON_STAT_MEMTOT]) + HYPERVISOR_B;
-	est.stale_b = u64_sub_sat(vm->resident_b.value, estimate_used(&vm->stats));
+		overhead = u64_sub_sat(vm->ram_b.value, tag[BALLOON_STAT_MEMTOT]) +
+			   (footprint_is_apart(vm->backed_source) ? 0 : HYPERVISOR_B);
+	est.stale_b = u64_sub_sat(vm->backed_b.value, estimate_used(vm, h));
 	est.stale_b = u64_min(u64_sub_sat(est.stale_b, overhead), est.free_b);
+	est.unbacked_b = est.free_b - est.stale_b;
 
 	est.cache_b = u64_sub_sat(est.available_b, est.free_b);
 	if (stats_has(&vm->stats, BALLOON_STAT_CACHES))
 		est.cache_b = u64_min(est.cache_b, tag[BALLOON_STAT_CACHES]);
-	est.need_b = u64_max(s->min_yield_b, u64_ppm(vm->resident_b.value, s->min_yield_ppm));
-	estimate_cold(s, h, now_us, &est);
+	est.need_b = u64_max(s->min_yield_b, u64_ppm(vm->backed_b.value, s->min_yield_ppm));
+	estimate_cold(s, host, h, now_us, &est);
 	estimate_ceiling(s, vm, h, &est);
 
 	est.room_b = u64_min(u64_sub_sat(est.available_b, est.reserve_b),

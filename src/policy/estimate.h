@@ -32,7 +32,10 @@ struct estimate {
 	uint64_t room_b;  /* the largest balloon that reserve and floor allow */
 	uint64_t size_b;  /* the balloon that would get stale_b and press_b, within the reserve */
 	uint64_t ripe_us; /* its page cache is worth pressing, but too young until then; 0: no */
-	bool busy;	  /* its page cache is taken to be in use */
+	uint64_t unbacked_b; /* free in the guest, and the host never gave it: a balloon takes it
+				first */
+	bool busy;	     /* its page cache is taken to be in use */
+	bool over_ceiling;   /* more is resident than its ceiling */
 };
 
 /* Free memory that is left to a guest whose page cache is not to be pressed. */
@@ -52,17 +55,24 @@ uint64_t estimate_tag(const struct guest_stats *stats, enum balloon_stat tag);
 uint64_t estimate_grown(const struct guest_stats *from, const struct guest_stats *to,
 			enum balloon_stat tag);
 
-/* The guest's used memory (total less free), bytes; FIGURE_UNKNOWN without statistics. */
-uint64_t estimate_used(const struct guest_stats *stats);
+/*
+ * The guest's used memory (total less free), without what its balloon holds;
+ * FIGURE_UNKNOWN without statistics. Some drivers count a balloon as memory in
+ * use, others take it from the total: what the total was without one tells.
+ */
+uint64_t estimate_used(const struct vm_facts *vm, const struct history *h);
 
-/* The reserve for a guest with these statistics: the larger of the two settings. */
-uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *stats);
+/*
+ * The guest's reserve: a share of the memory it has with the balloon at 0, a
+ * smaller one where it is known to have swap, and reserve_min at least.
+ */
+uint64_t estimate_reserve(const struct settings *s, const struct vm_facts *vm);
 
 /*
  * Estimates for a VM whose balloon is at 0, from statistics that are possible
  * and a footprint that is known.
  *
- *   stale = resident - used - overhead
+ *   stale = backed - used - overhead
  *   cold  = learned share of the page cache, where the guest is quiet
  *
  * Nothing that the host sees tells cache that is read again from cache that is
@@ -71,14 +81,15 @@ uint64_t estimate_reserve(const struct settings *s, const struct guest_stats *st
  * it comes back within 10 s tells. Cache that is not worth a squeeze
  * by itself is left alone, for pressing it takes all free memory first.
  *
- * overhead is what the last squeeze could not bring back; before one it is
+ * overhead is what the last squeeze could not bring back. Before one it is
  * taken to be what the guest does not manage (ram - MEMTOT: its kernel image
- * and page structures) and 64 MiB of the hypervisor's own.
+ * and page structures), and 64 MiB of the hypervisor's own where those are not
+ * counted apart.
  *
  * What the VM has resident above its ceiling is pressed without a probe, and
  * whether or not its guest is busy. @floor_b: memory that a balloon must leave.
  */
-void estimate_vm(const struct settings *s, const struct vm_facts *vm, const struct history *h,
-		 uint64_t now_us, uint64_t floor_b, struct estimate *ret);
+void estimate_vm(const struct settings *s, const struct host_facts *host, const struct vm_facts *vm,
+		 const struct history *h, uint64_t now_us, uint64_t floor_b, struct estimate *ret);
 
 #endif

@@ -37,7 +37,7 @@ struct figure {
 
 /* No name begins another. */
 static const struct figure vm_figures[] = {
-	OF_VM("resident", FIGURE_BYTES, fig.resident_b),
+	OF_VM("resident", FIGURE_BYTES, fig.backed_b),
 	OF_VM("available", FIGURE_BYTES, fig.available_b),
 	OF_VM("reserve", FIGURE_BYTES, fig.reserve_b),
 	OF_VM("stale", FIGURE_BYTES, fig.stale_b),
@@ -47,6 +47,7 @@ static const struct figure vm_figures[] = {
 	OF_VM("balloon", FIGURE_BYTES, fig.balloon_b),
 	OF_VM("freed", FIGURE_BYTES, fig.freed_b),
 	OF_VM("floor", FIGURE_BYTES, fig.floor_b),
+	OF_VM("unbacked", FIGURE_BYTES, fig.unbacked_b),
 	OF_VM("until", FIGURE_TIME, fig.until_us),
 	OF_VM("target", FIGURE_BYTES, target_b),
 	{ 0 },

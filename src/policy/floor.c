@@ -69,8 +69,7 @@ uint64_t floor_recent(const struct settings *s, const struct vm_facts *vm, const
 {
 	if (h->need.watched_us == 0 || now_us < u64_add_sat(h->need.watched_us, s->size_watch_us))
 		return FIGURE_UNKNOWN;
-	return u64_add_sat(u64_max(h->need.peak_b, h->need.peak_last_b),
-			   estimate_reserve(s, &vm->stats));
+	return u64_add_sat(u64_max(h->need.peak_b, h->need.peak_last_b), estimate_reserve(s, vm));
 }
 
 void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
@@ -80,7 +79,7 @@ void floor_scare(const struct settings *s, const struct vm_facts *vm, uint64_t n
 
 	if (!vm->actual_b.known || !estimate_possible(&vm->stats))
 		return;
-	need_b = u64_add_sat(needed(vm), estimate_reserve(s, &vm->stats));
+	need_b = u64_add_sat(needed(vm), estimate_reserve(s, vm));
 	h->need.scare_b = u64_max(need_b, of_distress(s, h, now_us));
 	h->need.scare_us = now_us;
 }

@@ -34,7 +34,7 @@ static uint64_t above_reserve(const struct settings *s, const struct vm_facts *v
 	/* whatever it says, it has no more available than it has */
 	uint64_t available_b = u64_min(vm->stats.tag[BALLOON_STAT_AVAIL], vm->actual_b.value);
 
-	return u64_sub_sat(available_b, estimate_reserve(s, &vm->stats));
+	return u64_sub_sat(available_b, estimate_reserve(s, vm));
 }
 
 static uint64_t above_floor(const struct settings *s, const struct vm_facts *vm)

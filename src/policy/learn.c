@@ -26,7 +26,7 @@
 #define CACHE_GROWS_DIVISOR 8
 /* A squeeze that freed less than this freed nothing; a guest's own noise is about as large. */
 #define ZERO_YIELD_B (4 * MIB)
-/* Two squeezes in a row that free nothing are enough (shared design, "verifying"). */
+/* After two squeezes in a row that free nothing, the rest is as long as it may be. */
 #define ZERO_YIELDS_MAX 2
 /* Cache that was hardly pressed teaches nothing about being cold. */
 #define PRESSED_MIN_B (16 * MIB)
@@ -38,6 +38,7 @@ static void fold_activity(const struct settings *s, const struct vm_facts *vm, s
 {
 	uint64_t span_us = u64_sub_sat(vm->cpu_us.taken_us, h->guest.base_cpu_us.taken_us);
 	uint64_t used_us = u64_sub_sat(vm->cpu_us.value, h->guest.base_cpu_us.value);
+	uint64_t all_us = u64_mul_sat(span_us, u64_max(vm->vcpus, 1));
 	bool reads =
 		estimate_grown(&h->guest.base, &vm->stats, BALLOON_STAT_CACHES) > CACHE_GROWS_B;
 
@@ -46,8 +47,9 @@ static void fold_activity(const struct settings *s, const struct vm_facts *vm, s
 		h->guest.idle = TRI_UNKNOWN;
 		return;
 	}
-	h->guest.busy = reads || used_us > u64_ppm(span_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
-	h->guest.idle = !reads && used_us <= u64_ppm(span_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->guest.cpu_ppm = u64_mul_sat(used_us, PPM) / u64_max(span_us, 1);
+	h->guest.busy = reads || used_us > u64_ppm(all_us, s->calm_cpu_ppm) ? TRI_YES : TRI_NO;
+	h->guest.idle = !reads && used_us <= u64_ppm(all_us, s->idle_cpu_ppm) ? TRI_YES : TRI_NO;
 }
 
 /* A guest that was started anew is another guest: only what is true of the VM is kept. */
@@ -60,7 +62,9 @@ static void forget(struct history *h)
 	h->guest.stale_since_us = 0;
 	h->guest.overhead_b = FIGURE_UNKNOWN;
 	h->guest.gives_back = 0;
+	h->guest.total_b = 0;
 	h->rest.zero_yields = 0;
+	h->rest.stale_b = 0;
 	h->cache.tried_us = 0;
 	h->guest.kind = GUEST_UNKNOWN;
 	h->cache.since_us = 0;
@@ -104,20 +108,19 @@ static void fold_rates(const struct settings *s, const struct vm_facts *vm, stru
 }
 
 /* How long stale memory has been there, and the overhead, which only ever was smaller. */
-static void fold_footprint(const struct settings *s, const struct vm_facts *vm, uint64_t now_us,
-			   struct history *h)
+static void fold_footprint(const struct settings *s, const struct host_facts *host,
+			   const struct vm_facts *vm, uint64_t now_us, struct history *h)
 {
 	struct estimate est;
 
-	if (!vm->resident_b.known || !vm->ram_b.known)
+	if (!vm->backed_b.known || !vm->ram_b.known)
 		return;
 	if (now_us <= u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) &&
-	    fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) &&
+	    fact_fresh(&vm->backed_b, now_us, s->stats_max_age_us) &&
 	    h->guest.overhead_b != FIGURE_UNKNOWN)
-		h->guest.overhead_b =
-			u64_min(h->guest.overhead_b,
-				u64_sub_sat(vm->resident_b.value, estimate_used(&vm->stats)));
-	estimate_vm(s, vm, h, now_us, 0, &est);
+		h->guest.overhead_b = u64_min(
+			h->guest.overhead_b, u64_sub_sat(vm->backed_b.value, estimate_used(vm, h)));
+	estimate_vm(s, host, vm, h, now_us, 0, &est);
 	if (est.stale_b < s->min_yield_b)
 		h->guest.stale_since_us = 0;
 	else if (h->guest.stale_since_us == 0)
@@ -198,6 +201,9 @@ void learn_fold(const struct settings *s, const struct host_facts *host, const s
 	floor_watch(s, host, vm, now_us, h);
 	if (!estimate_possible(&vm->stats))
 		return;
+	if (vm->ram_b.known && vm->actual_b.known && vm->actual_b.value == vm->ram_b.value &&
+	    vm->stats.taken_us >= vm->actual_b.taken_us)
+		h->guest.total_b = vm->stats.tag[BALLOON_STAT_MEMTOT];
 	switch ((enum phase)h->phase.is) {
 	case PHASE_INFLATING:
 	case PHASE_HOLDING:
@@ -213,7 +219,7 @@ void learn_fold(const struct settings *s, const struct host_facts *host, const s
 		fold_rates(s, vm, h);
 		fold_cache(vm, h);
 		fold_press(s, vm, h);
-		fold_footprint(s, vm, now_us, h);
+		fold_footprint(s, host, vm, now_us, h);
 		break;
 	}
 }
@@ -240,10 +246,10 @@ static void learn_cold(const struct vm_facts *vm, const struct squeeze *sq, stru
 }
 
 /* Bytes of the yield that count as kept: what the guest came to use since is its good right. */
-static uint64_t kept(const struct vm_facts *vm, const struct squeeze *sq)
+static uint64_t kept(const struct vm_facts *vm, const struct history *h, const struct squeeze *sq)
 {
 	uint64_t at_once = sq->freed_b[VERIFY_AT_ONCE], late = sq->freed_b[VERIFY_60S];
-	uint64_t used_b = estimate_used(&vm->stats), returned_b;
+	uint64_t used_b = estimate_used(vm, h), returned_b;
 
 	if (late == FIGURE_UNKNOWN)
 		return at_once;
@@ -263,29 +269,62 @@ uint64_t learn_longer_rest(const struct settings *s, const struct history *h)
 	return u64_min(u64_max(u64_mul_sat(h->rest.last_us, 2), s->rest_min_us), s->rest_max_us);
 }
 
-void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct history *h)
+/* Why a squeeze that freed @freed_b was not worth it, by what was measured. */
+static enum reason disappointment(const struct vm_facts *vm, const struct squeeze *sq,
+				  uint64_t freed_b)
+{
+	uint64_t unmapped_b = u64_sub_sat(sq->backed_before_b, sq->backed_low_b);
+
+	if (sq->charged_before_b != FIGURE_UNKNOWN && vm->charged_b.known &&
+	    unmapped_b >= ZERO_YIELD_B && freed_b < unmapped_b / 2)
+		return REASON_REST_UNSPLIT;
+	if (freed_b < sq->balloon_b / 4 && sq->unbacked_b >= sq->balloon_b / 2)
+		return REASON_REST_UNBACKED;
+	return REASON_REST_DISAPPOINTED;
+}
+
+/* Did it free nothing, once more? Then it is long before it is tried again. */
+static void learn_zero(const struct settings *s, const struct vm_facts *vm, uint64_t freed_b,
+		       struct history *h)
+{
+	const struct squeeze *sq = &h->done;
+
+	if (freed_b >= ZERO_YIELD_B)
+		h->rest.zero_yields = 0;
+	else if (u64_min(sq->balloon_b, u64_add_sat(sq->stale_b, sq->cold_b)) >= s->min_yield_b)
+		h->rest.zero_yields++;
+	if (h->rest.zero_yields < ZERO_YIELDS_MAX)
+		return;
+	h->rest.last_us = s->rest_max_us;
+	if (vm->obstacles & OBSTACLE_HUGETLB)
+		h->rest.why = REASON_GAVE_UP;
+}
+
+void learn_squeeze(const struct settings *s, const struct host_facts *host,
+		   const struct vm_facts *vm, uint64_t now_us, struct history *h)
 {
 	const struct squeeze *sq = &h->done;
 	uint64_t expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
 	uint64_t hoped_b = u64_max(s->min_yield_b, expected_b) / 2;
+	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE], kept_b;
+	struct estimate est;
+	bool worth;
 
 	learn_cold(vm, sq, h);
 	h->rest.why = REASON_REST_DISAPPOINTED;
 	h->rest.last_us = learn_longer_rest(s, h);
-	if (sq->freed_b[VERIFY_AT_ONCE] == FIGURE_UNKNOWN)
+	estimate_vm(s, host, vm, h, now_us, 0, &est);
+	h->rest.stale_b = est.stale_b;
+	if (freed_b == FIGURE_UNKNOWN)
 		return;
-	if (sq->freed_b[VERIFY_AT_ONCE] >= ZERO_YIELD_B)
-		h->rest.zero_yields = 0;
-	else if (u64_min(sq->balloon_b, expected_b) >= s->min_yield_b)
-		h->rest.zero_yields++;
-	if (h->rest.zero_yields >= ZERO_YIELDS_MAX) {
-		h->rest.why =
-			vm->obstacles & OBSTACLE_HUGETLB ? REASON_GAVE_UP_HUGETLB : REASON_GAVE_UP;
-		return;
-	}
+	h->rest.why = disappointment(vm, sq, freed_b);
+	kept_b = kept(vm, h, sq);
+	worth = sq->asked || sq->requested ||
+		kept_b >= u64_ppm(sq->balloon_b, s->min_efficiency_ppm);
 	/* what was taken from a guest whose word is not good is no success, however much it was */
-	if (kept(vm, sq) >= hoped_b && sq->stop != REASON_STOP_LIES) {
+	if (worth && kept_b >= hoped_b && sq->stop != REASON_STOP_LIES) {
 		h->rest.why = REASON_REST;
 		h->rest.last_us = s->rest_min_us;
 	}
+	learn_zero(s, vm, freed_b, h);
 }

@@ -27,7 +27,8 @@ bool learn_pressed(const struct squeeze *sq);
 uint64_t learn_longer_rest(const struct settings *s, const struct history *h);
 
 /* What a squeeze that was verified whole taught: cold_ppm, the rest. */
-void learn_squeeze(const struct settings *s, const struct vm_facts *vm, struct history *h);
+void learn_squeeze(const struct settings *s, const struct host_facts *host,
+		   const struct vm_facts *vm, uint64_t now_us, struct history *h);
 
 /* What a probe of the page cache taught within 10 s: cold_ppm. */
 void learn_probe(const struct vm_facts *vm, struct history *h);

@@ -69,7 +69,10 @@ static void step_resting(struct step *st)
 
 static void step_gave_up(struct step *st)
 {
-	if (st->h->phase.request == REQUEST_SQUEEZE || st->vm->boots != st->h->guest.boots) {
+	bool still = st->vm->obstacles & OBSTACLE_HUGETLB;
+
+	if (st->h->phase.request == REQUEST_SQUEEZE || st->vm->boots != st->h->guest.boots ||
+	    !still) {
 		st->h->rest.zero_yields = 0;
 		watch(st);
 		return;
@@ -155,9 +158,9 @@ static void begin_decision(const struct step *st, struct decision *ret)
 	*ret = (struct decision){
 		.vm_id = vm->id,
 		.fig = {
-			.resident_b = fact_or_unknown(&vm->resident_b),
+			.backed_b = fact_or_unknown(&vm->backed_b),
 			.available_b = estimate_tag(&vm->stats, BALLOON_STAT_AVAIL),
-			.reserve_b = possible ? estimate_reserve(st->s, &vm->stats)
+			.reserve_b = possible ? estimate_reserve(st->s, vm)
 					      : FIGURE_UNKNOWN,
 			.stale_b = FIGURE_UNKNOWN,
 			.cold_b = FIGURE_UNKNOWN,
@@ -166,6 +169,7 @@ static void begin_decision(const struct step *st, struct decision *ret)
 			.balloon_b = st->balloon_b,
 			.freed_b = FIGURE_UNKNOWN,
 			.floor_b = FIGURE_UNKNOWN,
+			.unbacked_b = FIGURE_UNKNOWN,
 			.until_us = FIGURE_UNKNOWN,
 		},
 	};

@@ -80,7 +80,7 @@ static void offer_at_zero(const struct settings *s, const struct host_facts *hos
 		offer_sized(s, host, vm, h, now_us, ret);
 		return;
 	}
-	estimate_vm(s, vm, h, now_us, floor_of(s, h, host, now_us, true), &est);
+	estimate_vm(s, host, vm, h, now_us, floor_of(s, h, host, now_us, true), &est);
 	ret->stale_b = u64_min(est.stale_b, u64_sub_sat(est.room_b, est.free_b - est.stale_b));
 	ret->cold_b = u64_min(est.dear_b, u64_sub_sat(est.room_b, est.free_b));
 	ret->cold_class = est.cold_class;
@@ -101,10 +101,11 @@ static void offer_held(const struct settings *s, const struct host_facts *host,
 	ret->held_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
 	ret->held_class = h->now.class;
 	room_b = u64_min(guard_room(s, vm, now_us), u64_sub_sat(vm->actual_b.value, floor_b));
-	if (room_b < MORE_MIN_B || vm->resident_b.taken_us < h->phase.since_us)
+	if (room_b < MORE_MIN_B || vm->backed_b.taken_us < h->phase.since_us)
 		return;
 	then.stats = h->guest.start;
-	estimate_vm(s, &then, h, now_us, floor_b, &est);
+	then.actual_b = then.ram_b;
+	estimate_vm(s, host, &then, h, now_us, floor_b, &est);
 	free_b = vm->stats.tag[BALLOON_STAT_MEMFREE];
 	ret->stale_b = u64_min(est.stale_b, u64_min(free_b, room_b));
 	ret->cold_b = u64_min(u64_sub_sat(est.dear_b, h->now.cold_b), u64_sub_sat(room_b, free_b));
@@ -117,7 +118,7 @@ static void offer_coming(const struct vm_facts *vm, const struct history *h, uin
 {
 	const struct squeeze *sq = &h->now;
 	uint64_t balloon_b = u64_sub_sat(vm->ram_b.value, vm->actual_b.value);
-	uint64_t freed_b = u64_sub_sat(sq->resident_before_b, vm->resident_b.value);
+	uint64_t freed_b = u64_sub_sat(sq->backed_before_b, vm->backed_b.value);
 
 	if (now_us < u64_add_sat(h->balloon.mark_us, MOVES_BY_US) || balloon_b > h->balloon.mark_b)
 		ret->coming_b = u64_sub_sat(u64_add_sat(sq->stale_b, sq->cold_b), freed_b);

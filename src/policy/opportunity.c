@@ -11,6 +11,7 @@
  */
 #include "policy/opportunity.h"
 
+#include "policy/cost.h"
 #include "policy/floor.h"
 
 #include "base/num.h"
@@ -37,7 +38,7 @@ enum reason opportunity_missing(const struct settings *s, const struct vm_facts 
 		return REASON_PINNED_MLOCK;
 	if (!estimate_possible(&vm->stats) || !vm->ram_b.known || !vm->actual_b.known)
 		return REASON_NO_DRIVER;
-	if (!vm->resident_b.known)
+	if (!vm->backed_b.known)
 		return REASON_RESIDENT_UNKNOWN;
 	if (vm->actual_b.value < vm->ram_b.value)
 		return REASON_FOREIGN_BALLOON;
@@ -82,8 +83,20 @@ static void share_out_asked(uint64_t asked_b, struct opportunity *opp)
 	opp->expected_b = u64_add_sat(opp->stale_b, opp->press_b);
 }
 
-static enum reason worth_it(const struct vm_facts *vm, const struct history *h, uint64_t now_us,
-			    struct opportunity *opp)
+/* Does it cost the guest no more than it is worth? */
+static enum reason affordable(const struct settings *s, const struct vm_facts *vm,
+			      const struct history *h, uint64_t now_us, struct opportunity *opp)
+{
+	uint64_t yield_b = u64_add_sat(opp->stale_b, opp->press_b);
+
+	if (yield_b < u64_ppm(opp->est.size_b, s->min_efficiency_ppm))
+		return REASON_UNBACKED;
+	opp->begin_us = cost_affordable_us(s, vm, h, opp->est.size_b, now_us);
+	return opp->begin_us > now_us ? REASON_COST : REASON_NONE;
+}
+
+static enum reason worth_it(const struct settings *s, const struct vm_facts *vm,
+			    const struct history *h, uint64_t now_us, struct opportunity *opp)
 {
 	bool left = reporting_serves(vm, h, now_us);
 	uint64_t whole_b = opp->expected_b;
@@ -92,10 +105,14 @@ static enum reason worth_it(const struct vm_facts *vm, const struct history *h, 
 		share_out(&opp->est, 0, opp);
 	if (h->guest.calm != TRI_YES)
 		return h->guest.calm == TRI_NO ? REASON_IN_NEED : REASON_NOT_CALM;
-	if (opp->expected_b >= opp->est.need_b)
-		return REASON_NONE;
-	return left && whole_b >= opp->est.need_b ? REASON_LEFT_TO_REPORTING
-						  : REASON_LITTLE_TO_GAIN;
+	if (opp->expected_b < opp->est.need_b)
+		return left && whole_b >= opp->est.need_b ? REASON_LEFT_TO_REPORTING
+							  : REASON_LITTLE_TO_GAIN;
+	if (opp->est.over_ceiling)
+		return REASON_NONE; /* an operator asks for that */
+	if (h->guest.busy == TRI_YES)
+		return REASON_BUSY;
+	return affordable(s, vm, h, now_us, opp);
 }
 
 /* Does anybody want it besides the policy by itself? */
@@ -122,7 +139,7 @@ static enum reason allowed(const struct settings *s, const struct host_facts *ho
 	if (!wish->sizing && !is_asked_for(wish) && !has_turn(s, host))
 		return REASON_TURN;
 	if (now_us > u64_add_sat(vm->stats.taken_us, s->stats_max_age_us) ||
-	    !fact_fresh(&vm->resident_b, now_us, s->stats_max_age_us) ||
+	    !fact_fresh(&vm->backed_b, now_us, s->stats_max_age_us) ||
 	    !fact_fresh(&vm->actual_b, now_us, s->stats_max_age_us))
 		return REASON_STATS_STALE;
 	return REASON_NONE;
@@ -133,12 +150,12 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 		      const struct wish *wish, struct opportunity *ret)
 {
 	uint64_t floor_b = floor_of(s, h, host, now_us, wish->asked_b != 0);
-	struct opportunity opp = { .reason = opportunity_missing(s, vm) };
+	struct opportunity opp = { .reason = opportunity_missing(s, vm), .begin_us = now_us };
 
 	*ret = opp;
 	if (opp.reason != REASON_NONE)
 		return;
-	estimate_vm(s, vm, h, now_us, floor_b, &opp.est);
+	estimate_vm(s, host, vm, h, now_us, floor_b, &opp.est);
 	share_out(&opp.est, opp.est.stale_b, &opp);
 	if (wish->asked_b)
 		share_out_asked(wish->asked_b, &opp);
@@ -149,7 +166,7 @@ void opportunity_find(const struct settings *s, const struct host_facts *host,
 	else if (wish->sizing || (opp.est.size_b && is_asked_for(wish)))
 		opp.reason = h->guest.calm == TRI_NO ? REASON_IN_NEED : REASON_NONE;
 	else
-		opp.reason = worth_it(vm, h, now_us, &opp);
+		opp.reason = worth_it(s, vm, h, now_us, &opp);
 	if (opp.reason == REASON_NONE)
 		opp.reason = allowed(s, host, vm, now_us, wish);
 	*ret = opp;
@@ -164,4 +181,7 @@ void opportunity_figures(const struct opportunity *opp, struct figures *ret)
 	ret->expected_b = opp->expected_b;
 	ret->need_b = opp->est.need_b;
 	ret->floor_b = opp->est.floor_b;
+	ret->unbacked_b = opp->est.unbacked_b;
+	if (opp->reason == REASON_COST)
+		ret->until_us = opp->begin_us;
 }

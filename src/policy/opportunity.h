@@ -29,6 +29,7 @@ struct opportunity {
 	uint64_t stale_b;    /* stale memory that a balloon of est.size_b would get */
 	uint64_t press_b;    /* page cache that it would get */
 	uint64_t expected_b; /* what there is to win: stale memory, and all cold cache */
+	uint64_t begin_us;   /* REASON_COST: it can be afforded then */
 };
 
 /* What must be there before anything can be estimated: REASON_NONE, or what is not. */

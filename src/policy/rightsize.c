@@ -27,8 +27,9 @@
 #define HELPLESS_LOOK_US (200 * USEC_PER_MSEC)
 /* A balloon that is smaller than its target by more than this was taken from. */
 #define TAKEN_B (2 * MIB)
-/* A balloon that grew by this much shows in what its guest has. */
-#define SHOWS_B (4 * MIB)
+/* A balloon that grew by this much shows in what its guest has: less may come from per-CPU lists.
+ */
+#define SHOWS_B (64 * MIB)
 
 /* Does this guest take pages back under pressure, before it is short? */
 static bool gives_back(const struct vm_facts *vm, const struct history *h)
@@ -48,7 +49,7 @@ void rightsize_room(const struct settings *s, const struct host_facts *host,
 	struct estimate est;
 
 	ret->floor_b = floor_of(s, h, host, now_us, true);
-	estimate_vm(s, vm, h, now_us, ret->floor_b, &est);
+	estimate_vm(s, host, vm, h, now_us, ret->floor_b, &est);
 	if (gives_back(vm, h)) {
 		est.free_b = u64_add_sat(est.free_b, est.press_b);
 	} else {
@@ -59,7 +60,7 @@ void rightsize_room(const struct settings *s, const struct host_facts *host,
 	room_b = u64_min(room_b, u64_sub_sat(est.free_b, keep_b));
 	ret->why = above_b <= room_b ? REASON_SIZED_FLOOR : REASON_SIZED_RESERVE;
 	if (ret->floor_b == FIGURE_UNKNOWN)
-		ret->why = REASON_NOT_CALM;
+		ret->why = REASON_SIZE_WATCHED;
 	ret->room_b = u64_min(room_b, above_b);
 }
 
@@ -69,6 +70,9 @@ static uint64_t room(struct step *st, enum reason *ret_why)
 
 	rightsize_room(st->s, st->host, st->vm, st->h, st->now_us, &found);
 	st->d->fig.floor_b = found.floor_b;
+	if (found.why == REASON_SIZE_WATCHED)
+		st->d->fig.until_us =
+			u64_add_sat(u64_max(st->h->need.watched_us, 1), st->s->size_watch_us);
 	*ret_why = found.why;
 	return found.room_b;
 }
@@ -136,7 +140,7 @@ static void follow(struct step *st)
 static bool is_short(const struct step *st)
 {
 	const uint64_t *tag = st->vm->stats.tag;
-	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
+	uint64_t reserve_b = estimate_reserve(st->s, st->vm);
 	uint64_t available_b = tag[BALLOON_STAT_AVAIL], fell_b = 0;
 
 	if (gives_back(st->vm, st->h))
@@ -147,18 +151,22 @@ static bool is_short(const struct step *st)
 	       tag[BALLOON_STAT_MEMFREE] < estimate_keep(st->s, &st->vm->stats);
 }
 
+static bool says_something_new(const struct step *st)
+{
+	const uint64_t *was = st->h->guest.start.tag, *is = st->vm->stats.tag;
+
+	return is[BALLOON_STAT_AVAIL] != was[BALLOON_STAT_AVAIL] ||
+	       is[BALLOON_STAT_MEMFREE] != was[BALLOON_STAT_MEMFREE];
+}
+
 /*
  * Has a balloon grown, and was left, since its guest last said anything new? A
  * running kernel has no two figures the same after a thousand of its pages went.
  */
 static bool is_frozen(const struct step *st)
 {
-	const uint64_t *was = st->h->guest.start.tag, *is = st->vm->stats.tag;
-
 	return st->h->phase.is == PHASE_SIZED && st->vm->stats.taken_us > st->h->phase.since_us &&
-	       st->balloon_b >= u64_add_sat(st->h->size.from_b, SHOWS_B) &&
-	       is[BALLOON_STAT_AVAIL] == was[BALLOON_STAT_AVAIL] &&
-	       is[BALLOON_STAT_MEMFREE] == was[BALLOON_STAT_MEMFREE];
+	       st->balloon_b >= u64_add_sat(st->h->size.from_b, SHOWS_B) && !says_something_new(st);
 }
 
 /* What ends right-sizing for now. */
@@ -252,7 +260,8 @@ void rightsize_sized(struct step *st)
 		return;
 	}
 	room_b = room(st, &why);
-	if (st->now_us >= u64_add_sat(st->h->guest.start.taken_us, st->s->size_every_us))
+	if (says_something_new(st) &&
+	    st->now_us >= u64_add_sat(st->h->guest.start.taken_us, st->s->size_every_us))
 		begin_span(st); /* of about one step */
 	if (room_b >= CLOSE_B &&
 	    (st->asked_b || (st->now_us >= st->h->size.next_us && st->h->guest.calm == TRI_YES)))

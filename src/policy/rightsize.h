@@ -17,7 +17,7 @@
 struct rightsize_room {
 	uint64_t room_b;  /* by so much, bytes */
 	uint64_t floor_b; /* memory that it must leave */
-	enum reason why;  /* REASON_SIZED_FLOOR, _RESERVE or _NOT_CALM: what allows no more */
+	enum reason why;  /* REASON_SIZED_FLOOR, _RESERVE or SIZE_WATCHED: what allows no more */
 };
 
 /*

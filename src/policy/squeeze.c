@@ -11,6 +11,7 @@
  */
 #include "policy/squeeze.h"
 
+#include "policy/cost.h"
 #include "policy/distress.h"
 #include "policy/floor.h"
 #include "policy/guard.h"
@@ -27,6 +28,8 @@
 #define GIVE_BACK_B (16 * MIB)
 /* A balloon of this much shows in what its guest has available. */
 #define SHOWS_B (64 * MIB)
+/* Each time that a balloon took so much more than was never backed, it is looked what was freed. */
+#define CHECK_EVERY_B (64 * MIB)
 /* The next squeeze may come this soon where there is much new to win, doubling so many times. */
 #define MORE_AFTER_US (10 * USEC_PER_SEC)
 #define MORE_MAX 6
@@ -40,6 +43,19 @@ static uint64_t less(uint64_t before, const struct fact *now)
 	return now->known ? u64_sub_sat(before, now->value) : FIGURE_UNKNOWN;
 }
 
+/*
+ * What the host has back. Its cgroup knows better than the mapping where only
+ * parts of huge pages were given: those are unmapped, and freed later or never.
+ */
+static uint64_t freed(const struct squeeze *sq, const struct vm_facts *vm)
+{
+	uint64_t freed_b = less(sq->backed_before_b, &vm->backed_b);
+
+	if (freed_b == FIGURE_UNKNOWN || sq->charged_before_b == FIGURE_UNKNOWN)
+		return freed_b;
+	return u64_min(freed_b, less(sq->charged_before_b, &vm->charged_b));
+}
+
 /* What the squeeze under way has seen at most and at least. */
 void squeeze_track(struct step *st)
 {
@@ -50,9 +66,10 @@ void squeeze_track(struct step *st)
 	sq->balloon_b = u64_max(sq->balloon_b, st->balloon_b);
 	sq->cache_low_b =
 		u64_min(sq->cache_low_b, estimate_tag(&st->vm->stats, BALLOON_STAT_CACHES));
-	if (st->vm->resident_b.known && st->vm->resident_b.taken_us >= sq->start_us)
-		sq->resident_low_b = u64_min(sq->resident_low_b, st->vm->resident_b.value);
-	st->d->fig.freed_b = less(sq->resident_before_b, &st->vm->resident_b);
+	if (st->vm->backed_b.known && st->vm->backed_b.taken_us >= sq->start_us)
+		sq->backed_low_b = u64_min(sq->backed_low_b, st->vm->backed_b.value);
+	st->d->fig.freed_b = freed(sq, st->vm);
+	st->d->fig.unbacked_b = sq->unbacked_b;
 	st->d->fig.stale_b = sq->stale_b;
 	st->d->fig.cold_b = sq->cold_b;
 	st->d->fig.expected_b = u64_add_sat(sq->stale_b, sq->cold_b);
@@ -77,14 +94,18 @@ static void begin(struct step *st, const struct opportunity *opp)
 		.size_b = opp->est.size_b,
 		.stale_b = opp->stale_b,
 		.cold_b = opp->press_b,
-		.resident_before_b = vm->resident_b.value,
-		.resident_low_b = vm->resident_b.value,
+		.unbacked_b = opp->est.unbacked_b,
+		.check_b = u64_add_sat(opp->est.unbacked_b, CHECK_EVERY_B),
+		.backed_before_b = vm->backed_b.value,
+		.charged_before_b = vm->charged_b.known ? vm->charged_b.value : FIGURE_UNKNOWN,
+		.backed_low_b = vm->backed_b.value,
 		.available_before_b = opp->est.available_b,
 		.cache_before_b = cache_b,
 		.cache_low_b = cache_b,
 		.used_after_b = FIGURE_UNKNOWN,
 		.freed_b = { FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN },
 	};
+	cost_begin(vm, st->h);
 	st->h->guest.start = vm->stats;
 	st->h->phase.looking_us = 0;
 	st->h->balloon.mark_us = st->now_us;
@@ -145,17 +166,28 @@ static uint64_t more_after(const struct step *st)
 }
 
 /*
- * A host that is short does not wait. Else a rest that was earned by disappointment
- * is kept, and a guest that is right-sized is not squeezed besides.
+ * A host that is short does not wait. Else a guest that is right-sized is not
+ * squeezed besides.
  */
 static bool may_be_early(const struct step *st)
 {
-	bool tired = st->h->phase.is == PHASE_RESTING && st->h->rest.why != REASON_REST;
-
 	if (reason_is((enum reason)st->h->rest.stop, REASON_IS_UNWILLING))
 		return false; /* nobody counts on what it says to have */
-	return st->asked_b || (!tired && st->s->mode != MODE_RIGHTSIZE &&
+	return st->asked_b || (st->s->mode != MODE_RIGHTSIZE &&
 			       st->now_us >= u64_add_sat(st->h->now.end_us, more_after(st)));
+}
+
+/*
+ * A rest that was earned by disappointment is kept, but by a guest that has
+ * come to hold a squeeze's worth of stale memory more since.
+ */
+static bool is_tired(const struct step *st, const struct opportunity *opp)
+{
+	uint64_t new_b = u64_sub_sat(opp->est.stale_b, st->h->rest.stale_b);
+
+	return !st->asked_b && st->h->phase.is == PHASE_RESTING && st->h->rest.why != REASON_REST &&
+	       !(reason_is((enum reason)st->h->rest.why, REASON_IS_DISAPPOINTED) &&
+		 opp->est.need_b && new_b >= opp->est.need_b);
 }
 
 bool squeeze_more(struct step *st)
@@ -168,8 +200,8 @@ bool squeeze_more(struct step *st)
 	if (opp.est.ripe_us)
 		st->ripe_us = opp.est.ripe_us;
 	/* one that was asked for fresh figures and did not answer is left alone */
-	if (opp.reason != REASON_NONE &&
-	    (opp.reason != REASON_STATS_STALE || st->h->phase.looking_us)) {
+	if (is_tired(st, &opp) || (opp.reason != REASON_NONE &&
+				   (opp.reason != REASON_STATS_STALE || st->h->phase.looking_us))) {
 		step_looked(st);
 		return false;
 	}
@@ -199,7 +231,29 @@ static bool lies(const struct step *st)
 	return st->balloon_b >= SHOWS_B && is[BALLOON_STAT_AVAIL] >= was[BALLOON_STAT_AVAIL];
 }
 
-static enum reason stop_inflate(const struct step *st)
+/*
+ * Does the balloon take memory beyond what was never backed, and the host gets
+ * less than a fourth of that? It is measured anew for that, now and then.
+ */
+static bool gets_nothing(struct step *st)
+{
+	struct squeeze *sq = &st->h->now;
+	uint64_t beyond_b = u64_sub_sat(st->balloon_b, sq->unbacked_b);
+
+	if (sq->requested || st->balloon_b < sq->check_b)
+		return false;
+	if (sq->check_us == 0)
+		sq->check_us = st->now_us;
+	if (st->d->fig.freed_b == FIGURE_UNKNOWN || st->vm->backed_b.taken_us < sq->check_us) {
+		st->d->actions |= ACT_MEASURE;
+		return false;
+	}
+	sq->check_us = 0;
+	sq->check_b = st->balloon_b + CHECK_EVERY_B;
+	return st->d->fig.freed_b < beyond_b / 4;
+}
+
+static enum reason stop_inflate(struct step *st)
 {
 	const struct squeeze *sq = &st->h->now;
 	uint64_t room_b = guard_room(st->s, st->vm, st->now_us);
@@ -221,11 +275,13 @@ static enum reason stop_inflate(const struct step *st)
 		return REASON_STOP_GIVES_BACK;
 	if (room_b < CLOSE_B || out_b > room_b + ROOM_SLACK_B)
 		return guard_limit(st->s, st->vm);
-	if (!sq->requested && st->vm->resident_b.taken_us >= sq->start_us &&
+	if (!sq->requested && st->vm->backed_b.taken_us >= sq->start_us &&
 	    st->d->fig.freed_b >= st->d->fig.expected_b && st->d->fig.freed_b != FIGURE_UNKNOWN)
 		return REASON_STOP_YIELD;
 	if (u64_add_sat(st->balloon_b, CLOSE_B) >= sq->size_b)
 		return REASON_STOP_SIZE;
+	if (gets_nothing(st))
+		return REASON_STOP_NOTHING;
 	if (span_us >= st->s->stall_after_us &&
 	    u64_sub_sat(st->balloon_b, st->h->balloon.mark_b) <
 		    u64_mul_sat(st->s->stall_rate_b, span_us / USEC_PER_SEC))
@@ -260,7 +316,7 @@ static void take_step(struct step *st)
 /* Has the guest used up a quarter of its reserve? Being close to it is the aim, this is not. */
 static bool reserve_broken(const struct step *st)
 {
-	uint64_t reserve_b = estimate_reserve(st->s, &st->vm->stats);
+	uint64_t reserve_b = estimate_reserve(st->s, st->vm);
 
 	return st->vm->stats.tag[BALLOON_STAT_AVAIL] < reserve_b - reserve_b / 4;
 }

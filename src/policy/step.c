@@ -167,7 +167,7 @@ static void deflated(struct step *st)
 		return;
 	}
 	st->h->now.end_us = st->now_us;
-	st->h->now.used_after_b = estimate_used(&st->vm->stats);
+	st->h->now.used_after_b = estimate_used(st->vm, st->h);
 	st->h->phase.verify_next = VERIFY_AT_ONCE;
 	step_enter(st, PHASE_VERIFYING);
 	st->d->actions |= ACT_MEASURE;

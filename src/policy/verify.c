@@ -12,6 +12,7 @@
 #include "policy/verify.h"
 
 #include "policy/arbiter.h"
+#include "policy/cost.h"
 #include "policy/learn.h"
 #include "policy/squeeze.h"
 
@@ -39,6 +40,7 @@ static void first_yield(struct step *st)
 	uint64_t freed_b = sq->freed_b[VERIFY_AT_ONCE];
 
 	st->h->total.squeezes++;
+	cost_end(st->s, st->vm, st->now_us, st->h);
 	if (learn_pressed(sq)) {
 		st->h->cache.pressed_b = sq->cache_before_b - sq->cache_low_b;
 		st->h->cache.pressed_low_b = sq->cache_low_b;
@@ -53,7 +55,7 @@ static void first_yield(struct step *st)
 		arbiter_learn(st->learned, expected_b, freed_b, sq->inflated_us - sq->start_us);
 	if (reason_is((enum reason)sq->stop, REASON_IS_DRAINED) &&
 	    sq->used_after_b != FIGURE_UNKNOWN)
-		st->h->guest.overhead_b = u64_sub_sat(st->vm->resident_b.value, sq->used_after_b);
+		st->h->guest.overhead_b = u64_sub_sat(st->vm->backed_b.value, sq->used_after_b);
 }
 
 /* The last measurement: what was won, and what it taught. */
@@ -66,7 +68,7 @@ static void verified(struct step *st)
 		st->h->total.return_b =
 			u64_add_sat(st->h->total.return_b, u64_sub_sat(sq->freed_b[VERIFY_AT_ONCE],
 								       sq->freed_b[VERIFY_60S]));
-	learn_squeeze(st->s, st->vm, st->h);
+	learn_squeeze(st->s, st->host, st->vm, st->now_us, st->h);
 }
 
 /* A probe of the page cache is over after 10 s: where it was cold, all of it is pressed at once. */
@@ -86,7 +88,7 @@ static bool probed(struct step *st)
 static bool measure(struct step *st, uint64_t due_us)
 {
 	struct squeeze *sq = &st->h->now;
-	const struct fact *resident = &st->vm->resident_b;
+	const struct fact *resident = &st->vm->backed_b;
 	bool taken = resident->known && resident->taken_us >= due_us;
 
 	if (!taken && st->now_us <= due_us + VERIFY_LATE_US)
@@ -113,7 +115,7 @@ static bool cut_short(struct step *st, bool (*begin_next)(struct step *st))
 		return false;
 	if (st->h->phase.verify_next > VERIFY_AT_ONCE && st->h->phase.is != PHASE_VERIFYING) {
 		st->h->done = last;
-		learn_squeeze(st->s, st->vm, st->h);
+		learn_squeeze(st->s, st->host, st->vm, st->now_us, st->h);
 	}
 	return true;
 }

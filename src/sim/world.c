@@ -180,8 +180,8 @@ static void observe_vm(struct world *w, struct world_vm *vm)
 	f->guarded = !vm->unguarded;
 	f->request = vm->request;
 	vm->request = REQUEST_NONE;
-	f->resident_source = FOOTPRINT_CGROUP;
-	f->resident_b = fact_of(vm->resident_b, w->now_us);
+	f->backed_source = FOOTPRINT_CGROUP;
+	f->backed_b = fact_of(vm->resident_b, w->now_us);
 	f->cpu_us = fact_of(load_cpu(&vm->load, w->now_us), w->now_us);
 	if (vm->state == VM_STATE_DOWN)
 		return; /* what a hypervisor told last */

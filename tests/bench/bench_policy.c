@@ -40,7 +40,7 @@ static int compare(const void *a, const void *b)
 /* The facts as they would be a step later: newer, and a little different. */
 static void age(struct vm_facts *vm, uint64_t now_us)
 {
-	vm->stats.taken_us = vm->resident_b.taken_us = vm->actual_b.taken_us = now_us;
+	vm->stats.taken_us = vm->backed_b.taken_us = vm->actual_b.taken_us = now_us;
 	vm->cpu_us.value += STEP_US / 100;
 	vm->cpu_us.taken_us = now_us;
 	vm->stats.tag[BALLOON_STAT_MINFLT] += 100;

@@ -91,6 +91,7 @@ static void check_growth(struct checker *c, const struct world_vm *vm, const str
 	const struct settings *s = vm->settings;
 	const uint64_t *tag = vm->facts.stats.tag;
 	uint64_t by_b = f->actual_b.value - d->target_b, reserve_b;
+	bool swapped;
 	uint32_t need = UINT32_C(1) << BALLOON_STAT_AVAIL | UINT32_C(1) << BALLOON_STAT_MEMTOT;
 
 	c->checked[OLD_FACTS]++;
@@ -106,7 +107,9 @@ static void check_growth(struct checker *c, const struct world_vm *vm, const str
 	if (c->broken != HOLDS)
 		return;
 	c->checked[RESERVE]++;
-	reserve_b = tag[BALLOON_STAT_MEMTOT] / PPM * s->reserve_ppm;
+	/* of all the memory that the machine has; less where the guest has ever swapped */
+	swapped = tag[BALLOON_STAT_SWAP_OUT] != 0 || tag[BALLOON_STAT_SWAP_IN] != 0;
+	reserve_b = f->ram_b.value / PPM * (swapped ? s->reserve_swap_ppm : s->reserve_ppm);
 	if (s->reserve_min_b > reserve_b)
 		reserve_b = s->reserve_min_b;
 	if (d->target_b < s->floor_b)

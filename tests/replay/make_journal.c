@@ -27,7 +27,7 @@
 
 struct world {
 	uint64_t now_us;
-	uint64_t balloon_b, wanted_b, resident_b;
+	uint64_t balloon_b, wanted_b, backed_b;
 	struct settings settings[NVM];
 	struct history history[NVM];
 	struct settings host_settings;
@@ -65,7 +65,7 @@ static void move(struct world *w)
 		w->balloon_b = u64_min(w->wanted_b, w->balloon_b + BALLOON_PER_TICK_B);
 	else
 		w->balloon_b = w->wanted_b;
-	w->resident_b = u64_min(w->resident_b, RAM_B - w->balloon_b);
+	w->backed_b = u64_min(w->backed_b, RAM_B - w->balloon_b);
 }
 
 static void observe(struct world *w)
@@ -78,12 +78,12 @@ static void observe(struct world *w)
 				.state = VM_STATE_RUNNING,
 				.device = TRI_YES,
 				.reporting = TRI_NO,
-				.resident_source = FOOTPRINT_CGROUP,
+				.backed_source = FOOTPRINT_CGROUP,
 				.guarded = 1,
 				.target_b = fact_of(RAM_B - w->wanted_b, w->now_us),
 				.ram_b = fact_of(RAM_B, w->now_us),
 				.actual_b = fact_of(RAM_B - w->balloon_b, w->now_us),
-				.resident_b = fact_of(w->resident_b, w->now_us),
+				.backed_b = fact_of(w->backed_b, w->now_us),
 				.cpu_us = fact_of(w->now_us / 100, w->now_us) };
 	s->taken_us = w->now_us;
 	set_stat(s, BALLOON_STAT_SWAP_IN, 0);
@@ -113,7 +113,7 @@ static void apply(struct world *w)
 
 int main(int argc, char **argv)
 {
-	struct world w = { .now_us = 1000 * USEC_PER_SEC, .resident_b = 900 * MIB };
+	struct world w = { .now_us = 1000 * USEC_PER_SEC, .backed_b = 900 * MIB };
 	const struct settings *settings[NVM];
 	struct history *history[NVM];
 	const struct policy_host host = { .settings = &w.host_settings, .history = &w.host };

@@ -55,10 +55,10 @@ static void make_facts(struct vm_facts *f, uint64_t now)
 	f->device = TRI_YES;
 	f->reporting = TRI_NO;
 	f->guarded = 1;
-	f->resident_source = FOOTPRINT_CGROUP;
+	f->backed_source = FOOTPRINT_CGROUP;
 	f->ram_b = fact_of(GIB, now);
 	f->actual_b = fact_of(GIB, now);
-	f->resident_b = fact_of(900 * MIB, now);
+	f->backed_b = fact_of(900 * MIB, now);
 	f->stats.taken_us = now;
 	f->stats.known = 0xff;
 	f->stats.tag[BALLOON_STAT_MEMTOT] = 980 * MIB;
@@ -105,15 +105,15 @@ static void make_known(struct sample *s)
 		.balloon_b = 580 * MIB,
 		.stale_b = 550 * MIB,
 		.cold_b = 0,
-		.resident_before_b = 950 * MIB,
-		.resident_low_b = 400 * MIB,
+		.backed_before_b = 950 * MIB,
+		.backed_low_b = 400 * MIB,
 		.freed_b = { 550 * MIB, 540 * MIB, FIGURE_UNKNOWN, 530 * MIB },
 	};
 	vm->decision = (struct decision){
 		.vm_id = vm->id,
 		.phase = PHASE_RESTING,
 		.reason = REASON_REST,
-		.fig = { .resident_b = 900 * MIB,
+		.fig = { .backed_b = 900 * MIB,
 			 .available_b = 700 * MIB,
 			 .reserve_b = 96 * MIB,
 			 .stale_b = 400 * MIB,
@@ -145,15 +145,15 @@ static void make_busy(struct sample *s)
 	h->now = (struct squeeze){
 		.start_us = SAMPLE_NOW_US - USEC_PER_SEC,
 		.balloon_b = 300 * MIB,
-		.resident_before_b = 900 * MIB,
-		.resident_low_b = 700 * MIB,
+		.backed_before_b = 900 * MIB,
+		.backed_low_b = 700 * MIB,
 		.freed_b = { FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN, FIGURE_UNKNOWN },
 	};
 	vm->decision.phase = PHASE_INFLATING;
 	vm->decision.reason = REASON_STEP;
 	vm->decision.target_b = GIB - 400 * MIB;
 	vm->decision.fig = (struct figures){
-		.resident_b = 700 * MIB,
+		.backed_b = 700 * MIB,
 		.available_b = 300 * MIB,
 		.reserve_b = 96 * MIB,
 		.stale_b = FIGURE_UNKNOWN,

@@ -84,7 +84,7 @@ static void settings_are_set_as_a_merge_patch(void **state)
 
 	(void)state;
 	o = ask_json("PATCH", "/v1/vms/db",
-		     "{\"shares\":200,\"floor\":\"1GiB\",\"press_cache\":false,"
+		     "{\"shares\":200,\"floor\":\"1GiB\",\"press_cache\":\"never\","
 		     "\"mode\":\"rightsize\",\"ceiling\":null}",
 		     200);
 	assert_string_equal(text_of(o, "name"), "db");

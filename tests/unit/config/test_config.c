@@ -64,7 +64,7 @@ static void every_key_is_taken(void **state)
 		   "guardian_after: 3s\ndiscover: false\ndiscover_every: 5s\n"
 		   "sockets:\n  - /run/a/*.qmp\n  - /run/b.qmp\n"
 		   "vms:\n  - name: db\n    qmp: /run/db.qmp\n    mode: off\n  - qmp: /run/x.qmp\n"
-		   "defaults:\n  min_yield: 32MiB\n  min_yield_share: 5%\n  press_cache: false\n"
+		   "defaults:\n  min_yield: 32MiB\n  min_yield_share: 5%\n  press_cache: never\n"
 		   "rules:\n  - match: \"web-*\"\n    mode: observe\n    faults_per_s: 10\n");
 	load(&c);
 	assert_string_equal(c.control, "/tmp/c");

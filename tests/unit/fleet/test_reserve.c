@@ -55,9 +55,9 @@ static struct vm *start(struct scene *s, const char *name, uint64_t appeared_us)
 	return vm;
 }
 
-static void grow(struct vm *vm, uint64_t resident_b, uint64_t now_us)
+static void grow(struct vm *vm, uint64_t backed_b, uint64_t now_us)
 {
-	vm->facts.resident_b = fact_of(resident_b, now_us);
+	vm->facts.backed_b = fact_of(backed_b, now_us);
 }
 
 static uint64_t left(const struct scene *s, uint64_t id)

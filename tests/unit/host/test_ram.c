@@ -199,6 +199,18 @@ static void a_kernel_without_the_scan_is_served_by_smaps(void **state)
 	(void)close(fd);
 }
 
+/* On a busy machine one turn is not enough. */
+static int read_whole(struct footprint *fp, uint64_t ram_b, uint64_t now_us,
+		      struct footprint_figures *ret)
+{
+	int r;
+
+	r = footprint_read(fp, ram_b, now_us, true, ret);
+	while (r == -EINPROGRESS || (r == 0 && footprint_next(fp) != UINT64_MAX))
+		r = footprint_read(fp, ram_b, now_us, false, ret);
+	return r;
+}
+
 static void the_footprint_of_a_vm_is_that_of_its_ram(void **state)
 {
 	struct footprint_budget budget = { 0 };
@@ -213,7 +225,7 @@ static void the_footprint_of_a_vm_is_that_of_its_ram(void **state)
 	child_do(&c, 't');
 	child_do(&c, 'h');
 	assert_int_equal(footprint_new(&roots, &budget, c.pid, &fp), 0);
-	assert_int_equal(footprint_read(fp, RAM_B, 1000, true, &is), 0);
+	assert_int_equal(read_whole(fp, RAM_B, 1000, &is), 0);
 	assert_int_equal(footprint_next(fp), UINT64_MAX);
 	assert_true(footprint_is_apart(is.source));
 	assert_int_equal(is.backed_b.value, 64 * MIB);
@@ -221,15 +233,15 @@ static void the_footprint_of_a_vm_is_that_of_its_ram(void **state)
 	assert_true(is.swapped_b.known);
 	assert_true(is.own_b.known && is.own_b.value >= 40 * MIB);
 	/* where its memory is not known it is the whole process that is measured */
-	assert_int_equal(footprint_read(fp, 0, 1001, true, &is), 0);
+	assert_int_equal(read_whole(fp, 0, 1001, &is), 0);
 	assert_false(footprint_is_apart(is.source));
 	assert_false(is.own_b.known);
 	assert_true(is.backed_b.value >= 104 * MIB);
 	/* nor where no mapping has that size */
-	assert_int_equal(footprint_read(fp, RAM_B + MIB, 1002, true, &is), 0);
+	assert_int_equal(read_whole(fp, RAM_B + MIB, 1002, &is), 0);
 	assert_false(footprint_is_apart(is.source));
 	child_stop(&c);
-	assert_int_equal(footprint_read(fp, RAM_B, 1003, true, &is), -ESRCH);
+	assert_int_equal(read_whole(fp, RAM_B, 1003, &is), -ESRCH);
 	footprint_free(fp);
 	host_roots_fini(&roots);
 }

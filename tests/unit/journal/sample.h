@@ -132,10 +132,10 @@ static inline void sample_vm_facts(uint64_t *seed, struct vm_facts *f)
 	f->boots = (uint32_t)sample_u64(seed);
 	f->target_error = (int32_t)sample_u64(seed);
 	f->request = (enum vm_request)sample_below(seed, REQUEST_COUNT);
-	f->resident_source = (enum footprint_source)sample_below(seed, FOOTPRINT_COUNT);
+	f->backed_source = (enum footprint_source)sample_below(seed, FOOTPRINT_COUNT);
 	f->ram_b = sample_fact(seed);
 	f->actual_b = sample_fact(seed);
-	f->resident_b = sample_fact(seed);
+	f->backed_b = sample_fact(seed);
 	f->cpu_us = sample_fact(seed);
 	f->target_b = sample_fact(seed);
 	f->guarded = (uint32_t)sample_below(seed, 2);

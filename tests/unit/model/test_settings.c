@@ -66,8 +66,9 @@ static void values_carry_their_units(void **state)
 	assert_value("reserve_share", "50000ppm", 0, 50000);
 	assert_value("faults_per_s", "300", 0, 300);
 	assert_value("mode", "observe", 0, MODE_OBSERVE);
-	assert_value("press_cache", "false", 0, 0);
-	assert_value("press_cache", "true", 0, 1);
+	assert_value("press_cache", "never", 0, PRESS_NEVER);
+	assert_value("press_cache", "host-room", 0, PRESS_HOST_ROOM);
+	assert_value("profile", "keen", 0, PROFILE_KEEN);
 }
 
 static void every_default_reads_as_it_is_written(void **state)
@@ -93,11 +94,45 @@ static void every_default_reads_as_it_is_written(void **state)
 	setting_text(setting_find("reserve_share"), 1, text, sizeof(text));
 	assert_string_equal(text, "1ppm");
 	setting_text(setting_find("press_cache"), 0, text, sizeof(text));
-	assert_string_equal(text, "false");
+	assert_string_equal(text, "never");
+	setting_text(setting_find("press_cache"), PRESS_COUNT, text, sizeof(text));
+	assert_string_equal(text, "unknown");
 	setting_text(setting_find("release_rest"), 0, text, sizeof(text));
 	assert_string_equal(text, "0s");
 	setting_text(setting_find("floor"), 0, text, sizeof(text));
 	assert_string_equal(text, "0");
+}
+
+static void a_profile_sets_its_keys_and_keys_of_their_own_override_it(void **state)
+{
+	struct settings s, given;
+	const struct setting *table;
+	uint64_t mask = 0;
+	size_t n, i;
+
+	(void)state;
+	settings_init(&s);
+	assert_int_equal(s.profile, PROFILE_BALANCED);
+	given = s;
+	settings_profile(&given, PROFILE_BALANCED);
+	assert_memory_equal(&given, &s, sizeof(s)); /* its column is the defaults */
+	settings_profile(&s, PROFILE_KEEN);
+	assert_int_equal(s.profile, PROFILE_KEEN);
+	assert_int_equal(s.press_cache, PRESS_ALWAYS);
+	assert_int_equal(s.cache_age_us, 40 * USEC_PER_SEC);
+	assert_int_equal(s.cost_max_ppm, PPM / 10);
+	settings_init(&given);
+	given.profile = PROFILE_GENTLE;
+	given.cache_age_us = 7 * USEC_PER_SEC;
+	table = settings_table(&n);
+	for (i = 0; i < n; i++)
+		if (&table[i] == setting_find("profile") || &table[i] == setting_find("cache_age"))
+			mask |= UINT64_C(1) << i;
+	settings_overlay(&s, &given, mask);
+	assert_int_equal(s.profile, PROFILE_GENTLE);
+	assert_int_equal(s.press_cache, PRESS_HOST_SHORT);
+	assert_int_equal(s.cache_age_us, 7 * USEC_PER_SEC);
+	assert_int_equal(s.cost_max_ppm, PPM / 100);
 }
 
 static void what_is_no_value_is_refused(void **state)
@@ -228,6 +263,7 @@ int main(void)
 		cmocka_unit_test(keys_are_unique_and_cover_the_whole_struct),
 		cmocka_unit_test(values_carry_their_units),
 		cmocka_unit_test(every_default_reads_as_it_is_written),
+		cmocka_unit_test(a_profile_sets_its_keys_and_keys_of_their_own_override_it),
 		cmocka_unit_test(what_is_no_value_is_refused),
 		cmocka_unit_test(absurd_sizes_are_out_of_range),
 		cmocka_unit_test(settings_that_do_not_agree_are_told),

@@ -19,7 +19,7 @@ static struct decision sample(enum reason reason)
 	return (struct decision){
 		.reason = reason,
 		.target_b = 100 * MIB,
-		.fig = { .resident_b = 2000 * MIB, .until_us = 70 * USEC_PER_SEC },
+		.fig = { .backed_b = 2000 * MIB, .until_us = 70 * USEC_PER_SEC },
 	};
 }
 
@@ -91,7 +91,7 @@ static void sentences_hold_the_figures_that_they_are_about(void **state)
 		{ REASON_REST_DISAPPOINTED, { "109 MiB", "60 s" } },
 	};
 	struct decision d = { .target_b = 250 * MIB,
-			      .fig = { .resident_b = 901 * MIB,
+			      .fig = { .backed_b = 901 * MIB,
 				       .available_b = 802 * MIB,
 				       .reserve_b = 703 * MIB,
 				       .stale_b = 604 * MIB,

@@ -22,7 +22,7 @@ static void holding(struct world *w)
 	world_inflating(w);
 	w->host.available_b.value = GIB / 2;
 	w->history.now.size_b = 100 * MIB;
-	w->vm.resident_b.value = 200 * MIB; /* it has no more to give */
+	w->vm.backed_b.value = 200 * MIB; /* it has no more to give */
 	world_after(w, FAST);
 	assert_int_equal(w->d.phase, PHASE_HOLDING);
 	assert_int_equal(w->d.target_b, RAM - 100 * MIB);
@@ -76,7 +76,7 @@ static void asked(struct world *w, uint64_t need_b)
 }
 
 /* Follows its targets until something else happens; what was stale goes first. */
-static void follow(struct world *w, uint64_t resident_b)
+static void follow(struct world *w, uint64_t backed_b)
 {
 	while (w->d.phase == PHASE_INFLATING) {
 		uint64_t balloon_b = RAM - w->history.balloon.target_b;
@@ -85,7 +85,7 @@ static void follow(struct world *w, uint64_t resident_b)
 		if (balloon_b > 870 * MIB) /* what is free: the rest is page cache */
 			w->vm.stats.tag[BALLOON_STAT_CACHES] = 930 * MIB - balloon_b;
 		/* what the host has back already, 270 MiB, is handed out first */
-		w->vm.resident_b.value = resident_b - u64_sub_sat(balloon_b, 270 * MIB);
+		w->vm.backed_b.value = backed_b - u64_sub_sat(balloon_b, 270 * MIB);
 		world_after(w, FAST);
 	}
 }
@@ -138,7 +138,7 @@ static void a_guest_that_was_held_to_the_end_may_be_asked_again(void **state)
 	world_after(&w, w.settings.hold_max_us);
 	world_stopped(&w, REASON_STOP_HOLD_MAX);
 	world_balloon(&w, 0);
-	w.vm.resident_b.value += 500 * MIB; /* it is filled again at once */
+	w.vm.backed_b.value += 500 * MIB; /* it is filled again at once */
 	world_after(&w, 50 * USEC_PER_MSEC);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 	w.history.guest.calm = TRI_YES;
@@ -153,7 +153,7 @@ static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 
 	(void)state;
 	asked(&w, 100 * MIB);
-	before_b = w.vm.resident_b.value;
+	before_b = w.vm.backed_b.value;
 	follow(&w, before_b);
 	assert_int_equal(w.d.phase, PHASE_HOLDING);
 	assert_int_equal(w.d.actions & ACT_MEASURE, ACT_MEASURE);
@@ -169,7 +169,7 @@ static void a_held_balloon_grows_on_when_the_host_needs_more(void **state)
 	assert_int_equal(w.d.reason, REASON_HOLD_HOST_SHORT);
 	w.learned.coming_b = 0;
 	/* a footprint from before it was held tells nothing of what is left */
-	w.vm.resident_b.taken_us = since_us - 1;
+	w.vm.backed_b.taken_us = since_us - 1;
 	w.now_us += USEC_PER_SEC;
 	w.vm.stats.taken_us = w.vm.actual_b.taken_us = w.now_us;
 	world_tick(&w);
@@ -278,7 +278,7 @@ static void cached_on_short_host(struct world *w, uint64_t need_b)
 	world_init(w);
 	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 570 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 360 * MIB;
-	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 400 * MIB + 200 * MIB; /* 200 are stale */
+	w->vm.backed_b.value = 54 * MIB + 64 * MIB + 400 * MIB + 200 * MIB; /* 200 are stale */
 	w->history.guest.base = w->vm.stats;
 	w->settings.host_short_ppm = w->settings.host_well_ppm = PPM / 10;
 	w->host.available_b.value = u64_ppm(TOTAL, PPM / 10) - need_b;
@@ -288,6 +288,8 @@ static void cached_on_short_host(struct world *w, uint64_t need_b)
  */
 static void follow_cached(struct world *w)
 {
+	uint64_t before_b = w->vm.backed_b.value;
+
 	while (w->d.phase == PHASE_INFLATING) {
 		uint64_t balloon_b = RAM - w->history.balloon.target_b;
 
@@ -295,6 +297,8 @@ static void follow_cached(struct world *w)
 		w->vm.stats.tag[BALLOON_STAT_MEMFREE] = u64_sub_sat(570 * MIB, balloon_b);
 		w->vm.stats.tag[BALLOON_STAT_CACHES] =
 			360 * MIB - u64_sub_sat(balloon_b, 570 * MIB);
+		/* what was never backed comes first */
+		w->vm.backed_b.value = before_b - u64_sub_sat(balloon_b, 370 * MIB);
 		world_after(w, FAST);
 	}
 }
@@ -387,7 +391,7 @@ static void nothing_is_held_below_a_floor_that_lasts(void **state)
 	w.history.need.habit.peak_b[hour] = 600 * MIB; /* more than it is left by now */
 	follow_cached(&w);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
-	assert_int_equal(w.d.reason, REASON_STOP_SIZE);
+	assert_true(reason_is(w.d.reason, REASON_IS_MEANT));
 }
 
 static void a_guest_in_distress_outranks_the_host_until_it_was_watched_again(void **state)
@@ -447,7 +451,7 @@ static void what_was_won_is_measured_before_the_host_asks_again(void **state)
 	world_init(&w);
 	world_squeeze(&w, 300 * MIB);
 	w.settings.host_short_ppm = w.settings.host_well_ppm = PPM;
-	w.vm.resident_b.taken_us = w.now_us - 1;
+	w.vm.backed_b.taken_us = w.now_us - 1;
 	w.now_us += FAST;
 	w.vm.stats.taken_us = w.vm.actual_b.taken_us = w.now_us;
 	world_tick(&w);

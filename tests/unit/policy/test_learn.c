@@ -197,15 +197,15 @@ static void stale_memory_is_remembered_since_when(void **state)
 	w.now_us += SPAN;
 	fold(&w);
 	assert_int_equal(w.history.guest.stale_since_us, since);
-	w.vm.resident_b.value -= 550 * MIB;
+	w.vm.backed_b.value -= 550 * MIB;
 	fold(&w);
 	assert_int_equal(w.history.guest.stale_since_us, 0);
-	w.vm.resident_b.value += 550 * MIB;
+	w.vm.backed_b.value += 550 * MIB;
 	w.vm.ram_b.known = false; /* what is not known is not estimated from */
 	fold(&w);
 	assert_int_equal(w.history.guest.stale_since_us, 0);
 	w.vm.ram_b.known = true;
-	w.vm.resident_b.known = false;
+	w.vm.backed_b.known = false;
 	fold(&w);
 	assert_int_equal(w.history.guest.stale_since_us, 0);
 }
@@ -221,13 +221,13 @@ static void overhead_only_falls_and_only_by_fresh_facts(void **state)
 	fold(&w);
 	assert_int_equal(w.history.guest.overhead_b, 900 * MIB);
 	world_fresh(&w);
-	w.vm.resident_b.taken_us = w.now_us - 3 * USEC_PER_SEC;
+	w.vm.backed_b.taken_us = w.now_us - 3 * USEC_PER_SEC;
 	fold(&w);
 	assert_int_equal(w.history.guest.overhead_b, 900 * MIB);
 	world_fresh(&w);
 	fold(&w);
 	assert_int_equal(w.history.guest.overhead_b, 718 * MIB);
-	w.vm.resident_b.value += 100 * MIB;
+	w.vm.backed_b.value += 100 * MIB;
 	fold(&w);
 	assert_int_equal(w.history.guest.overhead_b, 718 * MIB);
 }
@@ -271,9 +271,10 @@ static void learn(struct world *w, uint64_t at_once_b, uint64_t late_b)
 		.used_after_b = 100 * MIB,
 		.cache_before_b = 60 * MIB,
 		.cache_low_b = 60 * MIB,
+		.charged_before_b = FIGURE_UNKNOWN,
 		.freed_b = { at_once_b, at_once_b, at_once_b, late_b },
 	};
-	learn_squeeze(&w->settings, &w->vm, &w->history);
+	learn_squeeze(&w->settings, &w->host, &w->vm, w->now_us, &w->history);
 }
 
 static void a_good_yield_rests_shortly(void **state)
@@ -294,11 +295,11 @@ static void a_yield_that_comes_back_disappoints(void **state)
 	learn(&w, 600 * MIB, 200 * MIB);
 	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 	assert_int_equal(w.history.rest.last_us, w.settings.rest_min_us);
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.last_us, 2 * w.settings.rest_min_us);
 	/* an hour at most */
 	w.history.rest.last_us = 50 * 60 * USEC_PER_SEC;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.last_us, w.settings.rest_max_us);
 }
 
@@ -310,15 +311,15 @@ static void memory_that_the_guest_came_to_use_is_no_disappointment(void **state)
 	learn(&w, 600 * MIB, 200 * MIB);
 	w.history.done.used_after_b = 0; /* the guest uses 100 MiB more than it did: 300 kept */
 	w.history.rest.why = 0;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.why, REASON_REST);
 	/* not so where it is not known what it used */
 	w.history.done.used_after_b = FIGURE_UNKNOWN;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 	w.history.done.used_after_b = 0;
 	w.vm.stats.known = 0;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
 }
 
@@ -334,7 +335,7 @@ static void what_was_not_measured_is_no_yield(void **state)
 	assert_int_equal(w.history.rest.why, REASON_REST);
 }
 
-static void two_squeezes_that_free_nothing_are_enough(void **state)
+static void two_squeezes_that_free_nothing_rest_as_long_as_may_be(void **state)
 {
 	struct world w;
 
@@ -342,11 +343,65 @@ static void two_squeezes_that_free_nothing_are_enough(void **state)
 	learn(&w, MIB, MIB);
 	assert_int_equal(w.history.rest.zero_yields, 1);
 	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
-	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.rest.why, REASON_GAVE_UP);
+	assert_int_equal(w.history.rest.last_us, w.settings.rest_min_us);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
+	assert_int_equal(w.history.rest.last_us, w.settings.rest_max_us);
+	/* only what cannot change while it runs is given up */
 	w.vm.obstacles = OBSTACLE_HUGETLB;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
-	assert_int_equal(w.history.rest.why, REASON_GAVE_UP_HUGETLB);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_GAVE_UP);
+}
+
+static void the_reason_of_a_rest_names_what_was_measured(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 60 * MIB, 60 * MIB);
+	w.history.done.unbacked_b = 600 * MIB; /* of the 800 in the balloon */
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_UNBACKED);
+	/* 500 MiB were unmapped, but its cgroup has only 60 less: parts of huge pages */
+	w.history.done.backed_before_b = 800 * MIB;
+	w.history.done.backed_low_b = 300 * MIB;
+	w.history.done.charged_before_b = 900 * MIB;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_UNBACKED); /* it has no cgroup any more */
+	w.vm.charged_b = fact_of(840 * MIB, w.now_us);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_UNSPLIT);
+	w.history.done.freed_b[VERIFY_AT_ONCE] = 500 * MIB;
+	w.history.done.freed_b[VERIFY_60S] = 500 * MIB;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST);
+	w.history.done.backed_low_b = 799 * MIB; /* hardly anything was unmapped */
+	w.history.done.freed_b[VERIFY_AT_ONCE] = 0;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_UNBACKED);
+}
+
+static void a_yield_of_less_than_a_fourth_of_the_balloon_disappoints_unless_asked_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	learn(&w, 150 * MIB, 150 * MIB);
+	w.history.done.stale_b = 150 * MIB;
+	w.history.done.balloon_b = 601 * MIB;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST_DISAPPOINTED);
+	w.history.done.balloon_b = 600 * MIB;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST);
+	w.history.done.balloon_b = 800 * MIB;
+	w.history.done.asked = 1;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST);
+	w.history.done.asked = 0;
+	w.history.done.requested = 1;
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
+	assert_int_equal(w.history.rest.why, REASON_REST);
 }
 
 static void nothing_freed_where_nothing_was_expected_proves_nothing(void **state)
@@ -357,7 +412,7 @@ static void nothing_freed_where_nothing_was_expected_proves_nothing(void **state
 	learn(&w, 0, 0);
 	w.history.rest.zero_yields = 0;
 	w.history.done.stale_b = 0;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.rest.zero_yields, 0);
 }
 
@@ -371,7 +426,7 @@ static uint64_t cold_after(uint64_t before_b, uint64_t low_b, uint64_t now_b)
 	w.history.done.cache_before_b = before_b;
 	w.history.done.cache_low_b = low_b;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = now_b;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	return w.history.cache.cold_ppm;
 }
 
@@ -418,7 +473,7 @@ static void cache_that_stays_away_was_cold(void **state)
 	learn(&w, 600 * MIB, 600 * MIB);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES);
 	w.history.cache.cold_ppm = 1;
-	learn_squeeze(&w.settings, &w.vm, &w.history);
+	learn_squeeze(&w.settings, &w.host, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.cache.cold_ppm, 1);
 }
 
@@ -575,7 +630,10 @@ int main(void)
 		cmocka_unit_test(a_yield_that_comes_back_disappoints),
 		cmocka_unit_test(memory_that_the_guest_came_to_use_is_no_disappointment),
 		cmocka_unit_test(what_was_not_measured_is_no_yield),
-		cmocka_unit_test(two_squeezes_that_free_nothing_are_enough),
+		cmocka_unit_test(two_squeezes_that_free_nothing_rest_as_long_as_may_be),
+		cmocka_unit_test(the_reason_of_a_rest_names_what_was_measured),
+		cmocka_unit_test(
+			a_yield_of_less_than_a_fourth_of_the_balloon_disappoints_unless_asked_for),
 		cmocka_unit_test(nothing_freed_where_nothing_was_expected_proves_nothing),
 		cmocka_unit_test(cache_that_stays_away_was_cold),
 		cmocka_unit_test(what_was_learned_of_the_cache_is_forgotten_after_a_while),

@@ -31,7 +31,7 @@ static void resting_ends_by_time_or_by_an_operator(void **state)
 	world_init(&w);
 	world_squeeze(&w, 600 * MIB);
 	world_verify(&w, 0);
-	w.vm.resident_b.value += 600 * MIB;
+	w.vm.backed_b.value += 600 * MIB;
 	world_after(&w, w.settings.rest_min_us);
 	assert_int_equal(w.d.phase, PHASE_INFLATING);
 }
@@ -46,7 +46,7 @@ static void a_requested_squeeze_goes_to_its_size(void **state)
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
 	while (w.d.phase == PHASE_INFLATING) {
-		w.vm.resident_b.value = 0; /* more freed than was ever expected */
+		w.vm.backed_b.value = 0; /* more freed than was ever expected */
 		world_balloon(&w, RAM - w.history.balloon.target_b);
 		world_after(&w, FAST);
 	}
@@ -54,7 +54,7 @@ static void a_requested_squeeze_goes_to_its_size(void **state)
 	assert_true(w.history.now.balloon_b > 830 * MIB);
 }
 
-static void two_zero_yields_give_up_until_an_operator_or_a_reset(void **state)
+static void two_squeezes_that_free_nothing_are_followed_by_a_long_rest(void **state)
 {
 	struct world w;
 	int round;
@@ -68,29 +68,48 @@ static void two_zero_yields_give_up_until_an_operator_or_a_reset(void **state)
 		world_squeeze(&w, 0);
 		world_verify(&w, 0);
 		if (round == 0) {
-			assert_int_equal(w.d.reason, REASON_REST_DISAPPOINTED);
+			assert_true(reason_is(w.d.reason, REASON_IS_DISAPPOINTED));
 			w.now_us = w.history.rest.until_us;
 			world_fresh(&w);
 		}
 	}
-	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
-	assert_int_equal(w.d.reason, REASON_GAVE_UP);
-	world_after(&w, 24 * 3600 * USEC_PER_SEC);
-	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
-	w.vm.request = REQUEST_SQUEEZE;
-	world_after(&w, USEC_PER_SEC);
-	assert_int_equal(w.d.phase, PHASE_INFLATING);
-	world_init(&w);
-	w.history.phase.is = PHASE_GAVE_UP;
-	w.history.rest.why = REASON_GAVE_UP_HUGETLB;
+	/* two that freed nothing: it is long before it is tried again, but not for ever */
+	assert_int_equal(w.d.phase, PHASE_RESTING);
+	assert_true(reason_is(w.d.reason, REASON_IS_DISAPPOINTED));
+	assert_int_equal(w.history.rest.until_us, w.now_us + w.settings.rest_max_us);
+	w.now_us = w.history.rest.until_us;
+	w.history.guest.overhead_b = FIGURE_UNKNOWN;
+	w.history.guest.calm = TRI_YES;
+	world_fresh(&w);
 	world_tick(&w);
-	assert_int_equal(w.d.reason, REASON_GAVE_UP_HUGETLB);
-	w.vm.boots++;
-	world_after(&w, USEC_PER_SEC);
-	assert_int_equal(w.d.phase, PHASE_WATCH);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
 }
 
-static void giving_up_on_hugetlb_says_so(void **state)
+static void more_stale_memory_ends_a_rest_that_was_earned_by_disappointment(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.history.phase.is = PHASE_RESTING;
+	w.history.rest.why = REASON_REST_UNBACKED;
+	w.history.rest.until_us = w.now_us + 3600 * USEC_PER_SEC;
+	w.history.rest.stale_b = 600 * MIB;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_REST_UNBACKED);
+	w.history.rest.stale_b = 500 * MIB; /* a squeeze's worth is a tenth of what is backed */
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
+	/* a guest that was in distress rests all the same */
+	world_init(&w);
+	w.history.phase.is = PHASE_RESTING;
+	w.history.rest.why = REASON_REST_SCARED;
+	w.history.rest.until_us = w.now_us + 3600 * USEC_PER_SEC;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_REST_SCARED);
+}
+
+static void what_was_given_up_is_tried_again_when_asked_for_or_when_its_cause_is_gone(void **state)
 {
 	struct world w;
 
@@ -101,7 +120,25 @@ static void giving_up_on_hugetlb_says_so(void **state)
 	world_squeeze(&w, 0);
 	world_verify(&w, 0);
 	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
-	assert_int_equal(w.d.reason, REASON_GAVE_UP_HUGETLB);
+	assert_int_equal(w.d.reason, REASON_GAVE_UP);
+	world_after(&w, 24 * 3600 * USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_GAVE_UP);
+	w.vm.request = REQUEST_SQUEEZE;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_INFLATING);
+	world_init(&w);
+	w.vm.obstacles = OBSTACLE_HUGETLB;
+	w.history.phase.is = PHASE_GAVE_UP;
+	w.history.rest.why = REASON_GAVE_UP;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_GAVE_UP);
+	w.vm.boots++;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_WATCH);
+	w.history.phase.is = PHASE_GAVE_UP;
+	w.vm.obstacles = 0;
+	world_after(&w, USEC_PER_SEC);
+	assert_int_not_equal(w.d.phase, PHASE_GAVE_UP);
 }
 
 static void a_foreign_balloon_goes_only_when_an_operator_asks(void **state)
@@ -297,8 +334,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resting_ends_by_time_or_by_an_operator),
 		cmocka_unit_test(a_requested_squeeze_goes_to_its_size),
-		cmocka_unit_test(two_zero_yields_give_up_until_an_operator_or_a_reset),
-		cmocka_unit_test(giving_up_on_hugetlb_says_so),
+		cmocka_unit_test(two_squeezes_that_free_nothing_are_followed_by_a_long_rest),
+		cmocka_unit_test(more_stale_memory_ends_a_rest_that_was_earned_by_disappointment),
+		cmocka_unit_test(
+			what_was_given_up_is_tried_again_when_asked_for_or_when_its_cause_is_gone),
 		cmocka_unit_test(a_foreign_balloon_goes_only_when_an_operator_asks),
 		cmocka_unit_test(a_release_stops_what_was_about_to_begin),
 		cmocka_unit_test(a_released_squeeze_rests_longer_than_others),

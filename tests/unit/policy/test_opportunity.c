@@ -38,7 +38,7 @@ static void stale_memory_of_a_calm_guest_is_worth_it(void **state)
 	assert_int_equal(opp.est.stale_b, 600 * MIB);
 	assert_int_equal(opp.est.reserve_b, 96 * MIB);
 	assert_int_equal(opp.est.cold_b, 0); /* nine tenths of 60 are not worth it */
-	assert_int_equal(opp.est.need_b, u64_ppm(w.vm.resident_b.value, 100000));
+	assert_int_equal(opp.est.need_b, u64_ppm(w.vm.backed_b.value, 100000));
 	/* 870 are free, but 930 - 96 is all that may be taken */
 	assert_int_equal(opp.est.size_b, 834 * MIB);
 	assert_int_equal(opp.expected_b, 600 * MIB);
@@ -77,7 +77,7 @@ static void what_is_missing_is_named(void **state)
 	w.vm.actual_b.known = false;
 	assert_int_equal(reason_of(&w), REASON_NO_DRIVER);
 	world_init(&w);
-	w.vm.resident_b.known = false;
+	w.vm.backed_b.known = false;
 	assert_int_equal(reason_of(&w), REASON_RESIDENT_UNKNOWN);
 	world_init(&w);
 	w.vm.actual_b.value -= 4096;
@@ -109,7 +109,7 @@ static void little_is_not_worth_it_unless_asked_for(void **state)
 
 	(void)state;
 	world_init(&w);
-	w.vm.resident_b.value -= 580 * MIB;
+	w.vm.backed_b.value -= 580 * MIB;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &requested, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
@@ -124,7 +124,7 @@ static void nothing_is_begun_below_the_reserve(void **state)
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = 96 * MIB;
 	assert_int_equal(reason_of(&w), REASON_AT_RESERVE);
 	/* a large guest has a larger one: 5 % of 16 GiB */
-	w.vm.stats.tag[BALLOON_STAT_MEMTOT] = 16 * GIB;
+	w.vm.ram_b.value = w.vm.actual_b.value = 16 * GIB;
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = u64_ppm(16 * GIB, 50000);
 	assert_int_equal(reason_of(&w), REASON_AT_RESERVE);
 }
@@ -138,7 +138,7 @@ static void old_facts_never_begin_a_squeeze(void **state)
 	w.vm.stats.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
 	assert_int_equal(reason_of(&w), REASON_STATS_STALE);
 	world_init(&w);
-	w.vm.resident_b.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
+	w.vm.backed_b.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
 	assert_int_equal(reason_of(&w), REASON_STATS_STALE);
 	world_init(&w);
 	w.vm.actual_b.taken_us = w.now_us - w.settings.stats_max_age_us - 1;
@@ -156,7 +156,7 @@ static void observing_stops_just_before_the_deed(void **state)
 	world_init(&w);
 	w.settings.mode = MODE_OBSERVE;
 	assert_int_equal(reason_of(&w), REASON_MODE_OBSERVE);
-	w.vm.resident_b.value = 0;
+	w.vm.backed_b.value = 0;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 }
 
@@ -174,7 +174,7 @@ static void stale_memory_is_left_to_reporting_that_works(void **state)
 	w.history.guest.stale_since_us = w.now_us - 30 * USEC_PER_SEC;
 	assert_int_equal(reason_of(&w), REASON_NONE);
 	w.history.guest.stale_since_us = 0;
-	w.vm.resident_b.value -= 580 * MIB;
+	w.vm.backed_b.value -= 580 * MIB;
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 }
 
@@ -186,17 +186,17 @@ static void cold_cache_is_pressed_though_reporting_works(void **state)
 	(void)state;
 	world_init(&w);
 	w.vm.reporting = TRI_YES;
-	w.vm.resident_b.value -= 600 * MIB;
+	w.vm.backed_b.value -= 600 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w.vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
 	assert_int_equal(opp.reason, REASON_NONE);
 	assert_int_equal(opp.est.cold_b, 540 * MIB);
 	assert_int_equal(opp.expected_b, 534 * MIB); /* the reserve leaves no more */
-	/* the first time a tenth of the cache is tried */
-	assert_int_equal(opp.est.press_b, 60 * MIB);
-	assert_int_equal(opp.press_b, 60 * MIB);
-	assert_int_equal(opp.est.size_b, 360 * MIB);
+	/* the first time a part of the cache is tried: a fourth of what is to be inflated */
+	assert_in_range(opp.est.press_b, 100 * MIB, 103 * MIB);
+	assert_int_equal(opp.press_b, opp.est.press_b);
+	assert_int_equal(opp.est.size_b, 300 * MIB + opp.est.press_b);
 	w.history.cache.tried_us = w.now_us;
 	w.history.cache.cold_ppm = 500000;
 	opportunity_find(&w.settings, &w.host, &w.vm, &w.history, w.now_us, &by_itself, &opp);
@@ -241,20 +241,20 @@ static void cache_of_a_busy_guest_is_not_pressed(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.guest.busy = TRI_UNKNOWN;
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	/* all that is free but what keeps the guest from reclaiming */
 	assert_int_equal(est.size_b, 834 * MIB);
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 400 * MIB;
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.size_b, 368 * MIB);
 	world_init(&w);
-	w.settings.press_cache = 0;
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	w.settings.press_cache = PRESS_NEVER;
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 	world_init(&w);
 	w.history.guest.gives_back = 1;
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cold_b, 0);
 }
 
@@ -266,19 +266,21 @@ static void overhead_that_was_learned_is_believed(void **state)
 	(void)state;
 	world_init(&w);
 	w.history.guest.overhead_b = 300 * MIB;
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.stale_b, 418 * MIB);
 	w.vm.stats.known &= ~(UINT32_C(1) << BALLOON_STAT_CACHES); /* old guests send no CACHES */
-	estimate_vm(&w.settings, &w.vm, &w.history, w.now_us, 0, &est);
+	estimate_vm(&w.settings, &w.host, &w.vm, &w.history, w.now_us, 0, &est);
 	assert_int_equal(est.cache_b, 60 * MIB);
 }
 
 static void used_memory_is_unknown_without_statistics(void **state)
 {
-	struct guest_stats none = { 0 };
+	struct world w;
 
 	(void)state;
-	assert_int_equal(estimate_used(&none), FIGURE_UNKNOWN);
+	world_init(&w);
+	w.vm.stats.known = 0;
+	assert_int_equal(estimate_used(&w.vm, &w.history), FIGURE_UNKNOWN);
 }
 
 static void the_guard_lets_a_balloon_shrink_always(void **state)
@@ -333,7 +335,7 @@ static void the_guard_refuses_what_facts_do_not_allow(void **state)
 static void cached(struct world *w)
 {
 	world_init(w);
-	w->vm.resident_b.value = 54 * MIB + 64 * MIB + 670 * MIB;
+	w->vm.backed_b.value = 54 * MIB + 64 * MIB + 670 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_MEMFREE] = 300 * MIB;
 	w->vm.stats.tag[BALLOON_STAT_CACHES] = 600 * MIB;
 	w->history.guest.base = w->vm.stats;
@@ -341,7 +343,7 @@ static void cached(struct world *w)
 
 static void estimate(const struct world *w, struct estimate *est)
 {
-	estimate_vm(&w->settings, &w->vm, &w->history, w->now_us, 0, est);
+	estimate_vm(&w->settings, &w->host, &w->vm, &w->history, w->now_us, 0, est);
 }
 
 static void all_cold_cache_of_an_idle_guest_is_pressed_at_once(void **state)
@@ -355,9 +357,19 @@ static void all_cold_cache_of_an_idle_guest_is_pressed_at_once(void **state)
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 540 * MIB);
 	w.history.guest.idle = TRI_NO; /* of one that is only quiet a tenth is tried */
+	w.settings.min_efficiency_ppm = 0;
 	estimate(&w, &est);
 	assert_int_equal(est.press_b, 60 * MIB);
 	assert_int_equal(est.cold_b, 540 * MIB);
+	/* or as much as makes it worth its cost: 300 free come first, and a fourth is to be won */
+	w.settings.min_efficiency_ppm = PPM / 4;
+	w.vm.backed_b.value -= 600 * MIB;
+	estimate(&w, &est);
+	assert_in_range(est.press_b, 100 * MIB, 103 * MIB);
+	/* but half of it at most */
+	w.settings.min_efficiency_ppm = PPM;
+	estimate(&w, &est);
+	assert_int_equal(est.press_b, 270 * MIB);
 }
 
 static void page_cache_that_is_too_young_is_left_alone_until_it_is_ripe(void **state)
@@ -397,7 +409,7 @@ static void what_is_above_the_ceiling_is_pressed_in_any_case(void **state)
 	(void)state;
 	cached(&w);
 	w.history.guest.busy = TRI_YES;
-	w.settings.ceiling_b = w.vm.resident_b.value - 16 * MIB + 1; /* it is there, almost */
+	w.settings.ceiling_b = w.vm.backed_b.value - 16 * MIB + 1; /* it is there, almost */
 	assert_int_equal(reason_of(&w), REASON_LITTLE_TO_GAIN);
 	w.settings.ceiling_b--;
 	assert_int_equal(reason_of(&w), REASON_NONE);

@@ -54,7 +54,7 @@ static void a_guest_that_claims_more_than_it_has_keeps_its_reserve(void **state)
 	assert_false(w.d.actions & ACT_SET_TARGET);
 	world_init(&w);
 	w.settings.step_b = 64 * GIB;
-	w.settings.press_cache = 0;
+	w.settings.press_cache = PRESS_NEVER;
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = UINT64_MAX / 2;
 	w.vm.stats.tag[BALLOON_STAT_MEMFREE] = 10 * GIB;
 	w.vm.stats.tag[BALLOON_STAT_MEMTOT] = 9 * GIB;
@@ -114,7 +114,7 @@ static void a_guest_that_can_press_does_so_once_and_has_no_balloon(void **state)
 	assert_int_equal(w.d.reason, REASON_PRESS_WAIT);
 	assert_int_equal(w.d.actions, ACT_REFRESH);
 	w.vm.pressing = 0;
-	w.vm.resident_b.value -= 600 * MIB;
+	w.vm.backed_b.value -= 600 * MIB;
 	world_after(&w, FAST);
 	world_stopped(&w, REASON_STOP_PRESSED);
 	world_after(&w, FAST);
@@ -311,7 +311,7 @@ static void statistics_that_do_not_follow_the_balloon_are_not_trusted(void **sta
 	world_after(&w, FAST);
 	world_stopped(&w, REASON_STOP_LIES);
 	/* whatever it freed, and though there is more to win, the next one is not soon */
-	w.vm.resident_b.value -= 300 * MIB;
+	w.vm.backed_b.value -= 300 * MIB;
 	world_balloon(&w, 0);
 	world_after(&w, 50 * USEC_PER_MSEC);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
@@ -396,17 +396,17 @@ static void an_unmeasured_footprint_does_not_end_it_early(void **state)
 
 	(void)state;
 	world_inflating(&w);
-	w.vm.resident_b.value = 0;
-	w.vm.resident_b.known = false;
+	w.vm.backed_b.value = 0;
+	w.vm.backed_b.known = false;
 	world_after(&w, FAST);
 	assert_int_equal(w.d.phase, PHASE_INFLATING);
 	assert_int_equal(w.d.fig.freed_b, FIGURE_UNKNOWN);
 	/* nor does one that is older than the squeeze */
 	world_inflating(&w);
-	w.vm.resident_b.value = 0;
+	w.vm.backed_b.value = 0;
 	w.now_us += FAST;
 	world_fresh(&w);
-	w.vm.resident_b.taken_us = w.history.now.start_us - 1;
+	w.vm.backed_b.taken_us = w.history.now.start_us - 1;
 	world_tick(&w);
 	assert_int_equal(w.d.phase, PHASE_INFLATING);
 }

@@ -21,6 +21,8 @@ void world_init(struct world *w)
 {
 	*w = (struct world){ .now_us = 1000 * USEC_PER_SEC };
 	settings_init(&w->settings);
+	settings_profile(&w->settings, PROFILE_KEEN);
+	w->settings.reserve_ppm = PPM / 20; /* reserve_min counts: 96 MiB */
 	w->settings.cache_age_us = 0;  /* its page cache may be pressed whenever it was filled */
 	w->settings.size_watch_us = 0; /* and it may be right-sized as soon as it was looked at */
 	w->host.total_b = fact_of(16 * GIB, w->now_us);
@@ -31,9 +33,9 @@ void world_init(struct world *w)
 		.device = TRI_YES,
 		.reporting = TRI_NO,
 		.guarded = 1,
-		.resident_source = FOOTPRINT_CGROUP,
+		.backed_source = FOOTPRINT_CGROUP,
 		.ram_b = fact_of(RAM, w->now_us),
-		.resident_b = fact_of(54 * MIB + 64 * MIB + 100 * MIB + 600 * MIB, w->now_us),
+		.backed_b = fact_of(54 * MIB + 64 * MIB + 100 * MIB + 600 * MIB, w->now_us),
 		.stats = { .known = 0xffff },
 	};
 	w->vm.stats.tag[BALLOON_STAT_MEMTOT] = TOTAL;
@@ -52,7 +54,7 @@ void world_init(struct world *w)
 void world_fresh(struct world *w)
 {
 	w->vm.stats.taken_us = w->now_us;
-	w->vm.resident_b.taken_us = w->now_us;
+	w->vm.backed_b.taken_us = w->now_us;
 	w->vm.cpu_us.taken_us = w->now_us;
 	w->vm.actual_b.taken_us = w->now_us;
 }
@@ -109,12 +111,12 @@ void world_begin(struct world *w)
 
 void world_squeeze(struct world *w, uint64_t freed_b)
 {
-	uint64_t before_b = w->vm.resident_b.value;
+	uint64_t before_b = w->vm.backed_b.value;
 
 	world_begin(w);
 	while (w->d.phase == PHASE_INFLATING) {
 		world_balloon(w, RAM - w->history.balloon.target_b);
-		w->vm.resident_b.value = before_b - freed_b;
+		w->vm.backed_b.value = before_b - freed_b;
 		world_after(w, 20 * USEC_PER_MSEC);
 	}
 	assert_int_equal(w->d.phase, PHASE_DEFLATING);
@@ -129,7 +131,7 @@ void world_verify(struct world *w, uint64_t late_b)
 	while (w->d.phase == PHASE_VERIFYING) {
 		w->now_us = w->d.wake_us;
 		if (w->history.phase.verify_next == VERIFY_60S)
-			w->vm.resident_b.value += late_b;
+			w->vm.backed_b.value += late_b;
 		if (w->history.phase.verify_next == VERIFY_60S)
 			late_b = 0;
 		world_fresh(w);
@@ -151,7 +153,7 @@ void world_inflating(struct world *w)
 	world_init(w);
 	world_begin(w);
 	world_balloon(w, 100 * MIB);
-	w->vm.resident_b.value -= 100 * MIB;
+	w->vm.backed_b.value -= 100 * MIB;
 	world_after(w, 20 * USEC_PER_MSEC);
 	assert_int_equal(w->d.phase, PHASE_INFLATING);
 }
@@ -170,7 +172,7 @@ bool world_disturb(struct world *w, uint64_t *seed)
 
 	if (world_random(seed) % 8)
 		world_fresh(w);
-	w->vm.resident_b.value = 200 * MIB + world_random(seed) % (700 * MIB);
+	w->vm.backed_b.value = 200 * MIB + world_random(seed) % (700 * MIB);
 	switch (world_random(seed) % 24) {
 	case 0:
 		tag[BALLOON_STAT_SWAP_OUT] += some;
