@@ -65,9 +65,8 @@ class Daemon:
         self.journal = self.folder / "journal"
         self.log = self.folder / "daemon.log"
         self.config = self.folder / "ballonet.yaml"
-        self.config.write_text(
-            (f"host_cgroup: /{host.cgroup.name}\n" if host else "")
-            + self._config(guests, defaults or {}, per_guest or {}), encoding="utf-8")
+        self._head = f"host_cgroup: /{host.cgroup.name}\n" if host else ""
+        self.configure(guests, defaults, per_guest)
         self._prefix = list(prefix)
         self._arguments = list(arguments)
         self.process: Process | None = None
@@ -92,6 +91,12 @@ class Daemon:
         argv = [*self._prefix, self.binary(), *self._which_configuration(), *self._arguments]
         self.process = Process("ballonetd", argv, self.log)
         wait_for("answer of ballonetd", self._answers, START_DEADLINE_S)
+
+    def configure(self, guests: Iterable[Guest], defaults: Settings | None = None,
+                  per_guest: Mapping[str, Settings] | None = None) -> None:
+        """Writes its file; one that runs reads it at SIGHUP."""
+        text = self._head + self._config(guests, defaults or {}, per_guest or {})
+        self.config.write_text(text, encoding="utf-8")
 
     def close(self) -> None:
         if self.process:

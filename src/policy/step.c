@@ -197,7 +197,8 @@ void step_deflating(struct step *st)
 	const struct vm_facts *vm = st->vm;
 	bool stuck, nudged = st->h->balloon.target_b < vm->ram_b.value;
 
-	if (vm->state == VM_STATE_RUNNING && vm->actual_b.known && !nudged &&
+	/* a paused guest holds what it held, and when it goes on it reads what is wanted by then */
+	if (vm->state != VM_STATE_DOWN && vm->actual_b.known && !nudged &&
 	    vm->actual_b.taken_us > st->h->balloon.target_us && st->balloon_b == 0) {
 		deflated(st);
 		return;

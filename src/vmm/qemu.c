@@ -47,6 +47,7 @@ static void begin_machine(struct qemu *q)
 	q->interval_known = false;
 	q->have_last = false;
 	q->reset_us = 0;
+	q->out = q->all_wanted = false;
 }
 
 /* Forgets what belonged to the stream. */
@@ -80,7 +81,8 @@ static void qemu_enter(struct qemu *q, enum qemu_state state, uint64_t now_us)
 		/* one that comes up and fails at once, again and again, is not hurried after */
 		if (before == QEMU_UP && lasted_us >= QEMU_RETRY_MAX_US)
 			q->wait_us = 0;
-		q->wait_us = u64_clamp(2 * q->wait_us, QEMU_RETRY_FIRST_US, QEMU_RETRY_MAX_US);
+		q->wait_us = u64_clamp(2 * q->wait_us, QEMU_RETRY_FIRST_US,
+				       q->out ? QEMU_RETRY_OUT_US : QEMU_RETRY_MAX_US);
 		q->retry_us = now_us + q->wait_us;
 		drop_stream(q);
 		q->conn.facts.state = VM_STATE_DOWN;

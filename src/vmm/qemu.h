@@ -29,6 +29,8 @@
 #define QEMU_COMMAND_US (5 * USEC_PER_SEC)
 #define QEMU_RETRY_FIRST_US (250 * USEC_PER_MSEC)
 #define QEMU_RETRY_MAX_US (30 * USEC_PER_SEC)
+/* One whose balloon may be out is not kept waiting. */
+#define QEMU_RETRY_OUT_US USEC_PER_SEC
 
 /* The longest line: guest-stats has 0.7 KiB, a qom-list of a thousand devices 0.1 MiB. */
 #define QEMU_LINE_MAX ((size_t)MIB)
@@ -87,7 +89,11 @@ struct qemu {
 
 	/* the target */
 	bool target_asked;
+	bool target_all;	/* and is all memory */
 	uint64_t target_next_b; /* wanted while another one is in flight; 0: none */
+	/* of the machine, whatever becomes of the connection */
+	bool out; /* a target below all memory went out, and all was not acknowledged since */
+	bool all_wanted; /* all memory is wanted, and until it is acknowledged no size counts */
 };
 
 /* qemu_fresh.c */

@@ -130,6 +130,17 @@ static int on_memory(struct qemu *q, const struct qmp_asked *asked, struct json_
 	return 0;
 }
 
+/*
+ * A size that was read before all memory was acknowledged says nothing of what the
+ * guest does next: it may not have begun with the target before. QEMU answers in
+ * order, so one that comes after the acknowledgement is of after it.
+ */
+static void take_actual(struct qemu *q, uint64_t actual_b, uint64_t taken_us)
+{
+	if (!q->all_wanted)
+		facts_of(q)->actual_b = fact_of(actual_b, taken_us);
+}
+
 static int on_actual(struct qemu *q, const struct qmp_asked *asked, struct json_object *body,
 		     uint64_t now_us)
 {
@@ -138,7 +149,7 @@ static int on_actual(struct qemu *q, const struct qmp_asked *asked, struct json_
 	(void)now_us;
 	if (qmp_actual_parse(body, &actual_b) < 0)
 		return -EPROTO;
-	facts_of(q)->actual_b = fact_of(actual_b, asked->at_us);
+	take_actual(q, actual_b, asked->at_us);
 	return 0;
 }
 
@@ -179,15 +190,25 @@ void qemu_ask_target(struct qemu *q, uint64_t target_b, uint64_t now_us)
 {
 	const struct fact *ram_b = &facts_of(q)->ram_b;
 
+	if (target_b > QMP_TARGET_ALL || (ram_b->known && target_b >= ram_b->value))
+		target_b = QMP_TARGET_ALL;
+	q->all_wanted = q->out && target_b == QMP_TARGET_ALL;
 	if (q->target_asked) {
 		q->target_next_b = target_b;
 		return;
 	}
-	if (target_b > QMP_TARGET_ALL || (ram_b->known && target_b >= ram_b->value))
-		target_b = QMP_TARGET_ALL;
 	q->target_asked = true;
+	q->target_all = target_b == QMP_TARGET_ALL;
 	q->target_next_b = 0;
+	q->out |= !q->target_all;
 	qmp_ask_target(&q->qmp, target_b, now_us);
+}
+
+/* All memory is what its guest is to have: its balloon is read from now on. */
+static void all_acknowledged(struct qemu *q, uint64_t now_us)
+{
+	q->out = q->all_wanted = false;
+	qmp_ask(&q->qmp, QMP_ACTUAL, now_us);
 }
 
 static void target_answered(struct qemu *q, int error, const char *text, uint64_t now_us)
@@ -205,6 +226,8 @@ static void target_answered(struct qemu *q, int error, const char *text, uint64_
 	q->target_asked = false;
 	if (q->target_next_b)
 		qemu_ask_target(q, q->target_next_b, now_us);
+	else if (!error && q->target_all && q->out)
+		all_acknowledged(q, now_us);
 }
 
 static int on_target(struct qemu *q, const struct qmp_asked *asked, struct json_object *body,
@@ -295,6 +318,8 @@ bool qemu_setup_step(struct qemu *q, uint64_t now_us)
 		qmp_ask(&q->qmp, QMP_CAPABILITIES, now_us);
 		return true;
 	case 1:
+		if (q->out) /* before its guest goes on with what the last connection asked */
+			qemu_ask_target(q, QMP_TARGET_ALL, now_us);
 		ask_machine(q, now_us);
 		return true;
 	case 2:
@@ -319,7 +344,7 @@ static int event_balloon(struct qemu *q, const struct qmp_msg *msg, uint64_t now
 
 	if (qmp_get_u64(msg->body, "actual", &actual_b) < 0)
 		return -EPROTO;
-	facts_of(q)->actual_b = fact_of(actual_b, now_us);
+	take_actual(q, actual_b, now_us);
 	emit_up(q, VMM_EVENT_ACTUAL);
 	return 0;
 }

@@ -80,7 +80,7 @@ static void confirm_actual(struct qemu *q, uint64_t asked_us)
 {
 	struct fact *actual = &q->conn.facts.actual_b;
 
-	if (actual->known)
+	if (actual->known && !q->all_wanted)
 		actual->taken_us = u64_max(actual->taken_us, u64_sub_sat(asked_us, EVENT_PAUSE_US));
 }
 

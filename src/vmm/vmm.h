@@ -132,7 +132,9 @@ void vmm_calm(struct vmm_conn *conn, uint64_t now_us);
 /*
  * Asks for @target_b bytes to remain to the guest. At or above its memory
  * means balloon to 0. 0, -ENOTCONN, or -EINVAL for 0. A refusal by the
- * hypervisor is told by vm_facts.target_error.
+ * hypervisor is told by vm_facts.target_error. Once all memory was asked for,
+ * vm_facts.actual_b is not renewed before that is acknowledged. A connection
+ * that is lost with a balloon out asks for all memory first when it is back.
  */
 int vmm_set_target(struct vmm_conn *conn, uint64_t target_b, uint64_t now_us);
 

@@ -84,9 +84,9 @@ static void deflating_asks_again_and_says_when_it_is_stuck(void **state)
 	w.vm.request = REQUEST_SQUEEZE;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
-	/* a paused guest's balloon may read 0 and move later */
+	/* without a connection nothing is known */
 	world_balloon(&w, 0);
-	w.vm.state = VM_STATE_PAUSED;
+	w.vm.state = VM_STATE_DOWN;
 	world_after(&w, USEC_PER_SEC);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
 	/* a size that is not known is not 0 */
@@ -102,6 +102,27 @@ static void deflating_asks_again_and_says_when_it_is_stuck(void **state)
 	world_tick(&w);
 	assert_int_equal(w.d.phase, PHASE_DEFLATING);
 	world_after(&w, USEC_PER_SEC);
+	assert_int_equal(w.d.phase, PHASE_VERIFYING);
+}
+
+static void a_paused_guest_whose_balloon_is_at_0_is_not_waited_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_inflating(&w);
+	w.vm.state = VM_STATE_PAUSED;
+	world_after(&w, FAST);
+	world_stopped(&w, REASON_STOP_PAUSED);
+	world_after(&w, 11 * USEC_PER_SEC);
+	assert_int_equal(w.d.reason, REASON_DEFLATE_STUCK); /* it holds 100 MiB */
+	world_init(&w);
+	world_begin(&w);
+	w.vm.state = VM_STATE_PAUSED;
+	world_after(&w, FAST);
+	world_stopped(&w, REASON_STOP_PAUSED);
+	world_balloon(&w, 0);
+	world_after(&w, FAST);
 	assert_int_equal(w.d.phase, PHASE_VERIFYING);
 }
 
@@ -153,6 +174,7 @@ int main(void)
 		cmocka_unit_test(old_statistics_are_asked_for_once_per_interval),
 		cmocka_unit_test(calm_vms_are_looked_at_each_at_its_own_point_of_the_interval),
 		cmocka_unit_test(deflating_asks_again_and_says_when_it_is_stuck),
+		cmocka_unit_test(a_paused_guest_whose_balloon_is_at_0_is_not_waited_for),
 		cmocka_unit_test(a_guest_that_was_reset_is_nudged),
 	};
 

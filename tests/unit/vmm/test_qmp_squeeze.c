@@ -117,6 +117,77 @@ static void target_of_all_memory_empties_the_balloon(void **state)
 	world_free(w);
 }
 
+/* A target below all memory that QEMU has, and whose answer it never gives. */
+static void send_and_lose(struct world *w, struct peer *p)
+{
+	p->mute = true;
+	assert_int_equal(vmm_set_target(p->conn, GIB / 2, w->now_us), 0);
+	world_run(w);
+	p->vm.target_b = GIB / 2;
+	peer_hang_up(p);
+	p->mute = false;
+	world_run(w);
+	assert_int_equal(peer_facts(p).state, VM_STATE_DOWN);
+	assert_int_equal(vmm_set_target(p->conn, GIB, w->now_us), -ENOTCONN);
+	peer_forget(p);
+}
+
+static void a_balloon_that_is_out_when_a_connection_is_lost_is_asked_back_first(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	send_and_lose(w, p);
+	world_pass(w, USEC_PER_SEC);
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_int_equal(p->vm.target_b, GIB);
+	assert_true(strstr(p->log, "\"balloon\"") < strstr(p->log, "query-status"));
+	assert_true(peer_facts(p).actual_b.taken_us > WORLD_START_US);
+	/* that is done: another loss is one like any other */
+	peer_hang_up(p);
+	peer_forget(p);
+	world_pass(w, 2 * USEC_PER_SEC);
+	assert_int_equal(peer_count(p, "\"balloon\""), 0);
+	world_free(w);
+}
+
+static void a_size_from_before_all_memory_was_acknowledged_is_not_taken(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+	uint64_t before_us = peer_facts(p).actual_b.taken_us;
+
+	(void)state;
+	p->vm.error_for = "\"balloon\"";
+	send_and_lose(w, p);
+	world_pass(w,
+		   5 * USEC_PER_SEC); /* it refuses to give it back, and says that all is there */
+	assert_int_equal(peer_facts(p).state, VM_STATE_RUNNING);
+	assert_int_equal(vmm_refresh(p->conn, w->now_us), 0);
+	world_pass(w, 5 * USEC_PER_SEC);
+	assert_int_equal(peer_facts(p).actual_b.taken_us, before_us);
+	p->vm.error_for = NULL;
+	assert_int_equal(vmm_set_target(p->conn, GIB, w->now_us), 0);
+	world_run(w);
+	assert_int_equal(peer_facts(p).actual_b.taken_us, w->now_us);
+	world_free(w);
+}
+
+static void one_whose_balloon_is_out_is_asked_again_every_second(void **state)
+{
+	struct peer *p;
+	struct world *w = world_one(&p);
+
+	(void)state;
+	send_and_lose(w, p);
+	p->greeting = "no\n";
+	p->accepted = 0;
+	world_pass(w, 60 * USEC_PER_SEC);
+	assert_in_range(p->accepted, 55, 62);
+	world_free(w);
+}
+
 static void of_several_targets_the_last_one_wins(void **state)
 {
 	struct peer *p;
@@ -342,6 +413,10 @@ int main(void)
 		cmocka_unit_test(plugged_memory_is_seen_when_a_squeeze_begins),
 		cmocka_unit_test(target_is_sent_and_its_way_is_told),
 		cmocka_unit_test(target_of_all_memory_empties_the_balloon),
+		cmocka_unit_test(
+			a_balloon_that_is_out_when_a_connection_is_lost_is_asked_back_first),
+		cmocka_unit_test(a_size_from_before_all_memory_was_acknowledged_is_not_taken),
+		cmocka_unit_test(one_whose_balloon_is_out_is_asked_again_every_second),
 		cmocka_unit_test(of_several_targets_the_last_one_wins),
 		cmocka_unit_test(refused_target_is_told),
 		cmocka_unit_test(balloon_that_never_moves_is_told_as_it_is),
