@@ -213,6 +213,19 @@ int qmp_actual_parse(struct json_object *body, uint64_t *ret_actual_b)
 	return qmp_get_u64(body, "actual", ret_actual_b);
 }
 
+int qmp_cpus_parse(struct json_object *body, uint32_t *ret)
+{
+	size_t n;
+
+	if (!json_object_is_type(body, json_type_array))
+		return -EPROTO;
+	n = json_object_array_length(body);
+	if (n == 0 || n > QMP_CPUS_MAX)
+		return -EPROTO;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
 bool qmp_is_no_device(const struct qmp_msg *msg)
 {
 	return msg->type == QMP_MSG_ERROR && strcmp(msg->word, "DeviceNotActive") == 0;

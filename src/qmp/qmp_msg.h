@@ -78,6 +78,12 @@ int qmp_find_balloon(struct json_object *body, const char **ret_name);
 int qmp_memory_parse(struct json_object *body, uint64_t *ret_ram_b);
 int qmp_actual_parse(struct json_object *body, uint64_t *ret_actual_b);
 
+/* More virtual processors than this no machine type of QEMU has (4096 at most). */
+#define QMP_CPUS_MAX 65536
+
+/* How many virtual processors query-cpus-fast tells of. 0 or -EPROTO. */
+int qmp_cpus_parse(struct json_object *body, uint32_t *ret);
+
 /* Does an error say that there is no balloon device? */
 bool qmp_is_no_device(const struct qmp_msg *msg);
 

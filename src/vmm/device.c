@@ -237,7 +237,8 @@ static void device_readable(struct vmm_conn *conn, uint64_t now_us)
 	for (; n > 0 && conn->fd >= 0; n -= (ssize_t)part, chunk += part) {
 		part = u64_min((uint64_t)n, DEVICE_LINE_MAX - 1 - d->in.len);
 		if (part == 0 || buf_add(&d->in, chunk, part) < 0 || take_lines(d, now_us) < 0) {
-			go_down(d, now_us, "the peer does not speak the protocol of ballonet-device");
+			go_down(d, now_us,
+				"the peer does not speak the protocol of ballonet-device");
 			return;
 		}
 	}

@@ -83,6 +83,13 @@ static int on_name(struct qemu *q, const struct qmp_asked *asked, struct json_ob
 	return json_object_is_type(body, json_type_object) ? 0 : -EPROTO;
 }
 
+static int on_cpus(struct qemu *q, const struct qmp_asked *asked, struct json_object *body,
+		   uint64_t now_us)
+{
+	(void)asked, (void)now_us;
+	return qmp_cpus_parse(body, &facts_of(q)->vcpus);
+}
+
 void qemu_forget_device(struct qemu *q)
 {
 	free(q->path);
@@ -245,6 +252,7 @@ static int (*const on_return[])(struct qemu *q, const struct qmp_asked *asked,
 	[QMP_CAPABILITIES] = on_nothing,
 	[QMP_STATUS] = on_status,
 	[QMP_NAME] = on_name,
+	[QMP_CPUS] = on_cpus,
 	[QMP_LIST] = on_list,
 	[QMP_LIST_ANON] = on_list,
 	[QMP_MEMORY] = on_memory,
@@ -275,6 +283,7 @@ void qemu_cmd_error(struct qemu *q, const struct qmp_asked *asked, const struct 
 		return;
 	case QMP_REPORTING: /* before QEMU 5.1 there is none */
 	case QMP_NAME:
+	case QMP_CPUS: /* before QEMU 2.12 there is none */
 		return;
 	case QMP_LIST:
 	case QMP_LIST_ANON:
@@ -301,7 +310,7 @@ void qemu_cmd_error(struct qemu *q, const struct qmp_asked *asked, const struct 
 
 static void ask_machine(struct qemu *q, uint64_t now_us)
 {
-	static const enum qmp_cmd cmds[] = { QMP_STATUS,    QMP_NAME,	QMP_LIST,
+	static const enum qmp_cmd cmds[] = { QMP_STATUS,    QMP_NAME,	QMP_CPUS,  QMP_LIST,
 					     QMP_LIST_ANON, QMP_MEMORY, QMP_ACTUAL };
 	size_t i;
 

@@ -296,6 +296,7 @@ void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts)
 	facts->actual_b = f->actual_b;
 	facts->stats = f->stats;
 	facts->leftover = f->leftover;
+	facts->vcpus = f->vcpus;
 	facts->press = f->press;
 	facts->pressing = f->pressing;
 }

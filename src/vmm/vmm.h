@@ -103,7 +103,8 @@ const char *vmm_conn_trouble(const struct vmm_conn *conn);
 
 /*
  * Writes the hypervisor's share of the facts: state, device, reporting, boots,
- * target_error, ram_b, actual_b, stats, leftover, press, pressing. Leaves all other members alone.
+ * target_error, ram_b, actual_b, stats, leftover, press, pressing, vcpus. Leaves all other members
+ * alone.
  */
 void vmm_facts(const struct vmm_conn *conn, struct vm_facts *facts);
 

@@ -138,6 +138,8 @@ static void answer_known(struct fake_vm *vm, const char *line, uint64_t wall_s, 
 				 "{\"return\": {\"status\": \"%s\", \"singlestep\": false, "
 				 "\"running\": %s}}\r\n",
 				 vm->paused ? "paused" : "running", vm->paused ? "false" : "true");
+	} else if (strstr(line, "query-cpus-fast")) {
+		(void)buf_printf(out, "{\"return\": [{\"cpu-index\": 0}, {\"cpu-index\": 1}]}\r\n");
 	} else if (strstr(line, "query-name")) {
 		(void)buf_printf(out, "{\"return\": {\"name\": \"%s\"}}\r\n", vm->name);
 	} else if (strstr(line, "peripheral-anon\"")) {

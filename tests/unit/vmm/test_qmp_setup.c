@@ -31,6 +31,7 @@ static void first_facts_are_known_when_it_is_up(void **state)
 	assert_true(f.actual_b.known && f.actual_b.value == GIB);
 	assert_int_equal(f.boots, 0);
 	assert_int_equal(f.target_error, 0);
+	assert_int_equal(f.vcpus, 2);
 	assert_string_equal(vmm_conn_name(p->conn), "guest");
 	assert_string_equal(vmm_conn_address(p->conn), p->path);
 	assert_string_equal(vmm_conn_trouble(p->conn), "");
@@ -109,6 +110,7 @@ static void a_refused_command_costs_one_figure_only(void **state)
 		"peripheral/balloon0\",\"property\":"
 		"\"guest-stats-p",
 		"qom-set",
+		"query-cpus",
 	};
 	size_t i;
 
@@ -129,7 +131,8 @@ static void a_refused_command_costs_one_figure_only(void **state)
 		assert_int_equal(f.actual_b.known, i != 5);
 		assert_true(f.ram_b.known && f.ram_b.value == GIB);
 		assert_int_equal(f.stats.known != 0, i != 2 && i != 7 && i != 9);
-		if (i != 1 && i != 6)
+		assert_int_equal(f.vcpus, i == 10 ? 0 : 2);
+		if (i != 1 && i != 6 && i != 10)
 			assert_trouble(p, "no such thing");
 		world_free(w);
 	}
@@ -178,6 +181,8 @@ static void an_answer_of_the_wrong_shape_costs_the_connection(void **state)
 		{ "qmp_capabilities", "{\"return\": 1}", "qmp_capabilities" },
 		{ "query-status", "{\"return\": {\"status\": 7}}", "query-status" },
 		{ "query-name", "{\"return\": []}", "query-name" },
+		{ "query-cpus", "{\"return\": []}", "query-cpus-fast" },
+		{ "query-cpus", "{\"return\": {}}", "query-cpus-fast" },
 		{ "peripheral\"", "{\"return\": {}}", "qom-list /machine/peripheral" },
 		{ "anon\"", "{\"return\": [7]}", "qom-list /machine/peripheral-anon" },
 		{ "anon\"", "{\"return\": [{\"name\": \"x\"}]}", "qom-list" },
