@@ -217,7 +217,8 @@ static int apply_group(const struct config_source *from, struct config_place pla
 	int r;
 
 	if (!raw->name || !raw->name[0])
-		return config_error(err, &from->text, &place, "needs 'name', the name of the group");
+		return config_error(err, &from->text, &place,
+				    "needs 'name', the name of the group");
 	r = config_read_text(&group->name, raw->name);
 	if (r < 0)
 		return r;

@@ -26,8 +26,13 @@
 #define CGROUP_TEXT_MAX 8192 /* a line for each of a dozen hierarchies */
 #define PROCS_TEXT_MAX 1024  /* a cgroup with more pids than fit is shared anyway */
 #define STAT_TEXT_MAX 16384  /* memory.stat is 1.5 to 3 KiB */
-#define TREE_DEPTH_MAX 4     /* scope/libvirt/vcpuN is 2 below the scope */
-#define TREE_DIRS_MAX 1024   /* libvirt makes one for each vCPU */
+#define NUMBER_TEXT_MAX 64
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/* v1 has a directory for each controller, v2 beside v1 one of its own */
+#define V1_TREE "memory"
+#define V2_TREE "unified"
+#define TREE_DEPTH_MAX 4   /* scope/libvirt/vcpuN is 2 below the scope */
+#define TREE_DIRS_MAX 1024 /* libvirt makes one for each vCPU */
 
 static bool has_memory(const char *list, size_t len)
 {
@@ -116,6 +121,41 @@ int cgroup_file_cache_parse(const char *text, bool v2, bool hierarchical, uint64
 	return 0;
 }
 
+int cgroup_number_parse(const char *text, uint64_t *ret_b)
+{
+	uint64_t number = UINT64_MAX;
+
+	if (!text_skip(&text, "max") && text_u64(&text, &number) < 0)
+		return -EBADMSG;
+	if (*text != '\n' && *text != '\0')
+		return -EBADMSG;
+	*ret_b = number;
+	return 0;
+}
+
+int cgroup_reclaimable_parse(const char *text, uint64_t *ret_b)
+{
+	struct fact here[2] = { 0 }, below[2] = { 0 };
+	const struct text_field field[] = {
+		{ "inactive_file", 1, &here[0] },
+		{ "active_file", 1, &here[1] },
+		{ "total_inactive_file", 1, &below[0] },
+		{ "total_active_file", 1, &below[1] },
+	};
+	const struct fact *f = here;
+	int r;
+
+	r = text_fields(text, 0, field, ARRAY_SIZE(field));
+	if (r < 0)
+		return r;
+	if (below[0].known && below[1].known)
+		f = below;
+	if (!f[0].known || !f[1].known)
+		return -EBADMSG;
+	*ret_b = u64_add_sat(f[0].value, f[1].value);
+	return 0;
+}
+
 /* Is every process in this one cgroup @pid? 0, or -ENOENT where not or not to be told. */
 static int only_pid(int dir, pid_t pid)
 {
@@ -181,22 +221,58 @@ static bool is_hierarchical(int dir)
 	return text[0] != '0';
 }
 
-static int open_files(int dir, bool v2, struct cgroup *ret)
+static bool has_file(int dir, const char *file)
 {
-	cleanup_close int usage = -EBADF;
-	cleanup_close int stat = -EBADF;
+	return faccessat(dir, file, R_OK, 0) == 0;
+}
 
-	usage = openat(dir, v2 ? "memory.current" : "memory.usage_in_bytes", O_RDONLY | O_CLOEXEC);
-	if (usage < 0)
-		return -errno;
-	stat = openat(dir, "memory.stat", O_RDONLY | O_CLOEXEC);
-	if (stat < 0)
-		return -errno;
-	*ret = (struct cgroup){ .usage = take_fd(&usage),
-				.stat = take_fd(&stat),
-				.v2 = v2,
-				.hierarchical = v2 || is_hierarchical(dir) };
+static const char *usage_file(bool v2)
+{
+	return v2 ? "memory.current" : "memory.usage_in_bytes";
+}
+
+/* The directory of one controller's cgroups below @root, or @root where there is only one tree. */
+static int open_tree(int root, const char *tree)
+{
+	int fd = openat(root, tree, DIR_FLAGS);
+
+	return fd < 0 ? openat(root, ".", DIR_FLAGS) : fd;
+}
+
+/* @dir is @ret's from now on. */
+static void take_dir(int dir, bool v2, struct cgroup *ret)
+{
+	*ret = (struct cgroup){ .dir = dir, .v2 = v2, .hierarchical = v2 || is_hierarchical(dir) };
+}
+
+/* Opens @path in @tree where it has @file. An fd, or -EBADF. */
+static int open_where(int root, const char *tree, const char *path, const char *file)
+{
+	cleanup_close int base = open_tree(root, tree);
+	cleanup_close int dir = -EBADF;
+
+	dir = base < 0 ? -EBADF : openat(base, path + strspn(path, "/"), DIR_FLAGS);
+	return dir >= 0 && has_file(dir, file) ? take_fd(&dir) : -EBADF;
+}
+
+int cgroup_open(int root, const char *path, struct cgroup *ret)
+{
+	int dir = open_where(root, V1_TREE, path, usage_file(false));
+
+	if (dir >= 0) {
+		take_dir(dir, false, ret);
+		return 0;
+	}
+	dir = open_where(root, V2_TREE, path, usage_file(true));
+	if (dir < 0)
+		return -ENOENT;
+	take_dir(dir, true, ret);
 	return 0;
+}
+
+int cgroup_open_v2(int root, const char *path, const char *file)
+{
+	return open_where(root, V2_TREE, path, file);
 }
 
 /* At @path below @base, or above. @path is cut on the way up. */
@@ -205,24 +281,18 @@ static int open_nearest(int base, char *path, pid_t pid, bool v2, struct cgroup 
 	unsigned int dirs = 0;
 
 	while (*path) {
-		cleanup_close int dir = openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		cleanup_close int dir = openat(base, path, DIR_FLAGS);
 		char *slash = strrchr(path, '/');
-		struct cgroup cg;
 		int r;
 
 		if (dir < 0)
 			return -errno;
-		r = open_files(dir, v2, &cg);
-		if (r == 0) {
+		if (has_file(dir, usage_file(v2))) {
 			r = only_pid_below(dir, pid, 0, &dirs);
-			if (r < 0)
-				cgroup_fini(&cg);
-			else
-				*ret = cg;
+			if (r == 0)
+				take_dir(take_fd(&dir), v2, ret);
 			return r;
 		}
-		if (r != -ENOENT)
-			return r;
 		*(slash ? slash : path) = '\0';
 	}
 	return -ENOENT;
@@ -243,32 +313,62 @@ int cgroup_open_own(int root, const struct process *p, struct cgroup *ret)
 	r = cgroup_path_parse(text, &v2, path, sizeof(path));
 	if (r < 0)
 		return r;
-	/* v1 has a directory for each controller, v2 beside v1 one of its own */
-	base = openat(root, v2 ? "unified" : "memory", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return open_nearest(base < 0 ? root : base, path, p->pid, v2, ret);
+	base = open_tree(root, v2 ? V2_TREE : V1_TREE);
+	return base < 0 ? -errno : open_nearest(base, path, p->pid, v2, ret);
 }
 
 void cgroup_fini(struct cgroup *cg)
 {
-	cleanup_closep(&cg->usage);
-	cleanup_closep(&cg->stat);
+	cleanup_closep(&cg->dir);
 	*cg = CGROUP_NONE;
+}
+
+static int read_number(const struct cgroup *cg, const char *file, uint64_t *ret_b)
+{
+	char text[NUMBER_TEXT_MAX];
+	int r;
+
+	r = cg->dir < 0 ? -EBADF : file_read_at(cg->dir, file, text, sizeof(text), NULL);
+	return r < 0 ? r : cgroup_number_parse(text, ret_b);
+}
+
+int cgroup_charged(const struct cgroup *cg, uint64_t *ret_b)
+{
+	uint64_t usage_b;
+	int r;
+
+	r = read_number(cg, usage_file(cg->v2), &usage_b);
+	if (r == 0 && usage_b == UINT64_MAX)
+		r = -EBADMSG; /* only a limit may be "max" */
+	if (r == 0)
+		*ret_b = usage_b;
+	return r;
+}
+
+int cgroup_limit(const struct cgroup *cg, uint64_t *ret_b)
+{
+	return read_number(cg, cg->v2 ? "memory.max" : "memory.limit_in_bytes", ret_b);
+}
+
+int cgroup_reclaimable(const struct cgroup *cg, uint64_t *ret_b)
+{
+	char text[STAT_TEXT_MAX];
+	int r;
+
+	r = file_read_at(cg->dir, "memory.stat", text, sizeof(text), NULL);
+	return r < 0 ? r : cgroup_reclaimable_parse(text, ret_b);
 }
 
 int cgroup_usage(const struct cgroup *cg, uint64_t *ret_b)
 {
 	char text[STAT_TEXT_MAX];
-	const char *p = text;
 	uint64_t usage, cache;
 	int r;
 
-	r = file_read_fd(cg->usage, text, sizeof(text), NULL);
+	r = cgroup_charged(cg, &usage);
 	if (r < 0)
 		return r;
-	r = text_u64(&p, &usage);
-	if (r < 0)
-		return r;
-	r = file_read_fd(cg->stat, text, sizeof(text), NULL);
+	r = file_read_at(cg->dir, "memory.stat", text, sizeof(text), NULL);
 	if (r < 0)
 		return r;
 	r = cgroup_file_cache_parse(text, cg->v2, cg->hierarchical, &cache);

@@ -19,13 +19,12 @@
 #include <stdint.h>
 
 struct cgroup {
-	int usage; /* memory.current or memory.usage_in_bytes */
-	int stat;  /* memory.stat */
+	int dir; /* -EBADF: none */
 	bool v2;
 	bool hierarchical; /* usage counts the cgroups below it too */
 };
 
-#define CGROUP_NONE ((struct cgroup){ .usage = -EBADF, .stat = -EBADF })
+#define CGROUP_NONE ((struct cgroup){ .dir = -EBADF })
 
 /*
  * Pure. Finds the memory cgroup in the text of /proc/PID/cgroup: the v1 line
@@ -43,6 +42,16 @@ int cgroup_path_parse(const char *text, bool *ret_v2, char *ret_path, size_t siz
 int cgroup_file_cache_parse(const char *text, bool v2, bool hierarchical, uint64_t *ret_b);
 
 /*
+ * Pure. The page cache of files that can be reclaimed, from memory.stat:
+ * inactive_file + active_file, the total_ ones of v1 where they are there. 0 or
+ * -EBADMSG where a figure is missing or malformed.
+ */
+int cgroup_reclaimable_parse(const char *text, uint64_t *ret_b);
+
+/* Pure. A limit or a usage: a number, or "max" for UINT64_MAX. 0 or -EBADMSG. */
+int cgroup_number_parse(const char *text, uint64_t *ret_b);
+
+/*
  * Opens the nearest cgroup, at or above the one that @p is in, that has memory
  * files, if it holds @p and nobody else, itself and below, and is not the
  * root. 0, -ENOENT where there is none, or it is shared, or too large to tell;
@@ -53,10 +62,19 @@ int cgroup_open_own(int root, const struct process *p, struct cgroup *ret);
 /* Closes it; may be called again. */
 void cgroup_fini(struct cgroup *cg);
 
+/* Opens the memory cgroup @path below @root: of v1, else of v2. 0, -ENOENT, or -errno. */
+int cgroup_open(int root, const char *path, struct cgroup *ret);
+
+/* Opens the directory of @path in the v2 tree where it has @file. An fd, or -EBADF. */
+int cgroup_open_v2(int root, const char *path, const char *file);
+
 /*
- * Bytes charged to it without the page cache of files: two preads. 0, -ENODEV
- * where the cgroup is gone, -EBADMSG or -errno.
+ * These read by name, so that a cgroup that was removed is noticed. 0, -ENODEV or
+ * -ENOENT where it is gone, -EBADMSG or -errno; -EBADF without one.
  */
-int cgroup_usage(const struct cgroup *cg, uint64_t *ret_b);
+int cgroup_usage(const struct cgroup *cg, uint64_t *ret_b);   /* without the page cache of files */
+int cgroup_charged(const struct cgroup *cg, uint64_t *ret_b); /* with it */
+int cgroup_reclaimable(const struct cgroup *cg, uint64_t *ret_b);
+int cgroup_limit(const struct cgroup *cg, uint64_t *ret_b);
 
 #endif

@@ -393,10 +393,10 @@ static enum footprint_source find_source(struct footprint *fp)
 		return fp->ram.by_smaps ? FOOTPRINT_MAPPING : FOOTPRINT_PAGEMAP;
 	}
 	memfd = guess_memfds(fp, &hugetlb) && measure_memfd(fp, &bytes) == 0;
-	if (memfd && (hugetlb || fp->cgroup.usage < 0)) /* which hugetlb is not charged to */
+	if (memfd && (hugetlb || fp->cgroup.dir < 0)) /* which hugetlb is not charged to */
 		return FOOTPRINT_MEMFD;
 	fp->nmemfd = 0;
-	if (fp->cgroup.usage >= 0)
+	if (fp->cgroup.dir >= 0)
 		return FOOTPRINT_CGROUP;
 	return fp->usage.rss_b < FOOTPRINT_WALK_MAX_B ? FOOTPRINT_SMAPS : FOOTPRINT_RSS;
 }

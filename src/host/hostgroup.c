@@ -13,27 +13,20 @@
 #include "host/hostgroup.h"
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/num.h"
-#include "host/text.h"
+#include "host/cgroup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STAT_TEXT_MAX 16384 /* memory.stat is 1.5 to 3 KiB */
-#define NUMBER_TEXT_MAX 64
-#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-
 struct hostgroup {
 	int root; /* borrowed */
 	char *path;
-	int dir;      /* -EBADF: it is not there */
-	int pressure; /* the same cgroup in the v2 tree; -EBADF: it tells no pressure */
-	bool v2;
+	struct cgroup cgroup;
+	int pressure;	   /* the same cgroup in the v2 tree; -EBADF: it tells no pressure */
 	uint64_t again_us; /* when to look for it again */
 	uint64_t changes;
 	char trouble[HOSTGROUP_TROUBLE_MAX];
@@ -64,7 +57,7 @@ int hostgroup_new(int root, const char *path, struct hostgroup **ret)
 
 	if (!g)
 		return -ENOMEM;
-	*g = (struct hostgroup){ .root = root, .dir = -EBADF, .pressure = -EBADF };
+	*g = (struct hostgroup){ .root = root, .cgroup = CGROUP_NONE, .pressure = -EBADF };
 	g->path = strdup(path);
 	if (!g->path) {
 		free(g);
@@ -76,9 +69,9 @@ int hostgroup_new(int root, const char *path, struct hostgroup **ret)
 
 static void lose(struct hostgroup *g)
 {
-	cleanup_closep(&g->dir);
+	cgroup_fini(&g->cgroup);
 	cleanup_closep(&g->pressure);
-	g->dir = g->pressure = -EBADF;
+	g->pressure = -EBADF;
 }
 
 void hostgroup_free(struct hostgroup *g)
@@ -90,105 +83,34 @@ void hostgroup_free(struct hostgroup *g)
 	free(g);
 }
 
-int hostgroup_limit_parse(const char *text, uint64_t *ret_b)
-{
-	uint64_t limit = UINT64_MAX;
-
-	if (!text_skip(&text, "max") && text_u64(&text, &limit) < 0)
-		return -EBADMSG;
-	if (*text != '\n' && *text != '\0')
-		return -EBADMSG;
-	*ret_b = limit;
-	return 0;
-}
-
-int hostgroup_cache_parse(const char *text, uint64_t *ret_b)
-{
-	struct fact here[2] = { 0 }, below[2] = { 0 };
-	const struct text_field field[] = {
-		{ "inactive_file", 1, &here[0] },
-		{ "active_file", 1, &here[1] },
-		{ "total_inactive_file", 1, &below[0] },
-		{ "total_active_file", 1, &below[1] },
-	};
-	const struct fact *f = here;
-	int r;
-
-	r = text_fields(text, 0, field, ARRAY_SIZE(field));
-	if (r < 0)
-		return r;
-	if (below[0].known && below[1].known)
-		f = below;
-	if (!f[0].known || !f[1].known)
-		return -EBADMSG;
-	*ret_b = u64_add_sat(f[0].value, f[1].value);
-	return 0;
-}
-
-/* @tree below the root of cgroups, or that root itself where there is none. */
-static int open_tree(int root, const char *tree)
-{
-	int fd = openat(root, tree, DIR_FLAGS);
-
-	return fd < 0 ? openat(root, ".", DIR_FLAGS) : fd;
-}
-
-/* Opens the cgroup below @tree where it has @file; -EBADF where not. */
-static int open_group(int root, const char *tree, const char *path, const char *file)
-{
-	cleanup_close int base = open_tree(root, tree);
-	cleanup_close int dir = -EBADF;
-
-	dir = base < 0 ? -EBADF : openat(base, path + strspn(path, "/"), DIR_FLAGS);
-	if (dir < 0 || faccessat(dir, file, R_OK, 0) < 0)
-		return -EBADF;
-	return take_fd(&dir);
-}
-
-/* Looks for the cgroup where memory is v1, then where it is v2. */
+/* Looks for the cgroup. */
 static bool find(struct hostgroup *g, uint64_t now_us)
 {
 	if (now_us < g->again_us)
 		return false;
-	g->dir = open_group(g->root, "memory", g->path, "memory.limit_in_bytes");
-	g->v2 = g->dir < 0;
-	if (g->v2)
-		g->dir = open_group(g->root, "unified", g->path, "memory.max");
-	if (g->dir < 0) {
+	if (cgroup_open(g->root, g->path, &g->cgroup) < 0) {
 		g->again_us = now_us + HOSTGROUP_AGAIN_US;
 		(void)snprintf(g->trouble, sizeof(g->trouble),
 			       "There is no memory cgroup %.128s; the host's own figures are used.",
 			       g->path);
 		return false;
 	}
-	g->pressure = open_group(g->root, "unified", g->path, "memory.pressure");
+	g->pressure = cgroup_open_v2(g->root, g->path, "memory.pressure");
 	g->trouble[0] = '\0';
 	g->changes++;
 	return true;
 }
 
-static int read_number(int dir, const char *file, uint64_t *ret)
-{
-	char text[NUMBER_TEXT_MAX];
-	int r;
-
-	r = file_read_at(dir, file, text, sizeof(text), NULL);
-	return r < 0 ? r : hostgroup_limit_parse(text, ret);
-}
-
 static int read_group(const struct hostgroup *g, uint64_t *ret_limit_b, uint64_t *ret_available_b)
 {
 	uint64_t limit, usage, cache;
-	char text[STAT_TEXT_MAX];
 	int r;
 
-	r = read_number(g->dir, g->v2 ? "memory.max" : "memory.limit_in_bytes", &limit);
+	r = cgroup_limit(&g->cgroup, &limit);
 	if (r == 0)
-		r = read_number(g->dir, g->v2 ? "memory.current" : "memory.usage_in_bytes", &usage);
+		r = cgroup_charged(&g->cgroup, &usage);
 	if (r == 0)
-		r = file_read_at(g->dir, "memory.stat", text, sizeof(text), NULL);
-	if (r == 0)
-		r = hostgroup_cache_parse(text, &cache);
+		r = cgroup_reclaimable(&g->cgroup, &cache);
 	if (r < 0)
 		return r;
 	*ret_limit_b = limit;
@@ -207,7 +129,7 @@ bool hostgroup_apply(struct hostgroup *g, uint64_t now_us, struct meminfo *m)
 	uint64_t limit_b, available_b;
 	int r;
 
-	if (g->dir < 0 && !find(g, now_us))
+	if (g->cgroup.dir < 0 && !find(g, now_us))
 		return false;
 	r = read_group(g, &limit_b, &available_b);
 	if (r < 0) { /* removed, or no cgroup at all */

@@ -56,14 +56,4 @@ uint64_t hostgroup_changes(const struct hostgroup *g);
 const char *hostgroup_path(const struct hostgroup *g);
 const char *hostgroup_trouble(const struct hostgroup *g);
 
-/*
- * Pure. The page cache of files that can be reclaimed, from memory.stat:
- * inactive_file + active_file, the total_ ones of v1 where they are there. 0 or
- * -EBADMSG where a figure is missing or malformed.
- */
-int hostgroup_cache_parse(const char *text, uint64_t *ret_b);
-
-/* Pure. A limit: a number, or "max" for UINT64_MAX. 0 or -EBADMSG. */
-int hostgroup_limit_parse(const char *text, uint64_t *ret_b);
-
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/num.h"
 #include "host/facts.h"
+#include "host/cgroup.h"
 #include "host/hostgroup.h"
 #include "tree.h"
 
@@ -256,16 +257,17 @@ static void figures_that_are_none_are_refused(void **state)
 	uint64_t v = 77;
 
 	(void)state;
-	assert_int_equal(hostgroup_limit_parse("", &v), -EBADMSG);
-	assert_int_equal(hostgroup_limit_parse("maximal\n", &v), -EBADMSG);
-	assert_int_equal(hostgroup_limit_parse("-1\n", &v), -EBADMSG);
-	assert_int_equal(hostgroup_limit_parse("18446744073709551616\n", &v), -EBADMSG);
-	assert_int_equal(hostgroup_cache_parse("inactive_file 5\n", &v), -EBADMSG);
-	assert_int_equal(hostgroup_cache_parse("inactive_file 5\nactive_file x\n", &v), -EBADMSG);
+	assert_int_equal(cgroup_number_parse("", &v), -EBADMSG);
+	assert_int_equal(cgroup_number_parse("maximal\n", &v), -EBADMSG);
+	assert_int_equal(cgroup_number_parse("-1\n", &v), -EBADMSG);
+	assert_int_equal(cgroup_number_parse("18446744073709551616\n", &v), -EBADMSG);
+	assert_int_equal(cgroup_reclaimable_parse("inactive_file 5\n", &v), -EBADMSG);
+	assert_int_equal(cgroup_reclaimable_parse("inactive_file 5\nactive_file x\n", &v),
+			 -EBADMSG);
 	assert_int_equal(v, 77);
-	assert_int_equal(hostgroup_limit_parse("max\n", &v), 0);
+	assert_int_equal(cgroup_number_parse("max\n", &v), 0);
 	assert_int_equal(v, UINT64_MAX);
-	assert_int_equal(hostgroup_cache_parse("inactive_file 5\nactive_file 6\n", &v), 0);
+	assert_int_equal(cgroup_reclaimable_parse("inactive_file 5\nactive_file 6\n", &v), 0);
 	assert_int_equal(v, 11);
 }
 
