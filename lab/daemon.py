@@ -180,7 +180,8 @@ class Daemon:
 
     def _config(self, guests: Iterable[Guest], defaults: Settings,
                 per_guest: Mapping[str, Settings]) -> str:
-        lines = [f"control: {self.control}", f"journal: {self.journal}", "discover: false",
+        lines = [f"control: {self.control}", f"journal: {self.journal}",
+                 f"state: {self.journal.parent}", "discover: false",
                  f"guardian_after: {self._guardian_after_s}s"]
         if defaults:
             lines += ["defaults:", *(f"  {key}: {value}" for key, value in defaults.items())]

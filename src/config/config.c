@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define CONTROL_DEFAULT "/run/ballonet/control.sock"
+#define STATE_DEFAULT "/var/lib/ballonet"
 #define JOURNAL_DEFAULT "/var/lib/ballonet/journal.jsonl"
 
 int config_init(struct config *c)
@@ -28,6 +29,7 @@ int config_init(struct config *c)
 		.control = strdup(CONTROL_DEFAULT),
 		.control_group = CONFIG_NO_GROUP,
 		.journal = strdup(JOURNAL_DEFAULT),
+		.state = strdup(STATE_DEFAULT),
 		.journal_max_b = 16 * MIB,
 		.journal_files = 4,
 		.guardian_after_us = 5 * USEC_PER_SEC,
@@ -36,7 +38,7 @@ int config_init(struct config *c)
 		.host_cgroup = strdup(""),
 	};
 
-	if (!fresh.control || !fresh.journal || !fresh.host_cgroup) {
+	if (!fresh.control || !fresh.journal || !fresh.state || !fresh.host_cgroup) {
 		config_fini(&fresh);
 		return -ENOMEM;
 	}
@@ -76,6 +78,7 @@ void config_fini(struct config *c)
 	free(c->rules);
 	free(c->control);
 	free(c->journal);
+	free(c->state);
 	*c = (struct config){ 0 };
 }
 
@@ -174,6 +177,7 @@ static const struct started_key started_keys[] = {
 	STARTED("control", control, true),
 	STARTED("control_group", control_group, false),
 	STARTED("journal", journal, true),
+	STARTED("state", state, true),
 	STARTED("journal_max_bytes", journal_max_b, false),
 	STARTED("journal_files", journal_files, false),
 	STARTED("guardian_after", guardian_after_us, false),

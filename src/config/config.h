@@ -50,6 +50,7 @@ struct config {
 	char *control;		    /* path of the control socket */
 	gid_t control_group;	    /* that it belongs to; CONFIG_NO_GROUP: the daemon's own */
 	char *journal;		    /* path of the journal; "": none */
+	char *state;		    /* folder of what was learned; "": it is not kept */
 	uint64_t journal_max_b;	    /* a file is rotated at this size */
 	uint64_t journal_files;	    /* rotated files kept, >= 1 */
 	uint64_t guardian_after_us; /* a daemon silent for this long is taken to hang */

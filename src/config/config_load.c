@@ -90,6 +90,11 @@ static int apply_own(const struct config_source *from, struct config *c, struct 
 				     err);
 	else if (r == 0 && raw->journal)
 		r = config_read_text(&c->journal, "");
+	place.key = "state";
+	if (r == 0 && raw->state && raw->state[0])
+		r = config_read_path(from, &place, raw->state, CONFIG_VALUE_MAX, &c->state, err);
+	else if (r == 0 && raw->state)
+		r = config_read_text(&c->state, "");
 	return r;
 }
 

@@ -71,6 +71,7 @@ static const struct key top_rows[] = {
 	TOP(journal, KEY_TEXT, 0, NULL),
 	TOP(journal_max_bytes, KEY_TEXT, 0, NULL),
 	TOP(journal_files, KEY_TEXT, 0, NULL),
+	TOP(state, KEY_TEXT, 0, NULL),
 	TOP(guardian_after, KEY_TEXT, 0, NULL),
 	TOP(discover, KEY_TEXT, 0, NULL),
 	TOP(discover_every, KEY_TEXT, 0, NULL),

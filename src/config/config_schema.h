@@ -50,6 +50,7 @@ struct config_raw {
 	const char *control_group;
 	const char *journal;
 	const char *journal_max_bytes;
+	const char *state;
 	const char *journal_files;
 	const char *guardian_after;
 	const char *discover;

@@ -17,6 +17,7 @@
 #include "daemon/guardian_watch.h"
 #include "daemon/operators.h"
 #include "daemon/pressure.h"
+#include "daemon/remember.h"
 #include "daemon/tick.h"
 #include "fleet/fleet.h"
 #include "fleet/reserve.h"
@@ -61,6 +62,7 @@ struct daemon {
 	struct pressure pressure;
 	struct vmm *vmm;
 	struct journal *journal;
+	struct learned *learned;
 
 	sd_event *loop;
 	uint64_t beat_us;      /* next heartbeat */
@@ -410,6 +412,12 @@ static int start(struct daemon *d)
 	if (r < 0)
 		return r;
 	d->tick.journal = d->journal;
+	if (*d->config.state)
+		r = learned_open(d->config.state, d->roots.proc, &d->learned);
+	if (r < 0)
+		return r;
+	d->tick.learned = d->learned;
+	remember_recall_host(d->learned, &d->tick.host_history);
 	r = sd_event_add_io(d->loop, NULL, vmm_fd(d->vmm), EPOLLIN, on_vmm, d);
 	if (r < 0)
 		return r;
@@ -428,12 +436,14 @@ static bool finish(struct daemon *d)
 	if (held)
 		log_warning("balloons-left effect=\"the guardian brings them to 0\"");
 	operators_fini(&d->operators);
+	remember_all(d->learned, &d->fleet, &d->tick.host_history);
 	if (d->vmm) {
 		discovery_close(&d->discovery);
 		vmm_free(d->vmm);
 	}
 	guardian_watch_fini(&d->guardian);
 	journal_close(d->journal);
+	learned_close(d->learned);
 	tick_fini(&d->tick);
 	fleet_fini(&d->fleet);
 	pressure_fini(&d->pressure);

@@ -12,6 +12,7 @@
 #include "daemon/tick.h"
 
 #include "daemon/apply.h"
+#include "daemon/remember.h"
 
 #include "base/log.h"
 #include "base/num.h"
@@ -331,10 +332,11 @@ static void observe(struct tick *t, size_t n, uint64_t now_us, struct snapshot *
 	for (i = 0; i < n; i++) {
 		struct vm *vm = t->due[i];
 
+		observe_vm(t, vm, now_us);
+		remember_recall(t->learned, vm, now_us);
 		if (!vm->announced && t->journal)
 			journal_vm(t->journal, vm->id, vm->name, &vm->settings, &vm->history);
 		vm->announced = true;
-		observe_vm(t, vm, now_us);
 		t->facts[i] = vm->facts;
 		t->settings[i] = &vm->settings;
 		t->history[i] = &vm->history;
@@ -368,7 +370,9 @@ static void apply(struct tick *t, const struct plan *plan)
 		apply_decision(t->due[i], &plan->vm[i], t->guardian, t->figures, plan->now_us);
 		count_squeezes(t, t->due[i], &plan->vm[i]);
 		reschedule(t, t->due[i]);
+		remember_keep(t->learned, t->due[i], plan->now_us);
 	}
+	remember_keep_host(t->learned, &t->host_history, plan->now_us, &t->host_kept_us);
 }
 
 /* One line for every turn the host takes. */

@@ -31,6 +31,7 @@ struct tick {
 	const struct host_roots *roots;
 	struct daemon_figures *figures;
 	struct journal *journal;	      /* NULL: none is kept */
+	struct learned *learned;	      /* NULL: nothing is kept beyond this process */
 	struct guardian *guardian;	      /* NULL: it is not there, so nothing inflates */
 	const struct settings *host_settings; /* those of `defaults`, that the arbiter obeys */
 	/* facts of the host that its owner brings */
@@ -45,6 +46,7 @@ struct tick {
 	uint64_t look_us; /* when the host is looked at though no VM is due */
 	struct host_history host_history;   /* what the policy remembers of it */
 	struct host_decision host_decision; /* of the last tick */
+	uint64_t host_kept_us;		    /* when what was learned of it was kept last */
 	uint64_t cpus;			    /* processors of the host; 0: not known */
 	uint64_t squeezing;		    /* VMs that are being squeezed */
 	struct due_heap heap;		    /* the VMs, by when they are to be looked at */

@@ -83,6 +83,12 @@ struct vm {
 	uint64_t held_ticks; /* when that began, as host/process.h; 0: it is not the VM itself */
 	bool announced;	     /* the journal knows it */
 	uint64_t ticks;	     /* ever */
+
+	/* for remember.c alone */
+	bool recalled;		/* it has what was kept of it, or there was nothing */
+	uint64_t met_us;	/* when it was first up; 0: never yet */
+	uint64_t kept_us;	/* when it was kept last, and */
+	uint64_t kept_squeezes; /* how many squeezes it had then */
 };
 
 struct fleet {

@@ -235,10 +235,16 @@ static int get_settings(json_object *o, char *trouble, struct settings *ret)
 	return 0;
 }
 
-static int get_struct(json_object *o, const struct table *t, bool outermost, char *trouble,
-		      char *base);
+/* How strictly, and where to say what is wrong. */
+struct reader {
+	char *trouble;
+	bool lenient; /* what is missing stays as it is, and what is not known is passed over */
+};
 
-static int get_list(json_object *o, const struct field *f, char *trouble, char *base)
+static int get_struct(json_object *o, const struct table *t, bool outermost,
+		      const struct reader *in, char *base);
+
+static int get_list(json_object *o, const struct field *f, const struct reader *in, char *base)
 {
 	size_t n, i;
 	char *item;
@@ -248,14 +254,14 @@ static int get_list(json_object *o, const struct field *f, char *trouble, char *
 		return -EBADMSG;
 	n = json_object_array_length(o);
 	if (n > RECORD_VMS_MAX)
-		return bad(trouble, f->key, "has too many elements");
+		return bad(in->trouble, f->key, "has too many elements");
 	item = calloc(n ? n : 1, f->sub->size);
 	if (!item)
 		return -ENOMEM;
 	*(char **)(base + f->offset) = item;
 	*(size_t *)(base + f->count) = n;
 	for (i = 0; i < n; i++) {
-		r = get_struct(json_object_array_get_idx(o, i), f->sub, false, trouble,
+		r = get_struct(json_object_array_get_idx(o, i), f->sub, false, in,
 			       item + i * f->sub->size);
 		if (r < 0)
 			return r;
@@ -263,7 +269,7 @@ static int get_list(json_object *o, const struct field *f, char *trouble, char *
 	return 0;
 }
 
-static int get_value(json_object *o, const struct field *f, char *trouble, char *base)
+static int get_value(json_object *o, const struct field *f, const struct reader *in, char *base)
 {
 	void *at = base + f->offset;
 	bool ok = false;
@@ -299,11 +305,11 @@ static int get_value(json_object *o, const struct field *f, char *trouble, char 
 	case FIELD_STRING:
 		return get_string(o, at);
 	case FIELD_STRUCT:
-		return get_struct(o, f->sub, false, trouble, at);
+		return get_struct(o, f->sub, false, in, at);
 	case FIELD_SETTINGS:
-		return get_settings(o, trouble, at);
+		return get_settings(o, in->trouble, at);
 	case FIELD_LIST:
-		return get_list(o, f, trouble, base);
+		return get_list(o, f, in, base);
 	}
 	return ok ? 0 : -EBADMSG;
 }
@@ -325,8 +331,8 @@ static int unknown_key(json_object *o, const struct table *t, bool outermost, ch
 	return -EBADMSG;
 }
 
-static int get_struct(json_object *o, const struct table *t, bool outermost, char *trouble,
-		      char *base)
+static int get_struct(json_object *o, const struct table *t, bool outermost,
+		      const struct reader *in, char *base)
 {
 	const struct field *f;
 	json_object *v;
@@ -335,16 +341,19 @@ static int get_struct(json_object *o, const struct table *t, bool outermost, cha
 	if (!json_object_is_type(o, json_type_object))
 		return -EBADMSG;
 	for (f = t->field; f < t->field + t->n; f++) {
-		if (!json_object_object_get_ex(o, f->key, &v))
-			return bad(trouble, f->key, "is missing");
-		r = get_value(v, f, trouble, base);
+		if (!json_object_object_get_ex(o, f->key, &v)) {
+			if (in->lenient)
+				continue;
+			return bad(in->trouble, f->key, "is missing");
+		}
+		r = get_value(v, f, in, base);
 		if (r == -EBADMSG)
-			return bad(trouble, f->key, "has no legal value");
+			return bad(in->trouble, f->key, "has no legal value");
 		if (r < 0)
 			return r;
 	}
-	if ((size_t)json_object_object_length(o) != t->n + outermost)
-		return unknown_key(o, t, outermost, trouble);
+	if (!in->lenient && (size_t)json_object_object_length(o) != t->n + outermost)
+		return unknown_key(o, t, outermost, in->trouble);
 	return 0;
 }
 
@@ -387,6 +396,7 @@ static int find_kind(json_object *o, char *trouble, enum record_kind *ret)
 
 int record_decode(const char *line, size_t len, char *trouble, struct record *ret)
 {
+	const struct reader in = { .trouble = trouble };
 	cleanup_json json_object *o = NULL;
 	struct record rec;
 	int r;
@@ -400,13 +410,25 @@ int record_decode(const char *line, size_t len, char *trouble, struct record *re
 		return *trouble ? -EBADMSG : -ENOMEM;
 	r = find_kind(o, trouble, &rec.kind);
 	if (r == 0)
-		r = get_struct(o, record_types[rec.kind].table, true, trouble, record_body(&rec));
+		r = get_struct(o, record_types[rec.kind].table, true, &in, record_body(&rec));
 	if (r < 0) {
 		record_fini(&rec);
 		return r;
 	}
 	*ret = rec;
 	return 0;
+}
+
+int table_decode(const char *text, size_t len, const struct table *t, void *base)
+{
+	char trouble[RECORD_TROUBLE_MAX] = "";
+	const struct reader in = { .trouble = trouble, .lenient = true };
+	cleanup_json json_object *o = NULL;
+
+	o = len <= RECORD_LINE_MAX ? parse(text, len, trouble) : NULL;
+	if (!o)
+		return *trouble || len > RECORD_LINE_MAX ? -EBADMSG : -ENOMEM;
+	return get_struct(o, t, false, &in, base);
 }
 
 void record_fini(struct record *r)

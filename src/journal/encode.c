@@ -304,6 +304,16 @@ static void put_struct(struct out *o, const struct table *t, const char *base)
 	put_char(o, '}');
 }
 
+int table_encode(struct buf *b, const struct table *t, const void *base)
+{
+	size_t start = b->len;
+	struct out o;
+
+	begin(&o, b);
+	put_struct(&o, t, base);
+	return end(&o, start);
+}
+
 int record_encode(struct buf *b, const struct record *r)
 {
 	const struct record_type *type = &record_types[r->kind];

@@ -355,6 +355,15 @@ _Static_assert(sizeof(struct history) ==
 			       2 * sizeof(struct squeeze),
 	       "a row per member");
 
+/* The balloon, the offer and the squeezes are of the moment. */
+static const struct field kept_rows[] = {
+	STRUCT(history, phase, history_phase_table), STRUCT(history, guest, history_guest_table),
+	STRUCT(history, rest, history_rest_table),   STRUCT(history, cache, history_cache_table),
+	STRUCT(history, need, history_need_table),   STRUCT(history, size, history_size_table),
+	STRUCT(history, cost, history_cost_table),   STRUCT(history, total, history_total_table),
+};
+const struct table kept_table = TABLE(history, kept_rows);
+
 static const struct field host_history_rows[] = {
 	U64(host_history, short_since_us),
 	U64(host_history, well_since_us),
@@ -371,6 +380,12 @@ static const struct table host_history_table = TABLE(host_history, host_history_
 _Static_assert(sizeof(struct host_history) ==
 		       (6 + 2 * PRICE_CLASSES + LEARN_SHARES + LEARN_RATES) * 8,
 	       "a row per member");
+
+static const struct field kept_host_rows[] = {
+	ARRAY(host_history, shares, LEARN_SHARES),
+	ARRAY(host_history, rates, LEARN_RATES),
+};
+const struct table kept_host_table = TABLE(host_history, kept_host_rows);
 
 static const struct field journal_rows[] = {
 	U64(record_journal, version),

@@ -63,6 +63,20 @@ extern const struct record_type record_types[RECORD_KIND_COUNT];
 extern const struct table decision_table;
 extern const struct table host_decision_table;
 
+/* What of a VM's and of the host's history outlives the daemon. */
+extern const struct table kept_table;
+extern const struct table kept_host_table;
+
+/* Appends a struct as an object of JSON. 0, -EMSGSIZE, -EINVAL or -ENOMEM; then @b is as it was. */
+int table_encode(struct buf *b, const struct table *t, const void *base);
+
+/*
+ * Reads such an object into @base, which must own nothing. A member that is missing stays as it
+ * is, a key that is not known is passed over: another version may have written it. 0, -ENOMEM, or
+ * -EBADMSG for anything else that is wrong; @base is then half written.
+ */
+int table_decode(const char *text, size_t len, const struct table *t, void *base);
+
 /* The key of each statistics tag, by tag. */
 extern const char *const stats_keys[BALLOON_STAT_COUNT];
 

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-/* Commands in flight: looking for the device takes 6, a refresh 4, everything else is bounded. */
+/* Commands in flight: looking for the device takes 8, a refresh 4, everything else is bounded. */
 #define QMP_ASKED_MAX 32
 
 struct qmp_asked {

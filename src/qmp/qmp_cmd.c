@@ -25,6 +25,7 @@ static const struct {
 	[QMP_STATUS] = { "query-status", "query-status", NULL },
 	[QMP_NAME] = { "query-name", "query-name", NULL },
 	[QMP_CPUS] = { "query-cpus-fast", "query-cpus-fast", NULL },
+	[QMP_UUID] = { "query-uuid", "query-uuid", NULL },
 	[QMP_LIST] = { "qom-list " PERIPHERAL, "qom-list", PERIPHERAL },
 	[QMP_LIST_ANON] = { "qom-list " ANON, "qom-list", ANON },
 	[QMP_MEMORY] = { "query-memory-size-summary", "query-memory-size-summary", NULL },

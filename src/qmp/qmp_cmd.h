@@ -22,6 +22,7 @@ enum qmp_cmd {
 	QMP_STATUS,
 	QMP_NAME,
 	QMP_CPUS,	  /* qmp_cpus_parse(); since QEMU 2.12 */
+	QMP_UUID,	  /* qmp_uuid_parse() */
 	QMP_LIST,	  /* devices with an id */
 	QMP_LIST_ANON,	  /* devices without one */
 	QMP_MEMORY,	  /* qmp_memory_parse(); since QEMU 2.11 */

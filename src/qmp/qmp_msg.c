@@ -12,6 +12,7 @@
 
 #include "base/num.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -223,6 +224,25 @@ int qmp_cpus_parse(struct json_object *body, uint32_t *ret)
 	if (n == 0 || n > QMP_CPUS_MAX)
 		return -EPROTO;
 	*ret = (uint32_t)n;
+	return 0;
+}
+
+int qmp_uuid_parse(struct json_object *body, char ret_uuid[QMP_UUID_MAX])
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	const char *text = qmp_get_text(body, "UUID");
+	bool given = false;
+	size_t i;
+
+	if (!text || strlen(text) != sizeof(shape) - 1)
+		return -EPROTO;
+	for (i = 0; i < sizeof(shape) - 1; i++) {
+		if (shape[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return -EPROTO;
+		ret_uuid[i] = (char)tolower((unsigned char)text[i]);
+		given |= text[i] != '-' && text[i] != '0';
+	}
+	ret_uuid[given ? i : 0] = '\0';
 	return 0;
 }
 

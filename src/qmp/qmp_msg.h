@@ -84,6 +84,13 @@ int qmp_actual_parse(struct json_object *body, uint64_t *ret_actual_b);
 /* How many virtual processors query-cpus-fast tells of. 0 or -EPROTO. */
 int qmp_cpus_parse(struct json_object *body, uint32_t *ret);
 
+/*
+ * What query-uuid returned, in lower case; "" for the UUID of zeroes, of a VM that was given
+ * none. 0, or -EPROTO; *ret_uuid then means nothing.
+ */
+#define QMP_UUID_MAX 37
+int qmp_uuid_parse(struct json_object *body, char ret_uuid[QMP_UUID_MAX]);
+
 /* Does an error say that there is no balloon device? */
 bool qmp_is_no_device(const struct qmp_msg *msg);
 

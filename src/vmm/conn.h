@@ -24,6 +24,7 @@
 
 #define CONN_ADDRESS_MAX 108 /* sun_path */
 #define CONN_NAME_MAX 128    /* a name is shown in a column; QEMU itself has no limit */
+#define CONN_UUID_MAX 37     /* 32 digits in five groups */
 #define CONN_TROUBLE_MAX 240
 
 /*
@@ -77,6 +78,7 @@ struct vmm_conn {
 	struct vm_facts facts; /* the hypervisor's share */
 	char address[CONN_ADDRESS_MAX];
 	char name[CONN_NAME_MAX];
+	char uuid[CONN_UUID_MAX];
 	char trouble[CONN_TROUBLE_MAX];
 };
 

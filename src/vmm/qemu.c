@@ -44,6 +44,7 @@ static void begin_machine(struct qemu *q)
 		return;
 	q->machine_pid = q->conn.pid;
 	q->conn.facts = (struct vm_facts){ .boots = boots };
+	q->conn.uuid[0] = '\0';
 	q->interval_known = false;
 	q->have_last = false;
 	q->reset_us = 0;

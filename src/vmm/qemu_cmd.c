@@ -90,6 +90,14 @@ static int on_cpus(struct qemu *q, const struct qmp_asked *asked, struct json_ob
 	return qmp_cpus_parse(body, &facts_of(q)->vcpus);
 }
 
+static int on_uuid(struct qemu *q, const struct qmp_asked *asked, struct json_object *body,
+		   uint64_t now_us)
+{
+	(void)asked, (void)now_us;
+	_Static_assert(CONN_UUID_MAX == QMP_UUID_MAX, "one size");
+	return qmp_uuid_parse(body, q->conn.uuid);
+}
+
 void qemu_forget_device(struct qemu *q)
 {
 	free(q->path);
@@ -253,6 +261,7 @@ static int (*const on_return[])(struct qemu *q, const struct qmp_asked *asked,
 	[QMP_STATUS] = on_status,
 	[QMP_NAME] = on_name,
 	[QMP_CPUS] = on_cpus,
+	[QMP_UUID] = on_uuid,
 	[QMP_LIST] = on_list,
 	[QMP_LIST_ANON] = on_list,
 	[QMP_MEMORY] = on_memory,
@@ -283,6 +292,7 @@ void qemu_cmd_error(struct qemu *q, const struct qmp_asked *asked, const struct 
 		return;
 	case QMP_REPORTING: /* before QEMU 5.1 there is none */
 	case QMP_NAME:
+	case QMP_UUID:
 	case QMP_CPUS: /* before QEMU 2.12 there is none */
 		return;
 	case QMP_LIST:
@@ -310,8 +320,8 @@ void qemu_cmd_error(struct qemu *q, const struct qmp_asked *asked, const struct 
 
 static void ask_machine(struct qemu *q, uint64_t now_us)
 {
-	static const enum qmp_cmd cmds[] = { QMP_STATUS,    QMP_NAME,	QMP_CPUS,  QMP_LIST,
-					     QMP_LIST_ANON, QMP_MEMORY, QMP_ACTUAL };
+	static const enum qmp_cmd cmds[] = { QMP_STATUS, QMP_NAME,	QMP_UUID,   QMP_CPUS,
+					     QMP_LIST,	 QMP_LIST_ANON, QMP_MEMORY, QMP_ACTUAL };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cmds); i++)

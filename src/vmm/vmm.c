@@ -266,6 +266,11 @@ const char *vmm_conn_name(const struct vmm_conn *conn)
 	return conn->name;
 }
 
+const char *vmm_conn_uuid(const struct vmm_conn *conn)
+{
+	return conn->uuid;
+}
+
 pid_t vmm_conn_pid(const struct vmm_conn *conn)
 {
 	return conn->fd >= 0 ? conn->pid : 0;

@@ -85,6 +85,9 @@ const char *vmm_conn_address(const struct vmm_conn *conn);
 /* The VM's own name as the hypervisor says ("query-name"); "" where it has none or is not up. */
 const char *vmm_conn_name(const struct vmm_conn *conn);
 
+/* The VM's UUID in lower case ("query-uuid"); "" where it has none or is not up. */
+const char *vmm_conn_uuid(const struct vmm_conn *conn);
+
 /*
  * The process at the other end, 0 while not connected. It is the one that
  * began to listen (SO_PEERCRED): not QEMU where QEMU was handed the socket.

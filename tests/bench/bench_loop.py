@@ -52,7 +52,7 @@ class Daemon:
     def __init__(self, folder: Path, interval_s: int) -> None:
         self.control = folder / "control.sock"
         config = folder / f"ballonet-{interval_s}.yaml"
-        config.write_text(f"control: {self.control}\njournal: {folder}/journal.jsonl\n"
+        config.write_text(f"control: {self.control}\njournal: {folder}/journal.jsonl\nstate: {folder}\n"
                           f"discover: false\nsockets: [\"{folder}/*.qmp\"]\n"
                           f"defaults:\n  interval: {interval_s}s\n", encoding="ascii")
         self.log = folder / f"daemon-{interval_s}.log"

@@ -142,6 +142,9 @@ static void answer_known(struct fake_vm *vm, const char *line, uint64_t wall_s, 
 		(void)buf_printf(out, "{\"return\": [{\"cpu-index\": 0}, {\"cpu-index\": 1}]}\r\n");
 	} else if (strstr(line, "query-name")) {
 		(void)buf_printf(out, "{\"return\": {\"name\": \"%s\"}}\r\n", vm->name);
+	} else if (strstr(line, "query-uuid")) {
+		(void)buf_printf(out, "{\"return\": {\"UUID\": \"%s\"}}\r\n",
+				 *vm->uuid ? vm->uuid : "00000000-0000-0000-0000-000000000000");
 	} else if (strstr(line, "peripheral-anon\"")) {
 		tell_devices(vm, FAKE_ANON, out);
 	} else if (strstr(line, "qom-list")) {

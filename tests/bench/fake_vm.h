@@ -21,6 +21,7 @@ enum fake_place { FAKE_PERIPHERAL, FAKE_ANON, FAKE_NOWHERE };
 
 struct fake_vm {
 	char name[64];
+	char uuid[40];	       /* "": a QEMU that was given none */
 	enum fake_place place; /* of the balloon device */
 	bool no_driver;	       /* the guest never answers, the balloon never moves */
 	bool idle;	       /* the guest's figures are always the same */

@@ -61,7 +61,7 @@ static void every_key_is_taken(void **state)
 
 	(void)state;
 	write_text("control: /tmp/c\njournal: \"\"\njournal_max_bytes: 1MiB\njournal_files: 2\n"
-		   "guardian_after: 3s\ndiscover: false\ndiscover_every: 5s\n"
+		   "state: /var/tmp/s\nguardian_after: 3s\ndiscover: false\ndiscover_every: 5s\n"
 		   "sockets:\n  - /run/a/*.qmp\n  - /run/b.qmp\n"
 		   "vms:\n  - name: db\n    qmp: /run/db.qmp\n    mode: off\n  - qmp: /run/x.qmp\n"
 		   "defaults:\n  min_yield: 32MiB\n  min_yield_share: 5%\n  press_cache: never\n"
@@ -71,6 +71,7 @@ static void every_key_is_taken(void **state)
 	assert_string_equal(c.journal, "");
 	assert_int_equal(c.journal_max_b, MIB);
 	assert_int_equal(c.journal_files, 2);
+	assert_string_equal(c.state, "/var/tmp/s");
 	assert_int_equal(c.guardian_after_us, 3 * USEC_PER_SEC);
 	assert_false(c.discover);
 	assert_int_equal(c.discover_every_us, 5 * USEC_PER_SEC);
@@ -113,14 +114,15 @@ static void what_only_a_restart_can_change_is_kept_and_named(void **state)
 	(void)state;
 	assert_int_equal(config_init(&running), 0);
 	write_text("control: /run/x\ncontrol_group: root\njournal: /x\njournal_max_bytes: 1MiB\n"
-		   "journal_files: 9\nguardian_after: 9s\ndiscover: false\n");
+		   "journal_files: 9\nstate: \"\"\nguardian_after: 9s\ndiscover: false\n");
 	load(&fresh);
 	assert_true(config_keep_started(&fresh, &running, names, sizeof(names)));
-	assert_string_equal(names, "control, control_group, journal, journal_max_bytes, "
-				   "journal_files, guardian_after");
+	assert_string_equal(names, "control, control_group, journal, state, "
+				   "journal_max_bytes, journal_files, guardian_after");
 	assert_string_equal(fresh.control, "/run/ballonet/control.sock");
 	assert_int_equal(fresh.control_group, CONFIG_NO_GROUP);
 	assert_string_equal(fresh.journal, "/var/lib/ballonet/journal.jsonl");
+	assert_string_equal(fresh.state, "/var/lib/ballonet");
 	assert_int_equal(fresh.journal_max_b, 16 * MIB);
 	assert_int_equal(fresh.journal_files, 4);
 	assert_int_equal(fresh.guardian_after_us, 5 * USEC_PER_SEC);
@@ -272,8 +274,7 @@ static void a_cgroup_that_cannot_stand_for_the_host_is_refused(void **state)
 
 	(void)state;
 	refused("host_cgroup: /\n", ":1: host_cgroup: '/' is the root: name a cgroup below it");
-	refused("host_cgroup: a/../b\n",
-		":1: host_cgroup: 'a/../b' must not contain '..'");
+	refused("host_cgroup: a/../b\n", ":1: host_cgroup: 'a/../b' must not contain '..'");
 	refused("host_cgroup: [a]\n", ":1: host_cgroup: must be one value");
 	write_text("host_cgroup: machine.slice\n");
 	load(&c);

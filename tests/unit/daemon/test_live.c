@@ -56,7 +56,7 @@ static void write_config(const char *more)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)dprintf(fd,
-		      "control: %s\njournal: %s\ndiscover: false\n"
+		      "control: %s\njournal: %s\nstate: \"\"\ndiscover: false\n"
 		      "vms: [{name: db, qmp: %s/none.qmp}]\n%s\n",
 		      control, journal, folder, more);
 	(void)close(fd);

@@ -78,6 +78,7 @@ static void serve_once(bool readable)
 	} else if (fake.gives_back || fake.vm.target_b < fake.vm.actual_b) {
 		(void)fake_vm_move(&fake.vm, MOVE_STEP_B, &fake.out);
 	}
+	fake_vm_guest_answers(&fake.vm, (uint64_t)time(NULL));
 	if (fake.client >= 0 && fake.out.len)
 		(void)send(fake.client, fake.out.data, fake.out.len, MSG_NOSIGNAL);
 	buf_clear(&fake.out);
@@ -110,6 +111,7 @@ static void fake_start(bool gives_back)
 	assert_int_equal(listen(fake.listener, 1), 0);
 	fake_vm_init(&fake.vm, "a", RAM_B);
 	fake.vm.cache_b = 0;
+	(void)snprintf(fake.vm.uuid, sizeof(fake.vm.uuid), "1b4e28ba-2fa1-11d2-883f-0016d3cca427");
 	fake.gives_back = gives_back;
 	fake.ends = false;
 	fake.client = -1;
@@ -186,9 +188,10 @@ static pid_t start_daemon(void)
 
 	assert_true(fd >= 0);
 	(void)dprintf(fd,
-		      "control: %s\njournal: \"\"\ndiscover: false\nvms: [{name: a, qmp: %s}]\n"
+		      "control: %s\njournal: \"\"\nstate: %s/state\ndiscover: false\n"
+		      "vms: [{name: a, qmp: %s}]\n"
 		      "defaults: {interval: 1s, rest_min: 1h}\n",
-		      control, qmp);
+		      control, folder, qmp);
 	(void)close(fd);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -219,6 +222,27 @@ static void squeeze(void)
 	wait_for(balloon_is_out, "an inflate");
 }
 
+/* Waits until the API tells of this many squeezes that are over. */
+static void wait_for_squeezes(unsigned int n)
+{
+	const struct timespec moment = { .tv_nsec = 50000000 };
+	uint64_t end = now_ms() + DEADLINE_MS;
+	struct buf reply;
+	long status = 0;
+	char want[32];
+
+	(void)snprintf(want, sizeof(want), "\"squeezes\":%u,", n);
+	buf_init(&reply, 64 * KIB);
+	while (client_request(control, "GET", "/v1/vms/a", NULL, &status, &reply) < 0 ||
+	       !strstr(reply.data, want)) {
+		if (now_ms() > end)
+			fail_msg("not %s: %s", want, reply.len ? reply.data : "no answer");
+		(void)nanosleep(&moment, NULL);
+		buf_clear(&reply);
+	}
+	buf_fini(&reply);
+}
+
 static int end_of(pid_t pid)
 {
 	int status;
@@ -241,9 +265,18 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+	char path[120];
+
 	(void)state;
 	(void)unlink(qmp);
 	(void)unlink(config);
+	(void)unlink(control);
+	(void)snprintf(path, sizeof(path), "%s/state/learned.sqlite-journal", folder);
+	(void)unlink(path);
+	*strrchr(path, '-') = '\0';
+	(void)unlink(path);
+	*strrchr(path, '/') = '\0';
+	(void)rmdir(path);
 	return rmdir(folder);
 }
 
@@ -280,12 +313,39 @@ static void balloons_left_to_the_guardian_mean_exit_code_3(void **state)
 	fake_stop();
 }
 
+static void a_restart_in_the_middle_of_everything_forgets_nothing_that_was_learned(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	fake_start(true);
+	pid = start_daemon();
+	squeeze();
+	wait_for_squeezes(1);
+	(void)kill(pid, SIGTERM);
+	assert_int_equal(end_of(pid), 0);
+
+	pid = start_daemon();
+	wait_for_squeezes(1);
+	squeeze();
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	wait_for(balloon_is_back, "the balloon at 0");
+
+	pid = start_daemon();
+	wait_for_squeezes(1);
+	(void)kill(pid, SIGTERM);
+	assert_int_equal(end_of(pid), 0);
+	fake_stop();
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(balloons_that_came_back_in_time_mean_exit_code_0),
 		TEST(balloons_left_to_the_guardian_mean_exit_code_3),
+		TEST(a_restart_in_the_middle_of_everything_forgets_nothing_that_was_learned),
 	};
 
 	if (argc != 2)

@@ -40,6 +40,19 @@ static void first_facts_are_known_when_it_is_up(void **state)
 	world_free(w);
 }
 
+static void the_uuid_is_known_if_it_was_given_one(void **state)
+{
+	struct world *w = world_new();
+	struct peer *p = world_add(w), *without = world_add(w);
+
+	(void)state;
+	(void)snprintf(p->vm.uuid, sizeof(p->vm.uuid), "1B4E28BA-2fa1-11d2-883f-0016d3cca427");
+	world_run(w);
+	assert_string_equal(vmm_conn_uuid(p->conn), "1b4e28ba-2fa1-11d2-883f-0016d3cca427");
+	assert_string_equal(vmm_conn_uuid(without->conn), "");
+	world_free(w);
+}
+
 static void device_is_found_wherever_it_is(void **state)
 {
 	static const char *const paths[] = { "\"/machine/peripheral/balloon0\"",
@@ -111,6 +124,7 @@ static void a_refused_command_costs_one_figure_only(void **state)
 		"\"guest-stats-p",
 		"qom-set",
 		"query-cpus",
+		"query-uuid",
 	};
 	size_t i;
 
@@ -132,7 +146,7 @@ static void a_refused_command_costs_one_figure_only(void **state)
 		assert_true(f.ram_b.known && f.ram_b.value == GIB);
 		assert_int_equal(f.stats.known != 0, i != 2 && i != 7 && i != 9);
 		assert_int_equal(f.vcpus, i == 10 ? 0 : 2);
-		if (i != 1 && i != 6 && i != 10)
+		if (i != 1 && i != 6 && i < 10)
 			assert_trouble(p, "no such thing");
 		world_free(w);
 	}
@@ -183,6 +197,14 @@ static void an_answer_of_the_wrong_shape_costs_the_connection(void **state)
 		{ "query-name", "{\"return\": []}", "query-name" },
 		{ "query-cpus", "{\"return\": []}", "query-cpus-fast" },
 		{ "query-cpus", "{\"return\": {}}", "query-cpus-fast" },
+		{ "query-uuid", "{\"return\": {}}", "query-uuid" },
+		{ "query-uuid", "{\"return\": {\"UUID\": \"1b4e28ba\"}}", "query-uuid" },
+		{ "query-uuid",
+		  "{\"return\": {\"UUID\": \"1b4e28ba-2fa1-11d2-883f-0016d3cca42g\"}}",
+		  "query-uuid" },
+		{ "query-uuid",
+		  "{\"return\": {\"UUID\": \"1b4e28ba02fa1-11d2-883f-0016d3cca427\"}}",
+		  "query-uuid" },
 		{ "peripheral\"", "{\"return\": {}}", "qom-list /machine/peripheral" },
 		{ "anon\"", "{\"return\": [7]}", "qom-list /machine/peripheral-anon" },
 		{ "anon\"", "{\"return\": [{\"name\": \"x\"}]}", "qom-list" },
@@ -412,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_facts_are_known_when_it_is_up),
+		cmocka_unit_test(the_uuid_is_known_if_it_was_given_one),
 		cmocka_unit_test(device_is_found_wherever_it_is),
 		cmocka_unit_test(vm_without_device_is_up_and_says_so),
 		cmocka_unit_test(paused_vm_is_known_to_be_paused),

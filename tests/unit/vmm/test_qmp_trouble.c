@@ -225,9 +225,9 @@ static void half_a_line_costs_the_connection_at_the_deadline(void **state)
 static void every_command_has_a_deadline(void **state)
 {
 	static const char *const silent[] = {
-		"qmp_capabilities", "query-status",	"query-name",	   "query-cpus",
-		"peripheral\"",	    "anon\"",		"query-memory",	   "query-balloon",
-		"reporting",	    "polling-interval", "\"guest-stats\"",
+		"qmp_capabilities", "query-status", "query-name",	"query-cpus",
+		"query-uuid",	    "peripheral\"", "anon\"",		"query-memory",
+		"query-balloon",    "reporting",    "polling-interval", "\"guest-stats\"",
 	};
 	size_t i;
 
