@@ -63,8 +63,9 @@ def main(argv: list[str]) -> int:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tools/bench apps", description="Applications: " + ", ".join(
-        f"{app.name} ({app.title})" for app in APPS.values()))
+    parser = argparse.ArgumentParser(
+        prog="tools/bench apps", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="\n".join(f"{app.name:<12}{app.title}" for app in APPS.values()))
     parser.add_argument("names", nargs="*", metavar="NAME", help="applications; none is all")
     parser.add_argument("--pairs", type=int, default=5, help="how often, in turns; default 5")
     parser.add_argument("--minutes", type=float, help="how long the guest is idle; default 5")
@@ -151,6 +152,8 @@ def _judge(figures: Figures, name: str, pairs: list[Pair]) -> None:
         least = FIRST_LEAST if phase.name == FIRST else THROUGHPUT_LEAST
         figures.at_least(f"{name}, {phase.name}: throughput of the twin's",
                          median(_share(a.rate, b.rate) for a, b in both), least, "%")
+        figures.told(f"{name}, {phase.name}: the same per second of vCPU time", median(
+            _share(a.operations_per_cpu_s, b.operations_per_cpu_s) for a, b in both), "%")
         figures.at_most(f"{name}, {phase.name}: p99 of the twin's",
                         median(_share(a.p99_us, b.p99_us) for a, b in both), P99_MOST, "%")
     figures.told(f"{name}: RAM resident over time, of the twin's",

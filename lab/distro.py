@@ -11,7 +11,6 @@ that ends with it. There is no network.
 """
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -32,9 +31,9 @@ RELEASES = ("bookworm", "trixie")
 SYSTEM = ("systemd-sysv", "udev", "dbus", "linux-image-cloud-amd64", "initramfs-tools", "zstd",
           "earlyoom")
 UNUSED = ("usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*")
-MASKED = ("getty.target", "e2scrub_reap.service", "systemd-pcrphase.service", "systemd-random-seed.service",
-          "systemd-update-utmp.service", "systemd-pcrphase-sysinit.service", "systemd-journal-flush.service",
-          "kmod-static-nodes.service", "systemd-update-utmp-runlevel.service")
+MASKED = ("getty.target", "systemd-journal-flush.service", "systemd-random-seed.service",
+          "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
+          "systemd-pcrphase.service", "systemd-pcrphase-sysinit.service")
 # what one ordinary volume of a cloud gives: an answer from the host's memory would flatter all
 DISK_LIMITS = "throttling.iops-total=3000,throttling.bps-total=131072000"
 KERNEL_LINE = "root=LABEL=root rw quiet systemd.show_status=0 "
@@ -62,7 +61,7 @@ FailureAction=poweroff-force
 
 [Service]
 ExecStartPre=/usr/local/sbin/lab-start
-ExecStart=/srv/agent /dev/virtio-ports/{AGENT_PORT}
+ExecStart=/srv/bin/agent /dev/virtio-ports/{AGENT_PORT}
 TimeoutStartSec=infinity
 StandardOutput=journal+console
 StandardError=journal+console
@@ -93,15 +92,22 @@ class DistroGuest(Guest):
         self._disk = application_disk(self.root, app)
         super().__init__(replace(
             spec, data=False, driver=None, memory_mib=app.memory_mib, tb_size_mib=0,
+            boots=True,
             qemu_args=(*spec.qemu_args, *_drive("root", self.root.disk, "0x13"),
                        *_drive("srv", self._disk, "0x14"))))
-        self.load = Load(self.folder / "load")
-        self._load_args = (
-            "-chardev", f"socket,id=load,path={self.folder / 'load'},server=on,wait=off",
-            "-device", f"virtserialport,chardev=load,name={LOAD_PORT}")
+        self.loads = [Load(self.folder / f"load{number}") for number in range(len(app.asks))]
+
+    @property
+    def load(self) -> Load:
+        """That of an application that has one."""
+        return self.loads[0]
 
     def command(self, accel: str) -> list[str]:
-        return [*super().command(accel), *self._load_args]
+        ports = [word for number in range(len(self.loads)) for word in (
+            "-chardev", f"socket,id=load{number},path={self.folder}/load{number},"
+                        "server=on,wait=off",
+            "-device", f"virtserialport,chardev=load{number},name={LOAD_PORT}{number}")]
+        return [*super().command(accel), *ports]
 
     def boot(self) -> Boot:
         wishes = "".join(f" lab.{wish}" for wish in self.app.wishes)
@@ -109,10 +115,12 @@ class DistroGuest(Guest):
 
     def wait_ready(self, deadline_s: float = BOOT_DEADLINE_S) -> None:
         super().wait_ready(deadline_s)
-        self.load.connect()
+        for load in self.loads:
+            load.connect()
 
     def close(self) -> None:
-        self.load.close()
+        for load in self.loads:
+            load.close()
         super().close()
 
     def vcpu_us(self) -> int:
@@ -176,7 +184,8 @@ def _install(folder: Path, release: str, packages: list[str]) -> None:
 
 def _settle(tree: Path) -> None:
     """What makes of an installation this lab's guest."""
-    for path, text, mode in (("usr/local/sbin/lab-start", START, 0o755), ("etc/fstab", FSTAB, 0o644),
+    for path, text, mode in (("usr/local/sbin/lab-start", START, 0o755),
+                             ("etc/fstab", FSTAB, 0o644),
                              ("etc/systemd/system/lab.service", UNIT, 0o644),
                              ("etc/hostname", "guest\n", 0o644)):
         (tree / path).write_text(text, encoding="ascii")
@@ -198,26 +207,27 @@ def _settle(tree: Path) -> None:
 
 
 def application_disk(on: Root, app: App) -> Path:
-    """The disk of @app, with its data, the agent and the load."""
-    load = static_binary(HERE / "apps" / "load.c")
-    digest = _digest(on.tree.parent.name, app.fill, app.start, app.load,
-                     str((app.latency_column, app.second_column)),
-                     *(_content(path) for path in (load, agent(), *app.files.values())))
-    return cached("distro", f"{on.release}-{app.name}-{digest}",
-                  lambda folder: _fill(folder, on, app, load)) / "disk.img"
+    """The disk of @app, with its data, the agent and the load; variants of one share it."""
+    tools = {"agent": agent(), **{name: static_binary(HERE / "apps" / f"{name}.c")
+                                  for name in ("load", "ask")}}
+    start = app.start + "".join(
+        f"\nsystemd-run -q --unit=lab-load{number} -p OOMScoreAdjust=-900 /srv/bin/load "
+        f"/dev/virtio-ports/{LOAD_PORT}{number} {ask.latency_column} {ask.second_column} "
+        f"{ask.command}\n" for number, ask in enumerate(app.asks))
+    digest = _digest(on.tree.parent.name, app.fill, start, *(
+        name + _content(path) for name, path in (*tools.items(), *app.files.items())))
+    return cached("distro", f"{on.release}-app-{digest}",
+                  lambda folder: _fill(folder, on, app, start, tools)) / "disk.img"
 
 
-def _fill(folder: Path, on: Root, app: App, load: Path) -> None:
+def _fill(folder: Path, on: Root, app: App, start: str, tools: dict[str, Path]) -> None:
     content = folder / "content"
-    content.mkdir()
-    for name, source in {"agent": agent(), "load-meter": load, **app.files}.items():
+    (content / "bin").mkdir(parents=True)
+    for name, tool in tools.items():
+        shutil.copy(tool, content / "bin" / name)
+    for name, source in app.files.items():
         (shutil.copytree if source.is_dir() else shutil.copy)(source, content / name)
-    columns = f"{app.latency_column} {app.second_column}"
-    program, *arguments = shlex.split(app.load)
-    words = shlex.join([program if program.startswith("/") else f"/usr/bin/{program}", *arguments])
-    (content / "start").write_text(
-        app.start + f"\nsystemd-run -q --unit=lab-load -p OOMScoreAdjust=-900 /srv/load-meter "
-        f"/dev/virtio-ports/{LOAD_PORT} {columns} {words}\n", encoding="utf-8")
+    (content / "start").write_text(start, encoding="utf-8")
     (folder / "fill").write_text(app.fill, encoding="utf-8")
     enter = ('mount --bind "$2" "$1/srv"; for dir in tmp run dev/shm; do mkdir -p "$1/$dir"; '
              'mount -t tmpfs -o mode=1777 tmpfs "$1/$dir"; done; mount -t proc proc "$1/proc"; '

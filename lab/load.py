@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.footprint import now_us
 from lab.process import wait_for
 
-LOAD_PORT = "org.ballonet.load"
+LOAD_PORT = "org.ballonet.load"  # and a number
 CONNECT_S = 10
 LINEAR = 64  # as in load.c
 S = 1_000_000
@@ -100,13 +100,16 @@ class Load:
     def _read(self) -> None:
         with self._socket.makefile("r", encoding="ascii") as lines:
             for line in lines:
-                self._take(line.split(), now_us())
+                self.take(line, now_us())
 
-    def _take(self, words: list[str], arrived_us: int) -> None:
+    def take(self, line: str, arrived_us: int) -> None:
+        """A line of load.c, and when it came."""
+        words = line.split()
         told_us, second, operations = map(int, words[:3])
         # a line is late or in time, never early: the least difference is the nearest to the truth
         offset_us = arrived_us - told_us
-        self._offset_us = min(offset_us, self._offset_us or offset_us)
+        self._offset_us = (offset_us if self._offset_us is None
+                           else min(offset_us, self._offset_us))
         done, buckets = self._seconds.setdefault(second, (0, Counter()))
         for word in words[3:]:
             bucket, count = map(int, word.split(":"))

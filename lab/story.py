@@ -69,6 +69,7 @@ class Part:
 
     rate: float  # operations a second; 0 in a phase without a load
     p99_us: float | None
+    operations_per_cpu_s: float | None  # of its vCPUs: what others took of this machine left out
     integral: float  # GiB x s of RAM resident
     read_b: int  # from its disks
     harm: Harm
@@ -267,13 +268,13 @@ class _Telling:
         managed, twin = (self._track(guest) for guest in self._guests)
         found = []
         for from_us, to_us in spans:
-            balloon = [value for when, value in zip(managed.balloon.times_us, managed.balloon.values_b)
-                       if from_us <= when <= to_us + S]
             rates = [guest.load.span(from_us, to_us).rate for guest in self._guests]
             found.append(Squeeze(
-                from_us, to_us, max(balloon, default=0), managed.ram.at(from_us) or 0,
+                from_us, to_us, managed.balloon.highest(from_us, to_us + S) or 0,
+                managed.ram.at(from_us) or 0,
                 managed.ram.at(to_us + 2 * S) or 0, managed.ram.at(to_us + 60 * S) or 0,
-                *(_grown(track.vcpu_us, from_us, to_us) / S for track in (managed, twin)), *rates))
+                *(_grown(track.vcpu_us, from_us, to_us) / S for track in (managed, twin)),
+                *rates))
         return found
 
     def batch_back(self, peaks: tuple[int, ...], end_us: int) -> tuple[float, float]:
@@ -305,22 +306,25 @@ class _Telling:
         to_us = now_us()
         parts = []
         for guest, (report, read_b) in zip(self._guests, before):
-            span = guest.load.span(from_us, to_us) if loaded else Span()
-            parts.append(Part(span.rate, span.percentile_us(0.99),
-                              integral(self._track(guest).ram, from_us, to_us),
-                              guest.bytes_read() - read_b, harm(report, guest.report())))
+            parts.append(self._part(guest, from_us, to_us, loaded, guest.bytes_read() - read_b,
+                                    harm(report, guest.report())))
         self.phases.append(Phase(name, from_us, to_us, loaded, *parts))
 
     def _first(self, wake: Phase) -> Phase:
         """The first seconds of @wake, apart; what it read and suffered stands there."""
         to_us = wake.from_us + FIRST_S * S
-        parts = []
-        for guest in self._guests:
-            span = guest.load.span(wake.from_us, to_us)
-            parts.append(Part(span.rate, span.percentile_us(0.99),
-                              integral(self._track(guest).ram, wake.from_us, to_us), 0,
-                              Harm(0, 0, 0, 0, 0)))
-        return Phase(FIRST, wake.from_us, to_us, True, *parts)
+        return Phase(FIRST, wake.from_us, to_us, True, *(
+            self._part(guest, wake.from_us, to_us, True, 0, Harm(0, 0, 0, 0, 0))
+            for guest in self._guests))
+
+    def _part(self, guest: DistroGuest, from_us: int, to_us: int, loaded: bool, read_b: int,
+              harmed: Harm) -> Part:
+        span = guest.load.span(from_us, to_us) if loaded else Span()
+        track = self._track(guest)
+        vcpu_s = _grown(track.vcpu_us, from_us, to_us) / S
+        return Part(span.rate, span.percentile_us(0.99),
+                    span.operations / vcpu_s if loaded and vcpu_s else None,
+                    integral(track.ram, from_us, to_us), read_b, harmed)
 
 
 def _grown(series: Series, from_us: int, to_us: int) -> int:

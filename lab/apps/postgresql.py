@@ -4,7 +4,7 @@
 What the server reads lies in the guest's page cache, as its makers recommend: a controller that
 takes page cache for unused takes the database.
 """
-from lab.apps.app import App
+from lab.apps.app import App, Ask
 
 SCALE = 40  # about 15 MiB each
 
@@ -50,7 +50,6 @@ POSTGRESQL = App(
     packages=("postgresql",),
     fill=FILL,
     start=START,
-    load="setpriv --reuid=postgres --regid=postgres --init-groups /srv/load",
-    latency_column=3,
-    second_column=5,
+    asks=(Ask("/usr/bin/setpriv --reuid=postgres --regid=postgres --init-groups /srv/load",
+              latency_column=3, second_column=5),),
 )
