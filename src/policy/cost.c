@@ -42,11 +42,14 @@ void cost_end(const struct settings *s, const struct vm_facts *vm, uint64_t now_
 	      struct history *h)
 {
 	struct squeeze *sq = &h->now;
-	uint64_t usual_us = u64_ppm(u64_sub_sat(now_us, sq->start_us), h->guest.cpu_ppm), price_us;
+	uint64_t span_us = u64_sub_sat(now_us, sq->start_us), price_us;
+	uint64_t usual_us = u64_ppm(span_us, h->guest.cpu_ppm);
 
 	if (!vm->cpu_us.known || sq->cpu_before_us == FIGURE_UNKNOWN)
 		return;
 	sq->cost_us = u64_sub_sat(u64_sub_sat(vm->cpu_us.value, sq->cpu_before_us), usual_us);
+	/* a counter may jump, but nobody uses more than its processors and one of the hypervisor */
+	sq->cost_us = u64_min(sq->cost_us, u64_mul_sat(span_us, u64_max(vm->vcpus, 1) + 1));
 	h->cost.spent_us = u64_add_sat(spent(s, vm, h, now_us), sq->cost_us);
 	h->cost.spent_at_us = now_us;
 	h->cost.total_us = u64_add_sat(h->cost.total_us, sq->cost_us);

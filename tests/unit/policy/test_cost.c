@@ -17,17 +17,22 @@
 #define RAM (1024 * MIB)
 #define SECOND USEC_PER_SEC
 
-/* A squeeze of a balloon of @balloon_b that took 10 s and @cpu_us of processor time. */
-static void squeezed(struct world *w, uint64_t balloon_b, uint64_t cpu_us)
+/* A squeeze of a balloon of @balloon_b that took @took_us, and @cpu_us of processor time. */
+static void squeezed_in(struct world *w, uint64_t took_us, uint64_t balloon_b, uint64_t cpu_us)
 {
 	world_init(w);
 	w->vm.cpu_us = fact_of(1000 * SECOND, w->now_us);
 	w->history.now.start_us = w->now_us;
 	cost_begin(&w->vm, &w->history);
-	w->now_us += 10 * SECOND;
+	w->now_us += took_us;
 	w->vm.cpu_us = fact_of(1000 * SECOND + cpu_us, w->now_us);
 	w->history.now.balloon_b = balloon_b;
 	cost_end(&w->settings, &w->vm, w->now_us, &w->history);
+}
+
+static void squeezed(struct world *w, uint64_t balloon_b, uint64_t cpu_us)
+{
+	squeezed_in(w, 10 * SECOND, balloon_b, cpu_us);
 }
 
 static uint64_t wait_us(const struct world *w, uint64_t inflate_b)
@@ -85,6 +90,17 @@ static void what_was_not_measured_costs_nothing(void **state)
 	assert_int_equal(w.history.cost.spent_us, SECOND);
 }
 
+static void processor_time_that_jumps_costs_no_more_than_can_be_used(void **state)
+{
+	struct world w;
+
+	(void)state;
+	squeezed(&w, GIB, UINT64_MAX / 2);
+	assert_int_equal(w.history.now.cost_us, 20 * SECOND); /* 10 s of two processors */
+	squeezed(&w, GIB, UINT64_MAX - 500 * SECOND);		      /* backwards */
+	assert_int_equal(w.history.now.cost_us, 0);
+}
+
 static void all_squeezes_of_an_hour_share_one_budget(void **state)
 {
 	struct world w;
@@ -92,7 +108,7 @@ static void all_squeezes_of_an_hour_share_one_budget(void **state)
 	(void)state;
 	world_init(&w);
 	assert_int_equal(wait_us(&w, GIB), 0); /* the first can always be afforded */
-	squeezed(&w, GIB, 30 * SECOND);
+	squeezed_in(&w, 40 * SECOND, GIB, 30 * SECOND);
 	w.settings.cost_max_ppm = PPM / 100; /* 36 s in an hour */
 	assert_int_equal(wait_us(&w, 200 * MIB), 0);
 	/* another of 30 s must wait until 24 s are paid off, at 1 % of the time */
@@ -113,7 +129,7 @@ static void a_squeeze_that_cannot_be_afforded_says_when_it_can(void **state)
 	struct world w;
 
 	(void)state;
-	squeezed(&w, GIB, 40 * SECOND);
+	squeezed_in(&w, 40 * SECOND, GIB, 40 * SECOND);
 	w.settings.cost_max_ppm = PPM / 100;
 	w.history.now = (struct squeeze){ 0 };
 	w.history.guest.base_cpu_us = w.vm.cpu_us;
@@ -356,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_price_is_what_was_used_beyond_the_usual),
 		cmocka_unit_test(what_was_not_measured_costs_nothing),
+		cmocka_unit_test(processor_time_that_jumps_costs_no_more_than_can_be_used),
 		cmocka_unit_test(all_squeezes_of_an_hour_share_one_budget),
 		cmocka_unit_test(a_squeeze_that_cannot_be_afforded_says_when_it_can),
 		cmocka_unit_test(a_busy_guest_is_left_alone_unless_the_host_is_short),
