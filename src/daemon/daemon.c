@@ -109,12 +109,19 @@ static void on_vm(void *userdata, struct vmm_conn *conn, enum vmm_event event)
 	tick_due(&d->tick, vm, monotonic_us());
 }
 
+static bool is_free(void *userdata, struct vm *vm)
+{
+	struct daemon *d = userdata;
+
+	apply_gone(vm, d->roots.proc, d->tick.guardian);
+	return !vm->held;
+}
+
 static void on_gone(void *userdata, struct vm *vm)
 {
 	struct daemon *d = userdata;
 
 	tick_forget(&d->tick, vm);
-	apply_gone(vm, d->roots.proc, d->tick.guardian);
 	if (d->journal)
 		journal_gone(d->journal, vm->id);
 }
@@ -350,6 +357,7 @@ static void lend(struct daemon *d)
 		.config = &d->config,
 		.roots = &d->roots,
 		.dry_run = d->options->dry_run,
+		.is_free = is_free,
 		.gone = on_gone,
 		.userdata = d,
 	};

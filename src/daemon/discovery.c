@@ -94,6 +94,7 @@ static void saw(struct discovery *r, const char *name, bool named, const char *a
 
 	if (vm) {
 		vm->seen = r->round;
+		vm->kept = false;
 		return;
 	}
 	err = fleet_add(r->fleet, name, address, &vm);
@@ -246,6 +247,20 @@ static void drop(struct discovery *r, struct vm *vm)
 	fleet_remove(r->fleet, vm);
 }
 
+/* One whose balloon may be out is kept, and its connection tried, until that is at 0. */
+static void drop_or_keep(struct discovery *r, struct vm *vm)
+{
+	if (r->is_free(r->userdata, vm)) {
+		drop(r, vm);
+		return;
+	}
+	if (!vm->kept)
+		log_warning("vm-kept vm=%s why=\"it is in no list any more, but its balloon may be "
+			    "inflated\"",
+			    vm->name);
+	vm->kept = true;
+}
+
 void discovery_update(struct discovery *r, uint64_t now_us)
 {
 	size_t i;
@@ -260,7 +275,7 @@ void discovery_update(struct discovery *r, uint64_t now_us)
 
 		/* whoever still answers is there, whatever the lists say */
 		if (vm->seen != r->round && vm->facts.state == VM_STATE_DOWN)
-			drop(r, vm);
+			drop_or_keep(r, vm);
 	}
 }
 

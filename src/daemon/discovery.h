@@ -29,6 +29,8 @@ struct discovery {
 	const struct config *config;
 	const struct host_roots *roots;
 	bool dry_run;
+	/* may a VM that is down and that nobody names be forgotten? */
+	bool (*is_free)(void *userdata, struct vm *vm);
 	/* called before a VM is taken from the fleet */
 	void (*gone)(void *userdata, struct vm *vm);
 	void *userdata;

@@ -81,6 +81,7 @@ struct vm {
 	bool held;	     /* the guardian was told of its balloon, and of these: */
 	pid_t held_pid;	     /* who listens at address; 0: not known */
 	uint64_t held_ticks; /* when that began, as host/process.h; 0: it is not the VM itself */
+	bool kept;	     /* until its balloon is at 0, though nobody names it any more */
 	bool announced;	     /* the journal knows it */
 	uint64_t ticks;	     /* ever */
 

@@ -48,6 +48,7 @@ static void begin_machine(struct qemu *q)
 	q->interval_known = false;
 	q->have_last = false;
 	q->reset_us = 0;
+	q->ram_said = q->size_doubted = false;
 	q->out = q->all_wanted = false;
 }
 
@@ -113,6 +114,12 @@ static void qemu_enter(struct qemu *q, enum qemu_state state, uint64_t now_us)
 	}
 }
 
+/* QEMU answers one command after the other, so each has its time from the answer before on. */
+static uint64_t answer_due_us(const struct qemu *q, const struct qmp_asked *oldest)
+{
+	return u64_max(oldest->at_us, q->answered_us) + QEMU_COMMAND_US;
+}
+
 /* What the connection waits for, and until when. */
 static uint64_t due_us(const struct qemu *q)
 {
@@ -124,7 +131,7 @@ static uint64_t due_us(const struct qemu *q)
 	if (q->state == QEMU_GREETING)
 		return q->since_us + QEMU_GREETING_US;
 	if (oldest)
-		at_us = u64_min(at_us, oldest->at_us + QEMU_COMMAND_US);
+		at_us = u64_min(at_us, answer_due_us(q, oldest));
 	return at_us;
 }
 
@@ -165,6 +172,7 @@ static void take_answer(struct qemu *q, const struct qmp_msg *msg, uint64_t now_
 		qemu_fail(q, "QEMU sent an answer without a question");
 		return;
 	}
+	q->answered_us = now_us;
 	if (msg->type == QMP_MSG_ERROR) {
 		qemu_cmd_error(q, &to, msg, now_us);
 		return;
@@ -278,7 +286,7 @@ static void qemu_timeout(struct vmm_conn *conn, uint64_t now_us)
 	}
 	if (q->state == QEMU_GREETING && now_us >= q->since_us + QEMU_GREETING_US)
 		fail_ungreeted(q);
-	else if (oldest && now_us >= oldest->at_us + QEMU_COMMAND_US)
+	else if (oldest && now_us >= answer_due_us(q, oldest))
 		qemu_fail(q, "QEMU did not answer %s within %u s", qmp_cmd_name(oldest->cmd),
 			  (unsigned int)(QEMU_COMMAND_US / USEC_PER_SEC));
 	else if (!q->failed && now_us >= qemu_refresh_due(q))

@@ -60,8 +60,10 @@ struct qemu {
 	bool failed;		     /* conn.trouble says why; closed as soon as a handler ends */
 	char told[CONN_TROUBLE_MAX]; /* the trouble last logged */
 
-	struct qmp qmp;	   /* the stream */
-	unsigned int step; /* QEMU_SETUP: the next thing to ask */
+	struct qmp qmp; /* the stream */
+	uint64_t
+		answered_us; /* when the last answer came: the next command's time counts from it */
+	unsigned int step;   /* QEMU_SETUP: the next thing to ask */
 
 	/* the machine */
 	pid_t machine_pid; /* the process that the facts are of */
@@ -92,6 +94,8 @@ struct qemu {
 	bool target_all;	/* and is all memory */
 	uint64_t target_next_b; /* wanted while another one is in flight; 0: none */
 	/* of the machine, whatever becomes of the connection */
+	bool ram_said;	   /* QEMU itself said how much memory there is */
+	bool size_doubted; /* a size that cannot be came: both are asked for again */
 	bool out; /* a target below all memory went out, and all was not acknowledged since */
 	bool all_wanted; /* all memory is wanted, and until it is acknowledged no size counts */
 };
@@ -110,6 +114,9 @@ void qemu_interval_found(struct qemu *q, uint64_t found_s, uint64_t now_us);
 /* Takes statistics that were asked for at @asked_us; NULL: an error came instead. */
 void qemu_stats_read(struct qemu *q, const struct qmp_stats *stats, uint64_t asked_us,
 		     uint64_t now_us);
+
+/* Asks for the size again, and for the memory, where what came cannot be. */
+void qemu_ask_size(struct qemu *q, uint64_t now_us);
 
 void qemu_poll(struct qemu *q, uint64_t now_us);
 void qemu_refresh(struct qemu *q, uint64_t now_us);

@@ -142,7 +142,24 @@ static int on_memory(struct qemu *q, const struct qmp_asked *asked, struct json_
 	if (qmp_memory_parse(body, &ram_b) < 0)
 		return -EPROTO;
 	facts_of(q)->ram_b = fact_of(ram_b, asked->at_us);
+	q->ram_said = true;
 	return 0;
+}
+
+/*
+ * More than there is: memory was plugged, or somebody talks nonsense. Before QEMU 2.11
+ * nobody says what there is, and the most that was seen is it.
+ */
+static bool is_possible(struct qemu *q, uint64_t actual_b)
+{
+	struct fact *ram_b = &facts_of(q)->ram_b;
+
+	if (!ram_b->known || actual_b <= ram_b->value)
+		return true;
+	if (!q->ram_said)
+		ram_b->value = actual_b;
+	q->size_doubted = q->ram_said;
+	return !q->size_doubted;
 }
 
 /*
@@ -152,7 +169,7 @@ static int on_memory(struct qemu *q, const struct qmp_asked *asked, struct json_
  */
 static void take_actual(struct qemu *q, uint64_t actual_b, uint64_t taken_us)
 {
-	if (!q->all_wanted)
+	if (is_possible(q, actual_b) && !q->all_wanted)
 		facts_of(q)->actual_b = fact_of(actual_b, taken_us);
 }
 

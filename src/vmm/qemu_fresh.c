@@ -121,6 +121,12 @@ void qemu_interval_found(struct qemu *q, uint64_t found_s, uint64_t now_us)
 		qemu_set_interval(q, calm_s(q), now_us);
 }
 
+/* A QEMU that has not even answered the last toggle is asked for no more than it answers. */
+static bool is_behind(const struct qemu *q)
+{
+	return qmp_in_flight(&q->qmp, QMP_SET_INTERVAL) > 1;
+}
+
 static void toggle(struct qemu *q, uint64_t now_us)
 {
 	qmp_ask_get(&q->qmp, QMP_STATS, q->path, now_us);
@@ -158,8 +164,18 @@ void qemu_stats_read(struct qemu *q, const struct qmp_stats *stats, uint64_t ask
 	}
 }
 
+void qemu_ask_size(struct qemu *q, uint64_t now_us)
+{
+	if (!q->size_doubted || qmp_in_flight(&q->qmp, QMP_ACTUAL))
+		return;
+	q->size_doubted = false;
+	qmp_ask(&q->qmp, QMP_MEMORY, now_us);
+	qmp_ask(&q->qmp, QMP_ACTUAL, now_us);
+}
+
 void qemu_poll(struct qemu *q, uint64_t now_us)
 {
+	qemu_ask_size(q, now_us);
 	q->polling = true;
 	if (!q->refreshing && !qmp_in_flight(&q->qmp, QMP_STATS))
 		qmp_ask_get(&q->qmp, QMP_STATS, q->path, now_us);
@@ -170,11 +186,18 @@ void qemu_refresh(struct qemu *q, uint64_t now_us)
 	q->calm_wanted = false;
 	if (q->refreshing)
 		return;
+	qemu_ask_size(q, now_us);
 	if (q->set_s != QEMU_FAST_POLL_S) /* memory may have been plugged since the last time */
 		qmp_ask(&q->qmp, QMP_MEMORY, now_us);
 	q->refreshing = true;
 	q->refresh_us = now_us;
-	toggle(q, now_us);
+	if (!is_behind(q)) {
+		toggle(q, now_us);
+		return;
+	}
+	q->toggle_s = 0; /* once it has caught up */
+	q->ask_us = now_us + FRESH_FIRST_US;
+	q->ask_wait_us = FRESH_FIRST_US;
 }
 
 void qemu_calm(struct qemu *q, uint64_t now_us)
@@ -197,7 +220,7 @@ void qemu_refresh_go_on(struct qemu *q, uint64_t now_us)
 		end_refresh(q, now_us);
 		return;
 	}
-	if (qmp_in_flight(&q->qmp, QMP_STATS)) { /* QEMU is slower than the guest */
+	if (is_behind(q) || qmp_in_flight(&q->qmp, QMP_STATS)) {
 		q->ask_us = now_us + q->ask_wait_us;
 		return;
 	}

@@ -38,6 +38,12 @@ static void on_event(void *userdata, struct vmm_conn *conn, enum vmm_event event
 	(void)event;
 }
 
+static bool is_free(void *userdata, struct vm *vm)
+{
+	(void)userdata;
+	return !vm->held;
+}
+
 static void on_gone(void *userdata, struct vm *vm)
 {
 	struct scene *s = userdata;
@@ -60,6 +66,7 @@ static void scene_init(struct scene *s)
 		.vmm = s->vmm,
 		.config = &s->config,
 		.roots = &s->roots,
+		.is_free = is_free,
 		.gone = on_gone,
 		.userdata = s,
 	};
@@ -125,6 +132,11 @@ static void a_running_qemu_is_found_by_itself(void **state)
 	assert_int_equal(s.fleet.n, 1);
 	assert_int_equal(s.fleet.vm[0]->pid, 7); /* discovery knows its process */
 	tree_remove(&s.proc, "7");
+	s.fleet.vm[0]->held = true; /* its balloon may be out */
+	look(&s);
+	look(&s);
+	assert_int_equal(s.fleet.n, 1);
+	s.fleet.vm[0]->held = false;
 	look(&s);
 	assert_int_equal(s.fleet.n, 0);
 	assert_int_equal(s.gone, 1);
