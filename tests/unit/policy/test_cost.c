@@ -64,6 +64,7 @@ static void the_price_is_what_was_used_beyond_the_usual(void **state)
 	w.history.now.start_us = w.now_us;
 	w.history.guest.cpu_ppm = 0;
 	cost_begin(&w.vm, &w.history);
+	w.now_us += 10 * SECOND;
 	w.vm.cpu_us.value += 4 * SECOND;
 	cost_end(&w.settings, &w.vm, w.now_us, &w.history);
 	assert_int_equal(w.history.cost.price_us, 3 * SECOND);
