@@ -192,6 +192,7 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	json_add(o, "pid", vm->pid ? json_object_new_int64(vm->pid) : NULL);
 	json_text(o, "address", vm->address);
 	json_text(o, "mode", mode_word(vm->mode));
+	json_text(o, "profile", profile_word(vm->settings.profile));
 	json_text(o, "state", word(state_words, VM_STATE_COUNT, vm->facts.state));
 	json_add(o, "group", vm->group[0] ? json_text_of(vm->group) : NULL);
 	json_add(o, "group_too", vm->group_too[0] ? json_text_of(vm->group_too) : NULL);
@@ -319,6 +320,7 @@ static struct json_object *figures_json(const struct figures *fig)
 	json_figure(o, "available_b", fig->available_b);
 	json_figure(o, "reserve_b", fig->reserve_b);
 	json_figure(o, "stale_b", fig->stale_b);
+	json_figure(o, "unbacked_b", fig->unbacked_b);
 	json_figure(o, "cold_b", fig->cold_b);
 	json_figure(o, "expected_b", fig->expected_b);
 	json_figure(o, "need_b", fig->need_b);

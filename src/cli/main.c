@@ -122,7 +122,7 @@ static const struct command commands[] = {
 		  "once\n"
 		  "              none         no balloon driver answers\n"
 		  "              unknown      not tried yet\n"
-		  "  RESIDENT  host memory that backs the VM\n"
+		  "  RESIDENT  host memory that backs the guest's RAM\n"
 		  "  USED      memory that the guest uses\n"
 		  "  STALE     freed by the guest, still backed by the host\n"
 		  "  COLD      page cache that is probably not read again\n"

@@ -15,6 +15,7 @@
 static const struct out_row vm_rows[] = {
 	{ "state", "state", OUT_TEXT },
 	{ "mode", "mode", OUT_TEXT },
+	{ "profile", "profile", OUT_TEXT },
 	{ "group", "group", OUT_TEXT },
 	{ "also matches", "group_too", OUT_TEXT },
 	{ "phase", "phase", OUT_TEXT },
@@ -22,7 +23,9 @@ static const struct out_row vm_rows[] = {
 	{ "trouble", "trouble", OUT_TEXT },
 	{ "hint", "hint", OUT_TEXT },
 	{ "memory", "ram_b", OUT_BYTES },
-	{ "resident on the host", "resident_b", OUT_BYTES },
+	{ "guest RAM resident", "resident_b", OUT_BYTES },
+	{ "guest RAM swapped", "swapped_b", OUT_BYTES },
+	{ "hypervisor's own", "hypervisor_b", OUT_BYTES },
 	{ "measured by", "resident_source", OUT_TEXT },
 	{ "used by the guest", "used_b", OUT_BYTES },
 	{ "free in the guest", "free_b", OUT_BYTES },

@@ -17,6 +17,7 @@ static const struct out_row figure_rows[] = {
 	{ "available in the guest", "available_b", OUT_BYTES },
 	{ "reserve", "reserve_b", OUT_BYTES },
 	{ "stale", "stale_b", OUT_BYTES },
+	{ "free but never given by the host", "unbacked_b", OUT_BYTES },
 	{ "cold cache", "cold_b", OUT_BYTES },
 	{ "expected of a squeeze", "expected_b", OUT_BYTES },
 	{ "worth it from", "need_b", OUT_BYTES },

@@ -382,6 +382,11 @@ void setting_text(const struct setting *key, uint64_t value, char *text, size_t 
 		       suffix->text);
 }
 
+const char *profile_word(uint64_t profile)
+{
+	return profile < PROFILE_COUNT ? profile_words[profile] : "unknown";
+}
+
 const char *mode_word(uint64_t mode)
 {
 	return mode < MODE_COUNT ? mode_words[mode] : "unknown";

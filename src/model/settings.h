@@ -163,7 +163,8 @@ int setting_parse(const struct setting *key, const char *text, uint64_t *ret_val
 #define SETTING_TEXT_MAX 32
 void setting_text(const struct setting *key, uint64_t value, char *text, size_t size);
 
-/* The word of a mode ("squeeze"); never NULL. */
+/* The word of a mode ("squeeze") and of a profile ("keen"); never NULL. */
 const char *mode_word(uint64_t mode);
+const char *profile_word(uint64_t profile);
 
 #endif

@@ -59,6 +59,7 @@ static void make_facts(struct vm_facts *f, uint64_t now)
 	f->ram_b = fact_of(GIB, now);
 	f->actual_b = fact_of(GIB, now);
 	f->backed_b = fact_of(900 * MIB, now);
+	f->own_b = fact_of(60 * MIB, now);
 	f->stats.taken_us = now;
 	f->stats.known = 0xff;
 	f->stats.tag[BALLOON_STAT_MEMTOT] = 980 * MIB;

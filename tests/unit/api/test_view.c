@@ -58,6 +58,7 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 	assert_number(o, "pid", 4711);
 	assert_text(o, "address", "/run/db.qmp");
 	assert_text(o, "mode", "squeeze");
+	assert_text(o, "profile", "balanced");
 	assert_text(o, "phase", "resting");
 	assert_text(o, "reason", "rest");
 	assert_non_null(strstr(json_object_get_string(get(o, "why")), "rests for 30 s"));
@@ -71,6 +72,8 @@ static void a_vm_of_which_all_is_known_has_all_figures(void **state)
 	assert_number(o, "actual_b", GIB);
 	assert_number(o, "balloon_b", 0);
 	assert_number(o, "resident_b", 900 * MIB);
+	assert_number(o, "hypervisor_b", 60 * MIB);
+	assert_null_key(o, "swapped_b");
 	assert_text(o, "resident_source", "cgroup");
 	assert_number(o, "used_b", 380 * MIB);
 	assert_number(o, "free_b", 600 * MIB);

@@ -96,7 +96,10 @@ static void vm_and_host_show_figures_and_leave_out_the_unknown(void **state)
 	(void)state;
 	server_start_sample();
 	CALL(&r, "vm", "db");
-	expect_row(&r, "resident on the host", "900 MiB");
+	expect_row(&r, "guest RAM resident", "900 MiB");
+	expect_row(&r, "profile", "balanced");
+	expect_row(&r, "hypervisor's own", "60 MiB");
+	assert_null(strstr(r.out, "swapped"));
 	expect(&r, 0, "last squeeze\n", "");
 	expect_row(&r, "freed after 60 s", "530 MiB");
 	assert_null(strstr(r.out, "freed after 10 s"));

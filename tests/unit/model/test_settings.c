@@ -230,6 +230,8 @@ static void words_of_what_is_no_value_are_unknown(void **state)
 	(void)state;
 	assert_string_equal(mode_word(MODE_SQUEEZE), "squeeze");
 	assert_string_equal(mode_word(MODE_COUNT), "unknown");
+	assert_string_equal(profile_word(PROFILE_KEEN), "keen");
+	assert_string_equal(profile_word(PROFILE_COUNT), "unknown");
 	assert_string_equal(phase_word(PHASE_GAVE_UP), "gave-up");
 	assert_string_equal(phase_word(PHASE_COUNT), "unknown");
 }
