@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from lab.cache import BUILD
-from lab.daemon import Daemon
+from lab.daemon import KEEN, Daemon
 from lab.figures import Figures
 from lab.guest import AgentError, Spec, accelerator
 from lab.short import (FREED_MIB, RESERVED_MIB, WITHIN_S, serve_pressure, serve_reservation,
@@ -50,12 +50,12 @@ STOCK = Spec(name="trace")
 REPORTING = Spec(name="trace", free_page_reporting=True)
 # An operator's who wants memory back soon and trusts small guests to live with little: looks every
 # second, and a third of the default reserve. The goals are told for it, what the defaults reach too.
-KEEN = {"interval": "1s", "reserve_min": "32MiB", "reserve_share": "2%"}
+SOON = {**KEEN, "interval": "1s", "reserve_min": "32MiB", "reserve_share": "2%"}
 TRACES = {
     "reporting-keen": Pair("reporting alone", "keen ballonetd over reporting", REPORTING,
-                           REPORTING, True, False, KEEN, 82, 105),
+                           REPORTING, True, False, SOON, 82, 105),
     "stock-keen": Pair("unmanaged", "keen ballonetd without reporting", STOCK, STOCK, True, False,
-                       KEEN, 75, 105),
+                       SOON, 75, 105),
     "reporting": Pair("reporting alone", "ballonetd over reporting", REPORTING, REPORTING,
                       True, False, {}, None, None),
     "stock": Pair("unmanaged", "ballonetd without reporting", STOCK, STOCK, True, False, {}, None,

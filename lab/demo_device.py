@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from lab.daemon import Daemon, Watch
+from lab.daemon import KEEN, Daemon, Watch
 from lab.device import DeviceGuest
 from lab.figures import Figures
 from lab.guest import MIB, Spec, accelerator
@@ -18,7 +18,8 @@ from lab.headers import module
 
 SQUEEZE_B = 512 * MIB
 BIT_PRESSURE, BIT_PRESS = 50, 51
-AT_ONCE = {"cache_age": "0s", "cold_probe": "100%"}  # a demo does not wait to see what is cold
+# a demo does not wait to see what is cold
+AT_ONCE = {**KEEN, "cache_age": "0s", "cold_probe": "100%"}
 
 
 def tell(text: str) -> None:

@@ -13,8 +13,9 @@ from lab.process import wait_for
 from lab.workloads import MIB, Harm, harm, spike
 
 # the pace of a test: the defaults take 1 % every 10 s
-BRISK_SIZING: Settings = {"mode": "rightsize", "interval": "1s", "size_step": "10%",
-                          "size_every": "1s", "size_watch": "0s"}
+SMALL_STEPS: Settings = {"mode": "rightsize", "interval": "1s", "size_every": "1s",
+                         "size_watch": "0s"}
+BRISK_SIZING: Settings = {**SMALL_STEPS, "size_step": "10%"}
 SIZED_MIB = 400  # of 1 GiB; an idle guest can do without that much at the least
 GROWN_MIB = 650
 PIECES = 5  # of it, a second apart, where a guest is to grow at a pace that can be followed

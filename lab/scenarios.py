@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab.daemon import GUARDIAN_AFTER_S, Daemon, HostMemory, Watch
+from lab.daemon import GUARDIAN_AFTER_S, Daemon, HostMemory, Settings, Watch
 from lab.footprint import Sampler, now_us
 from lab.guest import Guest, Spec
 from lab.process import wait_for
@@ -36,9 +36,10 @@ class Reclaim:
     harm: Harm
 
 
-def reclaim(spec: Spec, work: Callable[[Guest], None],
-            after_s: tuple[int, ...]) -> tuple[Reclaim, Reclaim]:
-    """(managed, unmanaged) twins do @work; then the daemon is started with its defaults."""
+def reclaim(spec: Spec, work: Callable[[Guest], None], after_s: tuple[int, ...],
+            settings: Settings | None = None) -> tuple[Reclaim, Reclaim]:
+    """(managed, unmanaged) twins do @work; then the daemon is started, at its defaults if no
+    @settings are given."""
     managed = Guest(replace(spec, name=f"{spec.name}-managed"))
     alone = Guest(replace(spec, name=f"{spec.name}-alone"))
     with managed, alone, Sampler() as sampler:
@@ -49,7 +50,7 @@ def reclaim(spec: Spec, work: Callable[[Guest], None],
             sampler.watch(guest.name, guest.process.pid, guest.process.cgroup)
             series = sampler.series[guest.name]
             wait_for("sample", lambda series=series: series.values_b, 10)
-        with Daemon([managed]) as daemon, Watch(daemon) as watch:
+        with Daemon([managed], settings) as daemon, Watch(daemon) as watch:
             start_us = watch.wait_first(managed.name, "inflating", DECISION_DEADLINE_S).time_us
             last_us = start_us + max(after_s) * S
             wait_for("verdict", lambda: now_us() > last_us + S // 2, max(after_s) + 10, 0.25)
@@ -82,7 +83,7 @@ class BusyPair:
 
 def busy_twins(spec: Spec, hot_mib: int, stale_mib: int, seconds: float,
                managed_first: bool) -> BusyPair:
-    """A hot working set beside stale memory: the one is to be left alone, the other is not."""
+    """A hot working set beside stale memory. At the defaults a busy guest is left alone."""
     managed = Guest(replace(spec, name=f"{spec.name}-managed"))
     alone = Guest(replace(spec, name=f"{spec.name}-alone"))
     order = (managed, alone) if managed_first else (alone, managed)

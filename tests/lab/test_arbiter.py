@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.daemon import Daemon
 from lab.driver import spec
 from lab.footprint import Series
 from lab.guest import Guest, Spec
 from lab.host import ShortHost
 from lab.hostview import HostView
 from lab.process import Process
-from lab.rightsize import grow_when_sized
+from lab.rightsize import SIZED_DEADLINE_S, SMALL_STEPS, grow_when_sized
 from lab.short import RESERVED_MIB, WELL, serve_pressure, serve_reservation, serve_spike
 from lab.trace import GIB, LAST_READ, S, Step, Trace, integral, run_trace
 from lab.workloads import MIB
@@ -109,3 +110,20 @@ def test_right_sized_guest_has_its_memory_back_when_it_grows(how):
     assert run.freed_mib > 0.6 * run.balloon_mib, run
     assert run.state == "done" and run.harm.oom_kills == run.harm.bad_pages == 0, run
     assert run.left_mib < run.balloon_mib, run
+
+
+def test_idle_guest_that_is_sized_by_small_steps_is_not_called_a_liar(boot):
+    guest = boot(name="sized")
+    with Daemon([guest], SMALL_STEPS) as daemon:
+        daemon.wait_vm(guest.name, "balloon of many steps",
+                       lambda vm: (vm["balloon_b"] or 0) >= 128 * MIB, SIZED_DEADLINE_S)
+        assert not [one for one in daemon.why(guest.name)["recent"]
+                    if one["reason"].startswith("stop-")]
+
+
+def test_right_sized_guest_that_is_only_watched_says_for_how_long(boot):
+    guest = boot(name="watched", memory_mib=512)
+    with Daemon([guest], {"mode": "rightsize", "interval": "1s"}) as daemon:
+        vm = daemon.wait_vm(guest.name, "verdict", lambda vm: vm["reason"] == "size-watched", 60)
+        assert "size_watch" in vm["why"] and "2 h 5" in vm["why"] and vm["balloon_b"] == 0
+        assert "size_watch" in daemon.command("status")[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import rustfront
-from lab.daemon import Daemon, Watch
+from lab.daemon import KEEN, Daemon, Watch
 from lab.device import Device, DeviceGuest, huge_folder
 from lab.guest import MIB, Spec
 from lab.headers import module
@@ -216,7 +216,7 @@ def test_the_daemon_has_a_guest_press_that_can(boot_device):
     guest = boot_device(driver=module("6.1"))
     guest.run("read", 600, 1)
     before = guest.control_state()
-    at_once = {"cache_age": "0s", "cold_probe": "100%"}
+    at_once = {**KEEN, "cache_age": "0s", "cold_probe": "100%"}
     with Daemon([guest], defaults=at_once) as daemon, Watch(daemon) as watch:
         watch.wait_first(guest.name, "verifying", 60)
         shown = daemon.wait_vm(guest.name, "measurement", lambda vm: vm["yield_total_b"], 30)
