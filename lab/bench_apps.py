@@ -130,6 +130,9 @@ def _print_table(pair: Pair) -> None:
     for row in (HEADER, *rows):
         print("  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
                         for column, (cell, width) in enumerate(zip(row, widths))))
+    for phase in pair.phases:
+        if phase.why:
+            print(f"at the end of {phase.name}: {phase.why}")
     for squeeze in pair.squeezes:
         work = (f", work {squeeze.rate:.0f} against {squeeze.twin_rate:.0f}"
                 if squeeze.twin_rate else "")

@@ -93,9 +93,10 @@ class Load:
         return found
 
     def rates(self) -> list[tuple[int, int]]:
-        """(when, operations) of each second in which anything was done."""
-        return [(second * S + (self._offset_us or 0), operations)
-                for second, (operations, _) in sorted(self._seconds.items())]
+        """(when, operations) of each second, from the first to the last in which any was done."""
+        done = {second: operations for second, (operations, _) in list(self._seconds.items())}
+        return [(second * S + (self._offset_us or 0), done.get(second, 0))
+                for second in range(min(done), max(done) + 1)] if done else []
 
     def _read(self) -> None:
         with self._socket.makefile("r", encoding="ascii") as lines:

@@ -15,7 +15,7 @@ from lab.footprint import Series
 from lab.story import FIRST, Pair
 
 MIB = 1 << 20
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 190, 62, 12, 10, 26
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 190, 72, 12, 10, 26
 
 STYLE = """
 :root { --bg: #fbfbf9; --ink: #1d2329; --soft: #5c6670; --rule: #d9dcdf; --line: #1f6feb;

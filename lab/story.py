@@ -83,6 +83,7 @@ class Phase:
     loaded: bool
     managed: Part
     alone: Part
+    why: str = ""  # what the daemon said at its end
 
 
 @dataclass
@@ -195,7 +196,7 @@ def told_twice(app: App, times: Times, setting: Setting, managed_first: bool,
         daemon = stack.enter_context(Daemon([managed], setting.defaults))
         watch = stack.enter_context(Watch(daemon, lambda event: say(
             f"ballonetd: {event.phase}: {event.sentence}")))
-        told = _Telling(managed, alone, meter, say)
+        told = _Telling(managed, alone, meter, say, lambda: daemon.vm(managed.name)["why"])
         boot_s = told.boot(started_us)
         batch_b, batch_end_us = told.phases_of(times)
         end_us = now_us()
@@ -214,11 +215,12 @@ class _Telling:
     """The story under way."""
 
     def __init__(self, managed: DistroGuest, alone: DistroGuest, meter: Meter,
-                 say: Callable[[str], None]) -> None:
+                 say: Callable[[str], None], why: Callable[[], str]) -> None:
         self.phases: list[Phase] = []
         self._guests = (managed, alone)
         self._meter = meter
         self._say = say
+        self._why = why
 
     def boot(self, started_us: int) -> tuple[float, float]:
         took = []
@@ -308,7 +310,7 @@ class _Telling:
         for guest, (report, read_b) in zip(self._guests, before):
             parts.append(self._part(guest, from_us, to_us, loaded, guest.bytes_read() - read_b,
                                     harm(report, guest.report())))
-        self.phases.append(Phase(name, from_us, to_us, loaded, *parts))
+        self.phases.append(Phase(name, from_us, to_us, loaded, *parts, self._why()))
 
     def _first(self, wake: Phase) -> Phase:
         """The first seconds of @wake, apart; what it read and suffered stands there."""
