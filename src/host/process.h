@@ -22,7 +22,8 @@
 struct process {
 	pid_t pid;
 	int dir;	      /* /proc/PID */
-	int stat;	      /* /proc/PID/stat */
+	int stat;	      /* /proc/PID/statm, where clock is true; else /proc/PID/stat */
+	bool clock;	      /* its processor time is told by a clock of the kernel */
 	uint64_t start_ticks; /* when it began, in clock ticks since boot */
 };
 
@@ -68,7 +69,10 @@ int process_alive(const struct process *p);
  */
 uint64_t process_started_us(const struct process *p);
 
-/* What a process uses, by its stat. */
+/*
+ * What a process uses. "stat" counts all threads and costs 7 us; "statm" and the clock of a process
+ * cost 2, and are used where the root is the /proc of this process.
+ */
 struct process_usage {
 	struct fact cpu_us; /* processor time, user and system, since it began */
 	uint64_t rss_b;	    /* counted per thread and summed now and then: good to see it move */

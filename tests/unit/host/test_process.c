@@ -16,8 +16,10 @@
 #include "tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -148,6 +150,61 @@ static void a_real_process_is_gone_once_it_is_killed(void **state)
 	host_roots_fini(&roots);
 }
 
+/* Runs for a moment, has 64 MiB, and stops. */
+static pid_t a_process_that_used_something(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		volatile char *p = malloc(64 * MIB);
+		size_t i, round;
+
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (round = 0; p && round < 20; round++)
+			for (i = 0; i < 64 * MIB; i += 512)
+				p[i] = (char)round;
+		(void)raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	return pid;
+}
+
+static void the_clock_of_a_process_agrees_with_its_stat(void **state)
+{
+	struct process_usage clock, stat;
+	struct host_roots roots;
+	struct process p, other;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(host_roots_init(&roots), 0);
+	pid = a_process_that_used_something();
+	assert_int_equal(process_init(roots.proc, pid, &p), 0);
+	assert_true(p.clock);
+	other = p;
+	other.clock = false;
+	other.stat = openat(p.dir, "stat", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(process_usage(&p, 1, &clock), 0);
+	assert_int_equal(process_usage(&other, 1, &stat), 0);
+	/* two figures of stat, each cut to 10 ms */
+	assert_true(stat.cpu_us.value <= clock.cpu_us.value);
+	assert_true(clock.cpu_us.value - stat.cpu_us.value <= 20 * USEC_PER_MSEC);
+	/* each is the sum of what the processors counted, and not to the page */
+	assert_true(clock.rss_b >= 48 * MIB && stat.rss_b >= 48 * MIB);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	assert_int_equal(process_alive(&p), -ESRCH); /* dead, and not waited for */
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(process_usage(&p, 1, &clock), -ESRCH);
+	(void)close(other.stat);
+	process_fini(&p);
+	host_roots_fini(&roots);
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec ts;
@@ -191,6 +248,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_never_was_or_is_dead_is_no_process),
 		cmocka_unit_test(another_process_with_the_same_pid_is_noticed),
 		cmocka_unit_test(a_real_process_is_gone_once_it_is_killed),
+		cmocka_unit_test(the_clock_of_a_process_agrees_with_its_stat),
 		cmocka_unit_test(when_a_process_began_is_told_by_the_clock_of_the_daemon),
 	};
 
