@@ -24,9 +24,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memlock.h"
 #include "base/num.h"
 #include "host/hostgroup.h"
 #include "journal/writer.h"
+#include "sandbox/sandbox.h"
 #include "vmm/vmm.h"
 
 #include <errno.h>
@@ -348,6 +350,27 @@ static void allow_descriptors(void)
 		log_warning("descriptors error=%s", strerror(errno));
 }
 
+static void lock_memory(void)
+{
+	int r = memlock_all();
+
+	if (r < 0)
+		log_warning(
+			"memory-not-locked error=\"%s\" effect=\"on a short host the daemon may "
+			"be paged out\"",
+			strerror(-r));
+}
+
+/* Sockets of its own are open by now, and no thread is there yet. */
+static void confine(void)
+{
+	int r = sandbox_enter(SANDBOX_DAEMON);
+
+	if (r < 0)
+		log_warning("not-confined error=\"%s\" effect=\"it keeps its privileges\"",
+			    strerror(-r));
+}
+
 /* What the rooms work on. */
 static void lend(struct daemon *d)
 {
@@ -392,6 +415,7 @@ static int start(struct daemon *d)
 	int r;
 
 	allow_descriptors();
+	lock_memory();
 	r = configure(d->options, &d->config);
 	if (r < 0)
 		return r;
@@ -416,6 +440,7 @@ static int start(struct daemon *d)
 	r = operators_serve(&d->operators, path, d->config.control_group);
 	if (r < 0)
 		return r;
+	confine();
 	r = open_journal(d);
 	if (r < 0)
 		return r;

@@ -33,7 +33,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "device/keeper_state.h"
-#include "device/sandbox.h"
+#include "sandbox/sandbox.h"
 #include "device/worker.h"
 
 /*

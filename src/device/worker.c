@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "device/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #define EVENTS_MAX (BALLOON_RINGS_MAX + 1)
 

@@ -19,7 +19,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memlock.h"
 #include "base/num.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -263,6 +265,18 @@ static void harden(void)
 	(void)dup2(fd, STDOUT_FILENO);
 }
 
+/* It must not wait for a page of its own, nor be of use to whoever speaks to it. */
+static void confine(void)
+{
+	int r = memlock_all();
+
+	if (r < 0)
+		log_debug("guardian-memory-not-locked error=\"%s\"", strerror(-r));
+	r = sandbox_enter(SANDBOX_GUARDIAN);
+	if (r < 0)
+		log_warning("guardian-not-confined error=\"%s\"", strerror(-r));
+}
+
 static bool started_by_daemon(int argc, char **argv, uint64_t *ret_watchdog_us)
 {
 	socklen_t len = sizeof(int);
@@ -290,6 +304,7 @@ int main(int argc, char **argv)
 		return EXIT_MISUSE;
 	}
 	harden();
+	confine();
 	r = watch(&ledger, watchdog_us);
 	if (r == 0)
 		r = release_all(&ledger);

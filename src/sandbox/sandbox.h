@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox.h - privileges that a device's processes drop before they read untrusted data
+ * sandbox.h - privileges that a process drops before it reads untrusted data
  *
- * Layer: device.
- * In:    -
- * Out:   a process without privileges, and with few system calls.
+ * Layer: sandbox (may include base).
+ * In:    who it is.
+ * Out:   a process with few capabilities and few system calls.
+ *
+ * It works in the process itself, so also without systemd.
  */
-#ifndef BALLONET_DEVICE_SANDBOX_H
-#define BALLONET_DEVICE_SANDBOX_H
+#ifndef BALLONET_SANDBOX_SANDBOX_H
+#define BALLONET_SANDBOX_SANDBOX_H
 
 #include <stddef.h>
 
@@ -18,12 +20,19 @@ int sandbox_keep_fds(int *keep, size_t n);
 enum sandbox {
 	SANDBOX_KEEPER, /* takes connections and descriptors, maps memory, has and kills workers */
 	SANDBOX_WORKER, /* reads, writes, waits, punches, stats, exits */
+	/*
+	 * The daemon looks at processes of others, opens their sockets, writes its files and runs
+	 * the guardian, which inherits all of this. It has no network, traces and changes no
+	 * process, and no memory of it is both written and run.
+	 */
+	SANDBOX_DAEMON,
+	SANDBOX_GUARDIAN, /* opens sockets, reads /proc and nothing else, may kill by a pidfd */
 };
 
 /*
- * Gives up all privileges for good, and all system calls but those of @who. Any
- * other one kills the process: neither can open, connect or execute anything.
- * 0 or -errno.
+ * Gives up all privileges for good, and all system calls but those of @who. Any other one kills a
+ * keeper or worker; a daemon or guardian is told EPERM, because a call that a new library makes
+ * must not end who looks after balloons. Call it before there is a second thread. 0 or -errno.
  */
 int sandbox_enter(enum sandbox who);
 

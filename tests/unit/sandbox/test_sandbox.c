@@ -6,14 +6,21 @@
  * In:    children that enter the sandbox.
  * Out:   what sandbox.h promises.
  */
-#include "device/sandbox.h"
+#include "sandbox/sandbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/falloc.h>
+#include <linux/landlock.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -66,6 +73,11 @@ static void do_unlink(void)
 static void do_connect(void)
 {
 	(void)syscall(SYS_connect, -1, NULL, 0);
+}
+
+static void *do_nothing(void *userdata)
+{
+	return userdata;
 }
 
 static void do_work(void)
@@ -200,6 +212,194 @@ static void test_only_the_descriptors_that_are_kept_stay_open(void **state)
 	(void)close(other);
 }
 
+/* Raw calls: a number and what it is given. */
+struct call {
+	const char *name;
+	long number;
+	long arg[4];
+};
+
+/* Does each of these fail with EPERM in the sandbox of @who? Exits with the number of one that does
+ * not, from 1. */
+static void assert_refused(enum sandbox who, const struct call *calls, size_t n)
+{
+	int status = 0;
+	pid_t pid = fork();
+	size_t i;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (sandbox_enter(who) < 0)
+			_exit(99);
+		for (i = 0; i < n; i++)
+			if (syscall(calls[i].number, calls[i].arg[0], calls[i].arg[1],
+				    calls[i].arg[2], calls[i].arg[3], 0, 0) >= 0 ||
+			    errno != EPERM)
+				_exit((int)i + 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 99)
+		fail_msg("no sandbox");
+	if (WEXITSTATUS(status))
+		fail_msg("not refused: %s", calls[WEXITSTATUS(status) - 1].name);
+}
+
+static void test_a_daemon_is_refused_what_it_has_no_use_for(void **state)
+{
+	const struct call calls[] = {
+		{ "socket(AF_INET)", SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
+		{ "socket(AF_NETLINK)", SYS_socket, { AF_NETLINK, SOCK_RAW, 0 } },
+		{ "kill", SYS_kill, { getpid(), 0 } },
+		{ "process_vm_readv", SYS_process_vm_readv, { getpid() } },
+		{ "process_vm_writev", SYS_process_vm_writev, { getpid() } },
+		{ "mount", SYS_mount, { 0 } },
+		{ "unshare", SYS_unshare, { 0 } },
+		{ "setns", SYS_setns, { -1, 0 } },
+		{ "clone(CLONE_NEWUSER)", SYS_clone, { CLONE_NEWUSER | SIGCHLD } },
+		{ "setuid", SYS_setuid, { getuid() } },
+		{ "mmap(write, exec)",
+		  SYS_mmap,
+		  { 0, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS } },
+		{ "mprotect(exec)", SYS_mprotect, { 0, 4096, PROT_READ | PROT_EXEC } },
+		{ "bpf", SYS_bpf, { 0 } },
+		{ "perf_event_open", SYS_perf_event_open, { 0 } },
+		{ "init_module", SYS_init_module, { 0 } },
+		{ "reboot", SYS_reboot, { 0 } },
+		{ "keyctl", SYS_keyctl, { 0 } },
+		{ "chroot", SYS_chroot, { 0 } },
+		{ "mknodat", SYS_mknodat, { AT_FDCWD, 0 } },
+		{ "pidfd_send_signal(SIGTERM)", SYS_pidfd_send_signal, { -1, SIGTERM } },
+		{ "pidfd_getfd", SYS_pidfd_getfd, { -1 } },
+		{ "io_uring_setup", SYS_io_uring_setup, { 1 } },
+	};
+
+	(void)state;
+	assert_refused(SANDBOX_DAEMON, calls, sizeof(calls) / sizeof(calls[0]));
+}
+
+static void test_a_guardian_is_refused_more(void **state)
+{
+	const struct call calls[] = {
+		{ "socket(AF_INET)", SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
+		{ "execve", SYS_execve, { 0 } },
+		{ "clone", SYS_clone, { SIGCHLD } },
+		{ "mmap(exec)",
+		  SYS_mmap,
+		  { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS } },
+		{ "unlinkat", SYS_unlinkat, { AT_FDCWD, 0 } },
+		{ "renameat2", SYS_renameat2, { AT_FDCWD, 0 } },
+		{ "mkdirat", SYS_mkdirat, { AT_FDCWD, 0 } },
+		{ "ioctl", SYS_ioctl, { 0 } },
+		{ "bind", SYS_bind, { -1 } },
+		{ "kill", SYS_kill, { getpid(), 0 } },
+		{ "pidfd_send_signal(SIGTERM)", SYS_pidfd_send_signal, { -1, SIGTERM } },
+	};
+
+	(void)state;
+	assert_refused(SANDBOX_GUARDIAN, calls, sizeof(calls) / sizeof(calls[0]));
+}
+
+static void do_what_a_daemon_does(void)
+{
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), status = 0;
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char *argv[] = { (char *)(uintptr_t) "true", NULL };
+	pthread_t thread;
+	pid_t pid;
+
+	if (fd < 0 || s < 0)
+		_exit(1);
+	if (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+		_exit(2);
+	/* a program is started, with its libraries */
+	if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) != 0 ||
+	    waitpid(pid, &status, 0) != pid || status != 0)
+		_exit(3);
+	/* and one that is a guardian may narrow this further */
+	pid = fork();
+	if (pid == 0)
+		_exit(sandbox_enter(SANDBOX_GUARDIAN) < 0 ? 1 : 7);
+	if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 7)
+		_exit(4);
+}
+
+static void test_calls_of_a_daemon_are_let_through(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_DAEMON, do_what_a_daemon_does);
+}
+
+static void do_what_a_guardian_does(void)
+{
+	int stat = open("/proc/1/stat", O_RDONLY | O_CLOEXEC);
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char c;
+
+	if (stat < 0 || read(stat, &c, 1) != 1 || s < 0)
+		_exit(1);
+}
+
+static void test_calls_of_a_guardian_are_let_through(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_GUARDIAN, do_what_a_guardian_does);
+}
+
+static bool has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
+static void do_open_files(void)
+{
+	if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
+		_exit(1);
+	if (open("/proc/self/comm", O_WRONLY) >= 0 || errno != EACCES)
+		_exit(2);
+	if (open("/tmp/ballonet-forbidden", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+		_exit(3);
+}
+
+static void test_a_guardian_opens_no_file_but_those_of_proc(void **state)
+{
+	(void)state;
+	if (!has_landlock()) {
+		print_message("this kernel has no landlock\n");
+		skip();
+	}
+	assert_let_through(SANDBOX_GUARDIAN, do_open_files);
+}
+
+/* The capabilities that can still be used, of the first 64. */
+static uint64_t effective(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, caps) < 0)
+		_exit(98);
+	return (uint64_t)caps[1].permitted << 32 | caps[0].permitted;
+}
+
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+
+static void do_count_capabilities(void)
+{
+	const uint64_t used =
+		CAP(SYS_PTRACE) | CAP(DAC_READ_SEARCH) | CAP(DAC_OVERRIDE) | CAP(SYS_RESOURCE);
+
+	if (effective() & ~used)
+		_exit(1);
+}
+
+static void test_capabilities_that_are_not_used_are_gone(void **state)
+{
+	(void)state;
+	assert_let_through(SANDBOX_DAEMON, do_count_capabilities);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +407,12 @@ int main(void)
 		cmocka_unit_test(test_calls_that_a_keeper_has_no_use_for_are_its_end),
 		cmocka_unit_test(test_calls_of_a_worker_are_let_through),
 		cmocka_unit_test(test_calls_of_a_keeper_are_let_through),
+		cmocka_unit_test(test_a_daemon_is_refused_what_it_has_no_use_for),
+		cmocka_unit_test(test_a_guardian_is_refused_more),
+		cmocka_unit_test(test_calls_of_a_daemon_are_let_through),
+		cmocka_unit_test(test_calls_of_a_guardian_are_let_through),
+		cmocka_unit_test(test_a_guardian_opens_no_file_but_those_of_proc),
+		cmocka_unit_test(test_capabilities_that_are_not_used_are_gone),
 		cmocka_unit_test(test_only_the_descriptors_that_are_kept_stay_open),
 	};
 
