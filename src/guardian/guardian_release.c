@@ -121,7 +121,8 @@ static void connect_now(struct release *r, uint64_t now_us)
 
 	if (fd < 0) {
 		r->refused = fd == -ENOENT || fd == -ECONNREFUSED ? r->refused + 1 : 0;
-		again(r, fd == -EAGAIN ? "other clients wait for a greeting as well" : strerror(-fd),
+		again(r,
+		      fd == -EAGAIN ? "other clients wait for a greeting as well" : strerror(-fd),
 		      now_us);
 		if (r->refused >= REFUSED_MAX)
 			end(r, RELEASE_GONE);
@@ -129,7 +130,8 @@ static void connect_now(struct release *r, uint64_t now_us)
 	}
 	r->fd = fd;
 	if (is_another(r, pid)) {
-		(void)snprintf(r->trouble, sizeof(r->trouble), "its socket belongs to another process now");
+		(void)snprintf(r->trouble, sizeof(r->trouble),
+			       "its socket belongs to another process now");
 		end(r, RELEASE_GONE);
 		return;
 	}

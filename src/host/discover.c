@@ -143,7 +143,7 @@ int discover(int proc, struct discover_list *ret)
 	struct discover_list list = { 0 };
 	cleanup_closedir DIR *dir = NULL;
 	cleanup_free char *text = NULL;
-	struct discover_vm vm;
+	struct discover_vm vm = { 0 };
 	struct dirent *e;
 	int fd, r = 0;
 

@@ -62,7 +62,7 @@ def test_every_invariant_names_tests_that_are_there():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     section = text[text.index("\n## Invariants\n"):].split("\n## ")[1]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 7
+    assert len(rows) >= 7
     assert [row for row in rows if not TEST.search(row)] == []
     assert named_tests_that_are_not_there(text) == []
 

@@ -101,11 +101,11 @@ static void two_vms_of_one_name_or_socket_are_refused(void **state)
 	char path[128], rest[256];
 
 	(void)state;
-	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' already belongs to another VM, see %s:2",
-		       file);
+	(void)snprintf(rest, sizeof(rest),
+		       ":3: vms[1].name: 'a' already belongs to another VM, see %s:2", file);
 	refused("vms:\n  - {name: a, qmp: /a}\n  - {name: a, qmp: /b}\n", rest);
-	(void)snprintf(rest, sizeof(rest), ":5: vms[1].qmp: '/a' already belongs to another VM, see %s:3",
-		       file);
+	(void)snprintf(rest, sizeof(rest),
+		       ":5: vms[1].qmp: '/a' already belongs to another VM, see %s:3", file);
 	refused("vms:\n  - name: a\n    qmp: /a\n  - name: b\n    qmp: /a\n", rest);
 
 	(void)snprintf(rest, sizeof(rest),
@@ -117,8 +117,8 @@ static void two_vms_of_one_name_or_socket_are_refused(void **state)
 	write_text("vms:\n  - {name: a, qmp: /a}\n");
 	write_part("10-a.yaml", "vms:\n  - qmp: /c\n  - {name: a, qmp: /b}\n");
 	(void)snprintf(path, sizeof(path), "%s/10-a.yaml", dir);
-	(void)snprintf(rest, sizeof(rest), ":3: vms[1].name: 'a' already belongs to another VM, see %s:2",
-		       file);
+	(void)snprintf(rest, sizeof(rest),
+		       ":3: vms[1].name: 'a' already belongs to another VM, see %s:2", file);
 	refused_at(path, -EINVAL, rest);
 }
 
@@ -128,7 +128,8 @@ static void an_entry_that_lacks_something_is_refused(void **state)
 	refused("vms:\n  - name: a\n", ":2: vms[0]: needs 'qmp', the path of its socket, "
 				       "or 'device', the control socket of its ballonet-device");
 	refused("vms:\n  - {qmp: /a, mode: off}\n", ":2: vms[0]: has settings, so it needs 'name'");
-	refused("rules:\n  - mode: off\n", ":2: rules[0]: needs 'match', a pattern for names of VMs");
+	refused("rules:\n  - mode: off\n",
+		":2: rules[0]: needs 'match', a pattern for names of VMs");
 }
 
 static void a_bad_path_or_name_is_refused(void **state)
@@ -204,9 +205,11 @@ static void groups_that_overlap_literally_are_refused_with_both_names(void **sta
 {
 	(void)state;
 	refused("groups:\n  - {name: a, match: [x, web-*]}\n  - name: b\n    match: [y, web-*]\n",
-		":4: groups[1].match: 'web-*' is already a pattern of group 'a', so 'b' cannot have it too");
+		":4: groups[1].match: 'web-*' is already a pattern of group 'a', so 'b' cannot "
+		"have it too");
 	refused("groups:\n  - {name: a, match: [x, x]}\n",
-		":2: groups[0].match: 'x' is already a pattern of group 'a', so 'a' cannot have it too");
+		":2: groups[0].match: 'x' is already a pattern of group 'a', so 'a' cannot have it "
+		"too");
 	refused("groups:\n  - {name: a, match: [x]}\n  - {name: a, match: [y]}\n",
 		":3: groups[1].name: there is already a group 'a'");
 }
@@ -214,12 +217,14 @@ static void groups_that_overlap_literally_are_refused_with_both_names(void **sta
 static void groups_without_a_name_or_patterns_are_refused(void **state)
 {
 	(void)state;
-	refused("groups:\n  - {match: [x]}\n", ":2: groups[0]: needs 'name', the name of the group");
+	refused("groups:\n  - {match: [x]}\n",
+		":2: groups[0]: needs 'name', the name of the group");
 	refused("groups:\n  - {name: a}\n",
 		":2: groups[0]: needs 'match', a list of patterns for names of VMs");
 	refused("groups:\n  - {name: a, match: []}\n",
 		":2: groups[0]: needs 'match', a list of patterns for names of VMs");
-	refused("groups:\n  - {name: a, match: [\"\"]}\n", ":2: groups[0].match: contains an empty pattern");
+	refused("groups:\n  - {name: a, match: [\"\"]}\n",
+		":2: groups[0].match: contains an empty pattern");
 	refused("groups:\n  - {name: a, match: web}\n",
 		":2: groups[0].match: must be a list (- VALUE)");
 	refused("groups:\n  - name: a\n    match:\n      - x\n      - {y: z}\n",

@@ -279,7 +279,8 @@ static void figures_of_the_wrong_kind_are_refused(void **state)
 	check_refused(RECORD_PLAN, "\"price\":", (const char *const[]){ "17", NULL });
 	check_refused(RECORD_VM, "\"name\":", not_string);
 	check_refused(RECORD_VM, "\"mode\":", not_word);
-	check_refused(RECORD_VM, "\"press_cache\":", (const char *const[]){ "1", "null", "\"no\"", NULL });
+	check_refused(RECORD_VM,
+		      "\"press_cache\":", (const char *const[]){ "1", "null", "\"no\"", NULL });
 	check_refused(RECORD_VM, "\"step\":",
 		      (const char *const[]){ "0", "-1", "18446744073709551615", NULL });
 	check_refused(RECORD_VM, "\"settings\":", not_struct);

@@ -98,7 +98,7 @@ static void processor_time_that_jumps_costs_no_more_than_can_be_used(void **stat
 	(void)state;
 	squeezed(&w, GIB, UINT64_MAX / 2);
 	assert_int_equal(w.history.now.cost_us, 20 * SECOND); /* 10 s of two processors */
-	squeezed(&w, GIB, UINT64_MAX - 500 * SECOND);		      /* backwards */
+	squeezed(&w, GIB, UINT64_MAX - 500 * SECOND);	      /* backwards */
 	assert_int_equal(w.history.now.cost_us, 0);
 }
 
