@@ -15,9 +15,9 @@
 #include "base/num.h"
 #include "host/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -34,19 +34,43 @@ static uint64_t block_size(const struct maps_block *b)
 	return b->end - b->start;
 }
 
-/* One line of "maps", or the first line of an entry of "smaps". */
+/* Reads hexadecimal digits at *@p, up to and with the letter @end. */
+static bool parse_hex(const char **p, char end, uint64_t *ret)
+{
+	const char *at = *p;
+	uint64_t v = 0;
+
+	for (; isxdigit((unsigned char)*at); at++) {
+		if (v >> 60)
+			return false;
+		v = v << 4 | (uint64_t)(isdigit((unsigned char)*at)
+						? *at - '0'
+						: tolower((unsigned char)*at) - 'a' + 10);
+	}
+	if (at == *p || *at != end)
+		return false;
+	*p = at + 1;
+	*ret = v;
+	return true;
+}
+
+/* One line of "maps", or the first line of an entry of "smaps": START-END PERMS OFFSET DEV INODE.
+ */
 static bool parse_mapping(const char *line, struct maps_block *ret, char perms[5])
 {
-	unsigned int major_n, minor_n;
-	uint64_t offset, ino;
-	int n = 0;
+	uint64_t offset, major_n, minor_n, ino;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &ret->start,
-		   &ret->end, perms, &offset, &major_n, &minor_n, &ino, &n) != 7 ||
-	    n == 0 || ret->start >= ret->end)
+	if (!parse_hex(&line, '-', &ret->start) || !parse_hex(&line, ' ', &ret->end) ||
+	    ret->start >= ret->end || strnlen(line, 5) < 5 || line[4] != ' ')
+		return false;
+	memcpy(perms, line, 4);
+	perms[4] = '\0';
+	line += 5;
+	if (!parse_hex(&line, ' ', &offset) || !parse_hex(&line, ':', &major_n) ||
+	    !parse_hex(&line, ' ', &minor_n) || text_u64(&line, &ino) < 0)
 		return false;
 	ret->shared = perms[3] == 's';
-	ret->dev = makedev(major_n, minor_n);
+	ret->dev = makedev((unsigned int)major_n, (unsigned int)minor_n);
 	ret->ino = (ino_t)ino;
 	return true;
 }
