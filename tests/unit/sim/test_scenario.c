@@ -42,6 +42,19 @@ static void every_kind_of_line_is_read(void **state)
 	assert_int_equal(sc.script.step[1].what, SCRIPT_SQUEEZE);
 }
 
+static void a_profile_sets_its_keys_and_a_key_behind_it_overrides_it(void **state)
+{
+	struct settings keen = { 0 };
+	struct scenario sc;
+
+	(void)state;
+	settings_profile(&keen, PROFILE_KEEN);
+	assert_int_equal(read_text(&sc, "setting.profile: keen\nsetting.cost_max: 5%\n"), 0);
+	assert_int_equal(sc.settings.press_cache, keen.press_cache);
+	assert_int_equal(sc.settings.cache_age_us, keen.cache_age_us);
+	assert_int_equal(sc.settings.cost_max_ppm, PPM / 20);
+}
+
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
 	const struct {
@@ -111,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_line_is_read),
+		cmocka_unit_test(a_profile_sets_its_keys_and_a_key_behind_it_overrides_it),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
 		cmocka_unit_test(a_line_or_a_script_too_long_is_refused),
 		cmocka_unit_test(built_in_scenarios_are_good),
