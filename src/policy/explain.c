@@ -68,7 +68,7 @@ static const struct figure host_figures[] = {
 	{ 0 },
 };
 
-/* Room for the largest figure, "17179869183.9 GiB" or "18446744073709 s". */
+/* Room for the largest figure, "17179869183.9 GiB" or "5124095576 h 1 min". */
 #define FIGURE_TEXT_MAX 32
 
 void explain_bytes(uint64_t bytes, char *text, size_t size)
@@ -89,6 +89,19 @@ void explain_bytes(uint64_t bytes, char *text, size_t size)
 		       (unsigned long long)(tenths % 10));
 }
 
+/* Cut to what matters of it: "119 s", "2 min", "119 min", "2 h 0 min". */
+static void time_text(uint64_t us, char *text)
+{
+	unsigned long long s = us / USEC_PER_SEC;
+
+	if (s < 120)
+		(void)snprintf(text, FIGURE_TEXT_MAX, "%llu s", s);
+	else if (s < 7200)
+		(void)snprintf(text, FIGURE_TEXT_MAX, "%llu min", s / 60);
+	else
+		(void)snprintf(text, FIGURE_TEXT_MAX, "%llu h %llu min", s / 3600, s / 60 % 60);
+}
+
 static void figure_text(const void *of, const struct figure *f, uint64_t now_us, char *text)
 {
 	uint64_t v;
@@ -99,8 +112,7 @@ static void figure_text(const void *of, const struct figure *f, uint64_t now_us,
 	else if (v == FIGURE_UNKNOWN)
 		(void)snprintf(text, FIGURE_TEXT_MAX, "an unknown time");
 	else
-		(void)snprintf(text, FIGURE_TEXT_MAX, "%llu s",
-			       (unsigned long long)(u64_sub_sat(v, now_us) / USEC_PER_SEC));
+		time_text(u64_sub_sat(v, now_us), text);
 }
 
 /* The figure whose name stands at @p, or the nameless last one: it is told of something else. */

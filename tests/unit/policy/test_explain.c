@@ -157,6 +157,28 @@ static void figures_read_as_people_say_them(void **state)
 	assert_non_null(strstr(text, "an unknown time"));
 }
 
+static void times_are_told_in_the_unit_that_people_use(void **state)
+{
+	static const struct {
+		uint64_t s;
+		const char *text;
+	} times[] = {
+		{ 0, "for 0 s more" },		{ 119, "for 119 s more" },
+		{ 120, "for 2 min more" },	{ 7199, "for 119 min more" },
+		{ 7200, "for 2 h 0 min more" }, { 3 * 3600 - 1, "for 2 h 59 min more" },
+	};
+	struct decision d = sample(REASON_SIZE_WATCHED);
+	char text[EXPLAIN_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		d.fig.until_us = (100 + times[i].s) * USEC_PER_SEC;
+		(void)explain(&d, 100 * USEC_PER_SEC, text, sizeof(text));
+		assert_non_null(strstr(text, times[i].text));
+	}
+}
+
 static void a_sentence_that_does_not_fit_is_cut(void **state)
 {
 	struct decision d = sample(REASON_MODE_OFF);
@@ -186,6 +208,7 @@ int main(void)
 		cmocka_unit_test(sentences_hold_the_figures_that_they_are_about),
 		cmocka_unit_test(the_end_of_a_balloon_blames_nobody_who_may_not_have_been_there),
 		cmocka_unit_test(figures_read_as_people_say_them),
+		cmocka_unit_test(times_are_told_in_the_unit_that_people_use),
 		cmocka_unit_test(a_sentence_that_does_not_fit_is_cut),
 		cmocka_unit_test(a_reason_from_nowhere_is_no_crash),
 	};
