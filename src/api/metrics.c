@@ -58,7 +58,7 @@ static uint64_t vm_ram(const struct vm *vm)
 
 static uint64_t vm_resident(const struct vm *vm)
 {
-	return json_fact(&vm->facts.backed_b);
+	return view_resident(&vm->facts);
 }
 
 static uint64_t vm_balloon(const struct vm *vm)
@@ -113,7 +113,8 @@ static uint64_t vm_return(const struct vm *vm)
 static const struct vm_metric vm_metrics[] = {
 	{ "ballonet_vm_up", GAUGE, "Whether there is a connection to its hypervisor.", vm_up },
 	{ "ballonet_vm_ram_bytes", GAUGE, "Memory of the machine with the balloon at 0.", vm_ram },
-	{ "ballonet_vm_resident_bytes", GAUGE, "Host memory that backs the VM.", vm_resident },
+	{ "ballonet_vm_resident_bytes", GAUGE, "Host memory that backs the guest's RAM.",
+	  vm_resident },
 	{ "ballonet_vm_balloon_bytes", GAUGE, "In the balloon now.", vm_balloon },
 	{ "ballonet_vm_guest_available_bytes", GAUGE, "Available memory, as the guest says.",
 	  vm_available },

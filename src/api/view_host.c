@@ -11,12 +11,13 @@
 #include "base/num.h"
 #include "api/view_json.h"
 #include "api/view_room.h"
+#include "api/view_vm.h"
 #include "host/hostgroup.h"
 #include "policy/explain.h"
 
-static uint64_t add_known(uint64_t sum, const struct fact *f)
+static uint64_t add_known(uint64_t sum, uint64_t figure)
 {
-	return f->known ? u64_add_sat(sum, f->value) : sum;
+	return figure != FIGURE_UNKNOWN ? u64_add_sat(sum, figure) : sum;
 }
 
 static void add_totals(struct json_object *o, const struct fleet *fleet)
@@ -27,7 +28,7 @@ static void add_totals(struct json_object *o, const struct fleet *fleet)
 	for (i = 0; i < fleet->n; i++) {
 		const struct vm_facts *f = &fleet->vm[i]->facts;
 
-		resident = add_known(resident, &f->backed_b);
+		resident = add_known(resident, view_resident(f));
 		if (f->ram_b.known && f->actual_b.known)
 			balloon = u64_add_sat(balloon,
 					      u64_sub_sat(f->ram_b.value, f->actual_b.value));

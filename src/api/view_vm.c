@@ -220,8 +220,7 @@ void view_figures(const struct vm *vm, struct figures *ret)
 		ret->need_b = ret->stale_b = ret->cold_b = ret->expected_b = FIGURE_UNKNOWN;
 }
 
-/* Of what backs the VM, what is in the host's memory and not in its swap. */
-static uint64_t resident_of(const struct vm_facts *f)
+uint64_t view_resident(const struct vm_facts *f)
 {
 	uint64_t swapped_b = f->swapped_b.known ? f->swapped_b.value : 0;
 
@@ -240,7 +239,7 @@ static void add_figures_of_now(struct json_object *o, const struct vm *vm, uint6
 	json_figure(o, "ram_b", json_fact(&f->ram_b));
 	json_figure(o, "actual_b", json_fact(&f->actual_b));
 	json_figure(o, "balloon_b", balloon_b);
-	json_figure(o, "resident_b", resident_of(f));
+	json_figure(o, "resident_b", view_resident(f));
 	json_figure(o, "swapped_b", json_fact(&f->swapped_b));
 	json_figure(o, "hypervisor_b", json_fact(&f->own_b));
 	json_text(o, "resident_source", word(source_words, FOOTPRINT_COUNT, f->backed_source));

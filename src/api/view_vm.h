@@ -34,6 +34,9 @@ struct json_object *view_dry_run(const struct vm *vm, const struct opportunity *
  */
 void view_figures(const struct vm *vm, struct figures *ret);
 
+/* What of a VM's RAM is in the host's memory, and not in its swap; FIGURE_UNKNOWN where unknown. */
+uint64_t view_resident(const struct vm_facts *f);
+
 /* The sentence for why @opp is none, with its figures; @text has EXPLAIN_MAX bytes. */
 void view_refusal(const struct vm *vm, const struct opportunity *opp, uint64_t now_us, char *text);
 
