@@ -27,7 +27,7 @@ from lab.load import LOAD_PORT, Load
 HERE = Path(__file__).resolve().parent
 MIB = 1 << 20
 BOOT_DEADLINE_S = 400  # 40 s under TCG; others may have both processors
-RELEASES = ("bookworm", "trixie")
+RELEASES = ("bookworm",)  # trixie: its udev does not configure in a chroot by mmdebstrap 1.3
 SYSTEM = ("systemd-sysv", "udev", "dbus", "linux-image-cloud-amd64", "initramfs-tools", "zstd",
           "earlyoom")
 UNUSED = ("usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*")
