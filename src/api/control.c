@@ -90,6 +90,39 @@ static void take_body(struct api_request *req, const char *data, size_t n)
 		req->too_large = true;
 }
 
+/* Who connected. */
+static bool find_peer(struct MHD_Connection *conn, struct ucred *ret)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	socklen_t len = sizeof(*ret);
+
+	return info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, ret, &len) == 0;
+}
+
+/* A request that may change something is answered only if it is known whose it is. */
+static void respond(const struct control *c, struct MHD_Connection *conn,
+		    const struct api_request *req, struct api_answer *ret)
+{
+	bool reads = strcmp(req->method, MHD_HTTP_METHOD_GET) == 0 ||
+		     strcmp(req->method, MHD_HTTP_METHOD_HEAD) == 0;
+	struct ucred peer;
+
+	if (!reads && !find_peer(conn, &peer)) {
+		*ret = (struct api_answer){ 0 };
+		api_error(ret, MHD_HTTP_FORBIDDEN, "The system does not say who asks.");
+		return;
+	}
+	routes_respond(&c->api, req, ret);
+	if (!reads && c->api.ops->asked)
+		c->api.ops->asked(c->api.userdata,
+				  &(const struct control_asked){ .uid = peer.uid,
+								 .pid = peer.pid,
+								 .method = req->method,
+								 .path = req->url,
+								 .status = ret->status });
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
 				  const char *method, const char *version, const char *data,
 				  size_t *data_n, void **req_cls)
@@ -116,7 +149,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	}
 	req->method = method;
 	req->url = url;
-	routes_respond(&c->api, req, &answer);
+	respond(c, conn, req, &answer);
 	r = send_answer(conn, &answer);
 	api_answer_fini(&answer);
 	return r;

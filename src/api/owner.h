@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct hostgroup;
 struct reserve;
@@ -55,11 +56,22 @@ struct control_change {
 	struct settings values;
 };
 
+/* A request that may change something, once it was answered. */
+struct control_asked {
+	uid_t uid; /* of whoever connected, by the kernel's word */
+	pid_t pid;
+	const char *method;
+	const char *path;
+	unsigned int status; /* as it was answered */
+};
+
 struct control_ops {
 	/* An operator asks. Returns 0: it waits for the VM's next tick, which comes at once. */
 	int (*request)(void *userdata, struct vm *vm, enum vm_request request);
 	/* An operator changes settings. NULL, or a sentence on why that cannot be. */
 	const char *(*set)(void *userdata, struct vm *vm, const struct control_change *change);
+	/* Somebody asked for a change, in vain or not. NULL: nobody wants to know. */
+	void (*asked)(void *userdata, const struct control_asked *asked);
 	/* CLOCK_MONOTONIC in microseconds. */
 	uint64_t (*now)(void *userdata);
 };

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "journal/writer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,9 +51,26 @@ static const char *on_set(void *userdata, struct vm *vm, const struct control_ch
 	return conflict;
 }
 
+static void on_asked(void *userdata, const struct control_asked *asked)
+{
+	const struct operators *o = userdata;
+
+	log_info("asked uid=%u pid=%d method=%s path=\"%.200s\" status=%u", (unsigned int)asked->uid,
+		 (int)asked->pid, asked->method, asked->path, asked->status);
+	if (o->tick->journal)
+		journal_asked(o->tick->journal, &(const struct record_asked){
+							.time_us = monotonic_us(),
+							.uid = asked->uid,
+							.pid = (uint64_t)asked->pid,
+							.method = (char *)(uintptr_t)asked->method,
+							.path = (char *)(uintptr_t)asked->path,
+							.status = asked->status });
+}
+
 static const struct control_ops control_ops = {
 	.request = on_request,
 	.set = on_set,
+	.asked = on_asked,
 	.now = on_now,
 };
 

@@ -48,6 +48,7 @@ enum record_kind {
 	RECORD_GONE,
 	RECORD_SNAPSHOT,
 	RECORD_PLAN,
+	RECORD_ASKED,
 	RECORD_KIND_COUNT,
 };
 
@@ -74,6 +75,15 @@ struct record_gone {
 	uint64_t id;
 };
 
+/* A request that may change something; no decision depends on the record. */
+struct record_asked {
+	uint64_t time_us;
+	uint64_t uid, pid; /* of whoever asked */
+	char *method;
+	char *path;
+	uint64_t status; /* of the answer, as of HTTP */
+};
+
 struct record {
 	enum record_kind kind;
 	union {
@@ -83,6 +93,7 @@ struct record {
 		struct record_gone gone;
 		struct snapshot snapshot;
 		struct plan plan;
+		struct record_asked asked;
 	};
 };
 

@@ -414,6 +414,13 @@ static const struct field gone_rows[] = {
 };
 static const struct table gone_table = TABLE(record_gone, gone_rows);
 
+static const struct field asked_rows[] = {
+	U64(record_asked, time_us),   U64(record_asked, uid),	  U64(record_asked, pid),
+	STRING(record_asked, method), STRING(record_asked, path), U64(record_asked, status),
+};
+static const struct table asked_table = TABLE(record_asked, asked_rows);
+_Static_assert(sizeof(struct record_asked) == 4 * 8 + 2 * sizeof(char *), "a row per member");
+
 const struct record_type record_types[RECORD_KIND_COUNT] = {
 	[RECORD_JOURNAL] = { "journal", &journal_table },
 	[RECORD_HOST] = { "host", &host_record_table },
@@ -421,4 +428,5 @@ const struct record_type record_types[RECORD_KIND_COUNT] = {
 	[RECORD_GONE] = { "gone", &gone_table },
 	[RECORD_SNAPSHOT] = { "snapshot", &snapshot_table },
 	[RECORD_PLAN] = { "plan", &plan_table },
+	[RECORD_ASKED] = { "asked", &asked_table },
 };

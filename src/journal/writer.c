@@ -267,6 +267,13 @@ void journal_vm(struct journal *j, uint64_t id, const char *name, const struct s
 	add(j, &rec);
 }
 
+void journal_asked(struct journal *j, const struct record_asked *asked)
+{
+	struct record rec = { .kind = RECORD_ASKED, .asked = *asked };
+
+	add(j, &rec);
+}
+
 void journal_gone(struct journal *j, uint64_t id)
 {
 	struct record rec = { .kind = RECORD_GONE, .gone = { .id = id } };

@@ -49,6 +49,7 @@ void journal_host(struct journal *j, const struct settings *settings,
 		  const struct host_history *history);
 void journal_vm(struct journal *j, uint64_t id, const char *name, const struct settings *settings,
 		const struct history *history);
+void journal_asked(struct journal *j, const struct record_asked *asked);
 void journal_gone(struct journal *j, uint64_t id);
 void journal_tick(struct journal *j, const struct snapshot *snap, const struct plan *plan);
 

@@ -302,6 +302,23 @@ static void a_reload_takes_over_mode_shares_floor_and_ceiling(void **state)
 	wait_for("/v1/vms/db", "shares", "78");
 }
 
+static void who_asked_for_what_is_journalled(void **state)
+{
+	char who[160];
+
+	(void)state;
+	start("");
+	wait_for("/v1/vms/db", "shares", "100");
+	json_object_put(must("PATCH", "/v1/vms/db", "{\"shares\":5}", 200));
+	(void)snprintf(who, sizeof(who),
+		       "\"uid\":%u,\"pid\":%d,\"method\":\"PATCH\",\"path\":\"/v1/vms/db\","
+		       "\"status\":200}",
+		       (unsigned int)getuid(), (int)getpid());
+	wait_for_journal(who);
+	json_object_put(must("POST", "/v1/vms/none/squeeze", NULL, 404));
+	wait_for_journal("\"path\":\"/v1/vms/none/squeeze\",\"status\":404}");
+}
+
 static void what_is_set_outlives_a_reload_and_is_journalled(void **state)
 {
 	struct json_object *o;
@@ -499,6 +516,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_reload_takes_over_mode_shares_floor_and_ceiling),
+		TEST(who_asked_for_what_is_journalled),
 		TEST(what_is_set_outlives_a_reload_and_is_journalled),
 		TEST(room_is_held_until_it_is_cancelled_or_expires),
 		TEST(a_vm_that_starts_uses_the_room_that_was_held),

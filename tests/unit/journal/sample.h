@@ -201,6 +201,14 @@ static inline void sample_record(uint64_t *seed, enum record_kind kind, struct r
 		sample_settings(seed, &r->vm.settings);
 		sample_history(seed, &r->vm.history);
 		break;
+	case RECORD_ASKED:
+		r->asked.time_us = sample_u64(seed);
+		r->asked.uid = sample_u64(seed);
+		r->asked.pid = sample_u64(seed);
+		r->asked.method = strdup("POST");
+		r->asked.path = strdup(names[n]);
+		r->asked.status = sample_u64(seed);
+		break;
 	case RECORD_GONE:
 		r->gone.id = sample_u64(seed);
 		break;

@@ -101,6 +101,14 @@ static void assert_same(const struct record *a, const struct record *b)
 		assert_memory_equal(&a->vm.settings, &b->vm.settings, sizeof(a->vm.settings));
 		assert_memory_equal(&a->vm.history, &b->vm.history, sizeof(a->vm.history));
 		break;
+	case RECORD_ASKED:
+		assert_int_equal(a->asked.time_us, b->asked.time_us);
+		assert_int_equal(a->asked.uid, b->asked.uid);
+		assert_int_equal(a->asked.pid, b->asked.pid);
+		assert_string_equal(a->asked.method, b->asked.method);
+		assert_string_equal(a->asked.path, b->asked.path);
+		assert_int_equal(a->asked.status, b->asked.status);
+		break;
 	case RECORD_GONE:
 		assert_int_equal(a->gone.id, b->gone.id);
 		break;
