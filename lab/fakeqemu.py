@@ -19,6 +19,7 @@ import shutil
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -205,6 +206,8 @@ class Vm:
             body = {"error": {"class": self.is_.errors[word], "desc": "no such thing"}}
         else:
             body = {"return": self.execute(word, args)}
+            if body["return"] is None:
+                body = {"error": {"class": "CommandNotFound", "desc": f"no {word}"}}
         line = self.is_.answers.get(word, json.dumps(body))
         if self.is_.lose_after == word and (word != "balloon" or args["value"] < self.ram):
             self.is_.lose_after = None
@@ -221,6 +224,8 @@ class Vm:
                 return {"status": self.is_.status, "running": self.is_.status == "running"}
             case "query-name":
                 return {"name": self.is_.name}
+            case "query-uuid":
+                return {"UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, self.is_.name))}
             case "qom-list":
                 found = [{"name": "balloon0", "type": "child<virtio-balloon-pci>"}]
                 return found if args["path"] == "/machine/peripheral" else []
@@ -241,6 +246,10 @@ class Vm:
                     self.guest_answers()
             case "balloon":
                 self.set_target(min(args["value"], self.ram))
+            case "qmp_capabilities":
+                pass
+            case _:
+                return None
         return {}
 
     def set_target(self, target: int) -> None:
@@ -461,6 +470,14 @@ class FakeHost:
 
     def states(self) -> dict[str, SimpleNamespace]:
         return {name: SimpleNamespace(**state) for name, state in self.do("", "states").items()}
+
+    def wait(self, what: str, condition: Callable[[dict[str, SimpleNamespace]], bool],
+             deadline_s: float = START_S) -> dict[str, SimpleNamespace]:
+        """The states of all once @condition holds for them."""
+        def hold() -> dict[str, SimpleNamespace] | None:
+            states = self.states()
+            return states if condition(states) else None
+        return wait_for(what, hold, deadline_s, 0.05)
 
     def __enter__(self) -> "FakeHost":
         return self

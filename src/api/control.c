@@ -13,6 +13,7 @@
  */
 #include "api/control.h"
 
+#include "base/fds.h"
 #include "base/num.h"
 #include "api/api.h"
 #include "api/listener.h"
@@ -219,7 +220,9 @@ static int let_one_in(struct control *c)
 	if (is_full(c))
 		return -EBUSY;
 	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
+	fds_open();
 	fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fds_close();
 	if (fd < 0)
 		return -errno;
 	/* it closes fd where it fails */

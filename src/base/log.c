@@ -98,11 +98,9 @@ static void make_clean(char *text)
 	size_t n;
 
 	for (; *text; text += n ? n : 1) {
-		n = utf8_length(text);
+		n = utf8_printable(text);
 		if (n == 0)
-			*text = '?';
-		else if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = ' ';
+			*text = (unsigned char)*text < ' ' || *text == 0x7f ? ' ' : '?';
 	}
 }
 

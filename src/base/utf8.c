@@ -10,6 +10,8 @@
  */
 #include "base/utf8.h"
 
+#include <stdbool.h>
+
 size_t utf8_length(const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -35,4 +37,12 @@ size_t utf8_length(const char *s)
 		if (p[i] < 0x80 || p[i] > 0xbf)
 			return 0;
 	return n;
+}
+
+size_t utf8_printable(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	bool c0 = *p < 0x20 || *p == 0x7f, c1 = p[0] == 0xc2 && p[1] < 0xa0;
+
+	return c0 || c1 ? 0 : utf8_length(s);
 }

@@ -17,4 +17,7 @@
  */
 size_t utf8_length(const char *s);
 
+/* The same, and 0 for what a terminal obeys instead of showing it: C0, DEL and C1. */
+size_t utf8_printable(const char *s);
+
 #endif

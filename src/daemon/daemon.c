@@ -23,6 +23,7 @@
 #include "fleet/reserve.h"
 
 #include "base/clock.h"
+#include "base/fds.h"
 #include "base/log.h"
 #include "base/memlock.h"
 #include "base/num.h"
@@ -35,7 +36,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -48,6 +48,8 @@
 /* While room is held for VMs that are to start: are there new ones, and what did they take of it?
  */
 #define RESERVE_LOOK_US (500 * USEC_PER_MSEC)
+/* That descriptors lack is told this often. */
+#define SHORTAGE_AGAIN_US (3600 * USEC_PER_SEC)
 #define PROGRAM "ballonetd " BALLONET_VERSION
 
 struct daemon {
@@ -67,6 +69,7 @@ struct daemon {
 	struct learned *learned;
 
 	sd_event *loop;
+	uint64_t shortage_us;  /* when a lack of descriptors may be told of again */
 	uint64_t beat_us;      /* next heartbeat */
 	uint64_t discovery_us; /* next look around */
 	uint64_t reserve_us;   /* next look at reservations; UINT64_MAX: there are none */
@@ -226,10 +229,23 @@ static void look_at_reservations(struct daemon *d, uint64_t now)
 
 /* ---- the loop ---- */
 
+/* Which connections and files are refused by that changes all the time: one line for all. */
+static void tell_shortage(struct daemon *d, uint64_t now)
+{
+	if (now < d->shortage_us || !fds_short())
+		return;
+	log_warning("descriptors-short effect=\"some VMs cannot be connected to or measured\" "
+		    "why=\"Too many open files: raise LimitNOFILE (ulimit -n)\"");
+	d->shortage_us = now + SHORTAGE_AGAIN_US;
+}
+
 static void beat(struct daemon *d, uint64_t now)
 {
 	(void)sd_notify(0, "WATCHDOG=1");
+	fds_open();
 	guardian_watch_beat(&d->guardian, now);
+	fds_close();
+	tell_shortage(d, now);
 	d->beat_us = now + BEAT_US;
 }
 
@@ -341,13 +357,10 @@ static int watch_signals(struct daemon *d)
 /* A VM takes up to five descriptors, and the usual soft limit is 1024. */
 static void allow_descriptors(void)
 {
-	struct rlimit limit;
+	int r = fds_keep();
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warning("descriptors error=%s", strerror(errno));
+	if (r < 0)
+		log_warning("descriptors error=%s", strerror(-r));
 }
 
 static void lock_memory(void)

@@ -11,6 +11,7 @@
  */
 #include "daemon/discovery.h"
 
+#include "base/fds.h"
 #include "base/log.h"
 #include "host/discover.h"
 #include "host/footprint.h"
@@ -209,7 +210,9 @@ static void see_discovered(struct discovery *r, uint64_t now_us)
 	size_t i, without = 0;
 	int err;
 
+	fds_open();
 	err = discover(r->roots->proc, &list);
+	fds_close();
 	if (err < 0) {
 		log_warning("discovery error=%s", strerror(-err));
 		return;

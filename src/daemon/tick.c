@@ -14,6 +14,7 @@
 #include "daemon/apply.h"
 #include "daemon/remember.h"
 
+#include "base/fds.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "host/facts.h"
@@ -185,6 +186,9 @@ static void attach(struct tick *t, struct vm *vm, uint64_t now_us)
 	if (!vm->pid)
 		return;
 	r = footprint_new(t->roots, &t->footprints, vm->pid, &vm->footprint);
+	vm->attach = fds_is_short(r); /* later, then */
+	if (vm->attach)
+		return;
 	if (r < 0) {
 		log_warning("footprint vm=%s pid=%d error=%s", vm->name, (int)vm->pid,
 			    strerror(-r));
@@ -287,7 +291,9 @@ static void observe_host(struct tick *t, uint64_t now_us)
 
 	if (t->host_us && span_us < HOST_EVERY_US)
 		return;
+	fds_open();
 	r = host_facts_update(t->roots, now_us, &t->host);
+	fds_close();
 	if (r < 0)
 		log_warning("host-facts error=%s", strerror(-r));
 	t->fall_b = 0;

@@ -110,20 +110,11 @@ int text_fields(const char *text, uint64_t now_us, const struct text_field *fiel
 	return 0;
 }
 
-/* Bytes of the printable character at @s; 0 where it is none: broken UTF-8, or a control. */
-static size_t printable_len(const char *s)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	bool c0 = *p < 0x20 || *p == 0x7f, c1 = p[0] == 0xc2 && p[1] < 0xa0;
-
-	return c0 || c1 ? 0 : utf8_length(s);
-}
-
 size_t text_printable(const char *text)
 {
 	size_t n = 0, len;
 
-	while ((len = printable_len(text + n)))
+	while ((len = utf8_printable(text + n)))
 		n += len;
 	return n;
 }

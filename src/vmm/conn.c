@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/sock.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -23,17 +24,16 @@
 
 void conn_tidy(const char *text, char *ret, size_t size)
 {
-	size_t i;
+	size_t len = 0, n;
 
-	for (i = 0; text[i] && i + 1 < size; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		ret[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+	for (; *text; text += n ? n : 1) {
+		n = utf8_printable(text);
+		if (len + (n ? n : 1) >= size)
+			break;
+		memcpy(ret + len, n ? text : "?", n ? n : 1);
+		len += n ? n : 1;
 	}
-	if (text[i]) /* cut: not inside a character */
-		while (i && ((unsigned char)text[i] & 0xc0) == 0x80)
-			i--;
-	ret[i] = '\0';
+	ret[len] = '\0';
 }
 
 void conn_trouble(struct vmm_conn *conn, const char *fmt, ...)

@@ -14,6 +14,7 @@
  */
 #include "vmm/qemu.h"
 
+#include "base/fds.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -26,10 +27,13 @@ static struct qemu *qemu_of(struct vmm_conn *conn)
 	return (struct qemu *)conn; /* its first member */
 }
 
-/* Every trouble is one line in the log, and one that lasts is not repeated. */
+/*
+ * Every trouble is one line in the log, and one that lasts is not repeated. That
+ * descriptors lack is the daemon's to tell, once for all connections.
+ */
 static void tell_trouble(struct qemu *q)
 {
-	if (strcmp(q->told, q->conn.trouble) == 0)
+	if (q->fds_short || strcmp(q->told, q->conn.trouble) == 0)
 		return;
 	memcpy(q->told, q->conn.trouble, sizeof(q->told));
 	log_warning("vmm-down address=%s trouble=\"%s\"", q->conn.address, q->told);
@@ -265,6 +269,7 @@ static void qemu_start(struct vmm_conn *conn, uint64_t now_us)
 	struct qemu *q = qemu_of(conn);
 	int r = conn_connect(conn);
 
+	q->fds_short = fds_is_short(r);
 	if (r == 0)
 		qemu_enter(q, QEMU_GREETING, now_us);
 	else if (r == -EAGAIN)

@@ -57,6 +57,7 @@ struct qemu {
 	uint64_t since_us;	     /* in this state */
 	uint64_t retry_us;	     /* QEMU_DOWN: the next attempt */
 	uint64_t wait_us;	     /* how long the last wait was */
+	bool fds_short;		     /* the last attempt failed for want of a descriptor */
 	bool failed;		     /* conn.trouble says why; closed as soon as a handler ends */
 	char told[CONN_TROUBLE_MAX]; /* the trouble last logged */
 

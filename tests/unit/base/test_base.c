@@ -127,6 +127,11 @@ static void what_is_no_utf8_has_no_length(void **state)
 		assert_int_equal(utf8_length(good[i]), strlen(good[i]));
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_int_equal(utf8_length(bad[i]), 0);
+	assert_int_equal(utf8_printable("\xc3\xa9"), 2);
+	assert_int_equal(utf8_printable("\xc2\x9b"), 0);
+	assert_int_equal(utf8_printable("\x1b"), 0);
+	assert_int_equal(utf8_printable("\x7f"), 0);
+	assert_int_equal(utf8_printable(""), 0);
 }
 
 int main(void)
