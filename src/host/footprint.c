@@ -338,7 +338,8 @@ static int measure_ram(struct footprint *fp, uint64_t now_us, bool force,
 		return r;
 	if (!fp->walk.known)
 		return -EINPROGRESS;
-	ret->swapped_b = fact_of(fp->walk.bytes.swapped_b, fp->walk.taken_us);
+	if (footprint_is_apart(fp->source))
+		ret->swapped_b = fact_of(fp->walk.bytes.swapped_b, fp->walk.taken_us);
 	ret->backed_b =
 		fact_of(u64_add_sat(u64_add_sat(fp->walk.bytes.present_b, fp->walk.bytes.swapped_b),
 				    blocks_b),
@@ -390,7 +391,8 @@ static enum footprint_source find_source(struct footprint *fp)
 	if (find_ram(fp)) {
 		if (!ram_has_private(&fp->ram))
 			return FOOTPRINT_MEMFD;
-		return fp->ram.by_smaps ? FOOTPRINT_MAPPING : FOOTPRINT_PAGEMAP;
+		if (ram_try(&fp->ram, &fp->process) == 0)
+			return fp->ram.by_smaps ? FOOTPRINT_MAPPING : FOOTPRINT_PAGEMAP;
 	}
 	memfd = guess_memfds(fp, &hugetlb) && measure_memfd(fp, &bytes) == 0;
 	if (memfd && (hugetlb || fp->cgroup.dir < 0)) /* which hugetlb is not charged to */

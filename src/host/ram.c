@@ -17,6 +17,7 @@
 #include "host/pagemap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 static bool is_same(const struct maps_ram *a, const struct maps_ram *b)
 {
@@ -38,6 +39,19 @@ int ram_find(const struct process *p, uint64_t size_b, struct ram *ram)
 	if (r == 0 && !(ram->size_b == size_b && is_same(&found.map, &ram->map)))
 		*ram = found;
 	return r;
+}
+
+int ram_try(struct ram *ram, const struct process *p)
+{
+	cleanup_close int fd = pagemap_open(p->dir);
+
+	if (fd >= 0)
+		return 0;
+	fd = openat(p->dir, "smaps", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ram->by_smaps = true;
+	return 0;
 }
 
 bool ram_has_private(const struct ram *ram)

@@ -41,6 +41,12 @@ struct ram {
  */
 int ram_find(const struct process *p, uint64_t size_b, struct ram *ram);
 
+/*
+ * Can it be counted? By smaps where pagemap cannot be opened. 0, or -errno where
+ * neither can.
+ */
+int ram_try(struct ram *ram, const struct process *p);
+
 /* Does the process alone have any of it? */
 bool ram_has_private(const struct ram *ram);
 

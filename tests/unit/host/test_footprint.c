@@ -155,6 +155,45 @@ static void smaps_is_the_last_resort_and_is_read_at_a_bounded_rate(void **state)
 	world_fini(&w);
 }
 
+#define RAM_LINE "7f63ebe00000-7f640be00000 rw-p 00000000 00:00 0 \n"
+
+static void where_pagemap_cannot_be_read_the_mapping_is_told_by_smaps(void **state)
+{
+	struct footprint_figures is;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	tree_put(&w.t, "7/maps", RAM_LINE);
+	tree_put(&w.t, "7/smaps", RAM_LINE "Rss: 3000 kB\nSwap: 500 kB\n");
+	assert_int_equal(footprint_read(w.fp, 512 * MIB, 1000, false, &is), 0);
+	assert_int_equal(is.source, FOOTPRINT_MAPPING);
+	assert_int_equal(is.backed_b.value, 3500 * KIB);
+	assert_int_equal(is.swapped_b.value, 500 * KIB);
+	/* a mapping that has gone is no memory that was freed: the source is chosen anew */
+	tree_put(&w.t, "7/maps", "7f63ebe00000-7f63fbe00000 rw-p 00000000 00:00 0 \n");
+	tree_put(&w.t, "7/smaps", "7f63ebe00000-7f63fbe00000 rw-p 00000000 00:00 0 \nRss: 1 kB\n");
+	assert_int_equal(footprint_read(w.fp, 512 * MIB, 1001, true, &is), 0);
+	assert_int_equal(is.source, FOOTPRINT_SMAPS);
+	assert_int_equal(is.backed_b.value, 100 * KIB);
+	assert_false(is.swapped_b.known);
+	world_fini(&w);
+}
+
+static void a_mapping_that_nobody_may_count_leaves_the_whole_process(void **state)
+{
+	struct footprint_figures is;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	tree_put(&w.t, "7/maps", RAM_LINE);
+	assert_int_equal(footprint_read(w.fp, 512 * MIB, 1000, false, &is), 0);
+	assert_int_equal(is.source, FOOTPRINT_SMAPS);
+	assert_int_equal(is.backed_b.value, 100 * KIB);
+	world_fini(&w);
+}
+
 static void a_very_large_process_is_not_walked(void **state)
 {
 	const uint64_t page_b = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -493,6 +532,8 @@ int main(void)
 		cmocka_unit_test(those_who_wait_for_smaps_share_one_budget),
 		cmocka_unit_test(smaps_of_a_process_that_does_not_move_are_not_read_again),
 		cmocka_unit_test(smaps_is_the_last_resort_and_is_read_at_a_bounded_rate),
+		cmocka_unit_test(where_pagemap_cannot_be_read_the_mapping_is_told_by_smaps),
+		cmocka_unit_test(a_mapping_that_nobody_may_count_leaves_the_whole_process),
 		cmocka_unit_test(a_very_large_process_is_not_walked),
 		cmocka_unit_test(a_cgroup_of_its_own_comes_first_and_is_always_fresh),
 		cmocka_unit_test(the_source_is_chosen_again_after_a_while),
