@@ -254,9 +254,10 @@ static void work(struct daemon *d, uint64_t now)
 	if (d->beat_us <= now)
 		beat(d, now);
 	if (d->discovery_us <= now && !d->stop_us) {
-		discovery_update(&d->discovery, now);
+		bool over = discovery_update(&d->discovery, now);
+
 		tick_adopt(&d->tick);
-		d->discovery_us = now + d->config.discover_every_us;
+		d->discovery_us = over ? now + d->config.discover_every_us : now;
 	}
 	if (vmm_deadline(d->vmm) <= now)
 		vmm_timeout(d->vmm, now);

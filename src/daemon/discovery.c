@@ -23,6 +23,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Processes looked at in a row, at 15 us each, or 60 where it is QEMU. */
+#define PROCESSES_AT_ONCE 128
+
 static void copy_name(char *to, const struct config_group *group)
 {
 	(void)snprintf(to, VM_NAME_MAX, "%s", group ? group->name : "");
@@ -204,21 +207,12 @@ static void see_again(struct discovery *r, struct vm *vm, const struct discover_
 		try_next(r, vm, found, now_us);
 }
 
-static void see_discovered(struct discovery *r, uint64_t now_us)
+static void see_processes(struct discovery *r, const struct discover_list *list, uint64_t now_us)
 {
-	struct discover_list list;
 	size_t i, without = 0;
-	int err;
 
-	fds_open();
-	err = discover(r->roots->proc, &list);
-	fds_close();
-	if (err < 0) {
-		log_warning("discovery error=%s", strerror(-err));
-		return;
-	}
-	for (i = 0; i < list.n; i++) {
-		const struct discover_vm *found = &list.vm[i];
+	for (i = 0; i < list->n; i++) {
+		const struct discover_vm *found = &list->vm[i];
 		struct vm *vm = known(r, found);
 		const char *path;
 
@@ -238,7 +232,29 @@ static void see_discovered(struct discovery *r, uint64_t now_us)
 				    found->name, (int)found->pid);
 	}
 	r->warned = without > 0;
+}
+
+/* Goes on with the processes of the host. True: that was all. */
+static bool see_discovered(struct discovery *r, uint64_t now_us)
+{
+	struct discover_list list;
+	int err = 0;
+
+	fds_open();
+	if (!r->walk.dir)
+		err = discover_begin(r->roots->proc, &r->walk);
+	if (err == 0)
+		err = discover_go_on(&r->walk, PROCESSES_AT_ONCE, &list);
+	fds_close();
+	if (err > 0)
+		return false;
+	if (err < 0) {
+		log_warning("discovery error=%s", strerror(-err));
+		return true;
+	}
+	see_processes(r, &list, now_us);
 	discover_list_fini(&list);
+	return true;
 }
 
 static void drop(struct discovery *r, struct vm *vm)
@@ -264,15 +280,18 @@ static void drop_or_keep(struct discovery *r, struct vm *vm)
 	vm->kept = true;
 }
 
-void discovery_update(struct discovery *r, uint64_t now_us)
+bool discovery_update(struct discovery *r, uint64_t now_us)
 {
 	size_t i;
 
-	r->round++;
-	see_configured(r, now_us);
-	see_globbed(r, now_us);
-	if (r->config->discover)
-		see_discovered(r, now_us);
+	if (!r->walk.dir) {
+		r->round++;
+		see_configured(r, now_us);
+		see_globbed(r, now_us);
+	}
+	if (r->config->discover && !see_discovered(r, now_us))
+		return false;
+	discover_end(&r->walk); /* a reload may have ended discovery in the middle */
 	for (i = r->fleet->n; i-- > 0;) {
 		struct vm *vm = r->fleet->vm[i];
 
@@ -280,12 +299,14 @@ void discovery_update(struct discovery *r, uint64_t now_us)
 		if (vm->seen != r->round && vm->facts.state == VM_STATE_DOWN)
 			drop_or_keep(r, vm);
 	}
+	return true;
 }
 
 void discovery_close(struct discovery *r)
 {
 	size_t i;
 
+	discover_end(&r->walk);
 	for (i = 0; i < r->fleet->n; i++) {
 		vmm_remove(r->fleet->vm[i]->conn);
 		footprint_free(r->fleet->vm[i]->footprint);

@@ -15,6 +15,7 @@
 #include "fleet/fleet.h"
 #include "daemon/override.h"
 
+#include "host/discover.h"
 #include "host/roots.h"
 
 #include <stdbool.h>
@@ -37,11 +38,15 @@ struct discovery {
 
 	struct overrides overrides; /* what was set at run time */
 	uint64_t round;
-	bool warned; /* VMs without a socket for us were told of in the last round */
+	struct discover_walk walk; /* through the processes of the host, where one is under way */
+	bool warned;		   /* VMs without a socket for us were told of in the last round */
 };
 
-/* One look around: adds who is new, removes who is gone. */
-void discovery_update(struct discovery *r, uint64_t now_us);
+/*
+ * Goes on with a look around, which adds who is new and removes who is gone. True: it is over.
+ * False: it is to be called again soon, when others had their turn.
+ */
+bool discovery_update(struct discovery *r, uint64_t now_us);
 
 /* The group and the settings of @vm by its name, as they apply now. */
 void discovery_settings(const struct discovery *r, struct vm *vm);

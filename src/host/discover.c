@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,24 @@ static bool runs_qemu(int piddir, const char *argv0)
 	return discover_is_qemu(exe);
 }
 
+/*
+ * May it be QEMU, by its name (15 bytes of it) or its executable? The command line of a process is
+ * read out of its memory, which may have to be paged in and can be locked for long: that of one
+ * that is no QEMU is none of our business.
+ */
+static bool may_be_qemu(int piddir)
+{
+	char comm[32], exe[PATH_MAX];
+
+	if (file_read_at(piddir, "comm", comm, sizeof(comm), NULL) < 0)
+		return true; /* it does not say */
+	comm[strcspn(comm, "\n")] = '\0';
+	if (discover_is_qemu(comm))
+		return true;
+	read_link(piddir, "exe", exe, sizeof(exe));
+	return discover_is_qemu(exe);
+}
+
 /* Reads one process, with CMDLINE_MAX of @text. 0, or negative: no QEMU, or not to be read. */
 static int read_vm(int proc, const char *name, char *text, struct discover_vm *ret)
 {
@@ -99,6 +118,8 @@ static int read_vm(int proc, const char *name, char *text, struct discover_vm *r
 	dir = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || fstat(dir, &st) < 0)
 		return -errno;
+	if (!may_be_qemu(dir))
+		return -ENOENT;
 	r = file_read_at(dir, "cmdline", text, CMDLINE_MAX, &len);
 	if (r == -EMSGSIZE)
 		len = CMDLINE_MAX; /* the parser leaves out the argument that is cut off */
@@ -138,40 +159,68 @@ static int by_pid(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-int discover(int proc, struct discover_list *ret)
+int discover_begin(int proc, struct discover_walk *ret)
 {
-	struct discover_list list = { 0 };
-	cleanup_closedir DIR *dir = NULL;
-	cleanup_free char *text = NULL;
-	struct discover_vm vm = { 0 };
-	struct dirent *e;
-	int fd, r = 0;
+	struct discover_walk w = { .proc = proc };
+	int fd;
 
-	text = malloc(CMDLINE_MAX);
-	if (!text)
-		return -ENOMEM;
 	fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* an offset of its own */
 	if (fd < 0)
 		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
+	w.dir = fdopendir(fd);
+	if (!w.dir) {
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while (r == 0 && (e = readdir(dir))) {
+	w.text = malloc(CMDLINE_MAX);
+	if (!w.text) {
+		discover_end(&w);
+		return -ENOMEM;
+	}
+	*ret = w;
+	return 0;
+}
+
+void discover_end(struct discover_walk *w)
+{
+	if (w->dir)
+		(void)closedir(w->dir);
+	free(w->text);
+	discover_list_fini(&w->list);
+	*w = (struct discover_walk){ 0 };
+}
+
+int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *ret)
+{
+	struct discover_vm vm;
+	struct dirent *e;
+	int r = 0;
+
+	while (r == 0 && (e = readdir(w->dir))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')
 			continue;
-		if (read_vm(proc, e->d_name, text, &vm) == 0)
-			r = list_add(&list, &vm);
+		if (read_vm(w->proc, e->d_name, w->text, &vm) == 0)
+			r = list_add(&w->list, &vm);
+		if (r == 0 && --max == 0)
+			return 1;
 	}
-	if (r < 0) {
-		discover_list_fini(&list);
-		return r;
+	if (r == 0) {
+		if (w->list.n)
+			qsort(w->list.vm, w->list.n, sizeof(*w->list.vm), by_pid);
+		*ret = w->list;
+		w->list = (struct discover_list){ 0 };
 	}
-	if (list.n)
-		qsort(list.vm, list.n, sizeof(*list.vm), by_pid);
-	*ret = list;
-	return 0;
+	discover_end(w);
+	return r;
+}
+
+int discover(int proc, struct discover_list *ret)
+{
+	struct discover_walk w;
+	int r;
+
+	r = discover_begin(proc, &w);
+	return r < 0 ? r : discover_go_on(&w, SIZE_MAX, ret);
 }
 
 void discover_list_fini(struct discover_list *list)

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <sys/types.h>
 
 #define DISCOVER_SOCKETS_MAX 8 /* nobody needs more than two monitors */
@@ -71,6 +72,26 @@ int discover_parse_cmdline(const char *bytes, size_t len, struct discover_vm *re
  * is the caller's, for discover_list_fini().
  */
 int discover(int proc, struct discover_list *ret);
+
+/* The same in turns, because on a host of thousands of processes it takes a while. */
+struct discover_walk {
+	DIR *dir; /* NULL: none is under way */
+	int proc;
+	char *text;
+	struct discover_list list;
+};
+
+/* Begins one. @proc is borrowed until its end. 0, -ENOMEM or -errno. */
+int discover_begin(int proc, struct discover_walk *ret);
+
+/*
+ * Looks at @max processes more. 1: there are others; 0: that was all, and *ret as of discover();
+ * or as discover(). The walk has ended in both cases.
+ */
+int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *ret);
+
+/* Ends one that may be under way. */
+void discover_end(struct discover_walk *w);
 
 /* Frees the list; may be called again. */
 void discover_list_fini(struct discover_list *list);

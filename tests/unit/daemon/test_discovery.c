@@ -84,7 +84,8 @@ static void scene_fini(struct scene *s)
 
 static void look(struct scene *s)
 {
-	discovery_update(&s->discovery, 1000 * USEC_PER_SEC);
+	while (!discovery_update(&s->discovery, 1000 * USEC_PER_SEC))
+		;
 }
 
 /* A QEMU process with the command line @arguments, parted by '|'. */

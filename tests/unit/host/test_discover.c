@@ -265,6 +265,60 @@ static void qemus_are_listed_by_pid_and_others_are_not(void **state)
 	tree_fini(&t);
 }
 
+static void only_what_may_be_qemu_is_read(void **state)
+{
+	struct discover_list list = { 0 };
+	struct tree t;
+
+	(void)state;
+	tree_init(&t);
+	tree_put(&t, "1/comm", "qemu-system-x86\n");
+	put_cmdline(&t, "1/cmdline", "/usr/bin/qemu-system-x86_64\0-name\0a");
+	tree_put(&t, "2/comm", "web\n"); /* -name process=web */
+	tree_link(&t, "2/exe", "/usr/bin/qemu-system-x86_64");
+	put_cmdline(&t, "2/cmdline", "/usr/bin/qemu-system-x86_64\0-name\0b");
+	tree_put(&t, "3/comm", "java\n");
+	tree_link(&t, "3/exe", "/usr/bin/java");
+	put_cmdline(&t, "3/cmdline", "/usr/bin/qemu-system-x86_64\0-name\0c");
+	tree_put(&t, "4/comm", "java\n"); /* its executable cannot be seen */
+	put_cmdline(&t, "4/cmdline", "/usr/bin/qemu-system-x86_64\0-name\0d");
+	assert_int_equal(discover(t.fd, &list), 0);
+	assert_int_equal(list.n, 2);
+	assert_string_equal(list.vm[0].name, "a");
+	assert_string_equal(list.vm[1].name, "b");
+	discover_list_fini(&list);
+	tree_fini(&t);
+}
+
+static void in_turns_the_list_is_the_same(void **state)
+{
+	struct discover_list list = { 0 };
+	struct discover_walk walk;
+	char path[32];
+	struct tree t;
+	int i, turns = 0;
+
+	(void)state;
+	tree_init(&t);
+	for (i = 1; i <= 10; i++) {
+		(void)snprintf(path, sizeof(path), "%d/cmdline", i);
+		put_cmdline(&t, path, "kvm");
+	}
+	assert_int_equal(discover_begin(t.fd, &walk), 0);
+	while ((i = discover_go_on(&walk, 3, &list)) == 1)
+		turns++;
+	assert_int_equal(i, 0);
+	assert_int_equal(turns, 3);
+	assert_int_equal(list.n, 10);
+	assert_null(walk.dir);
+	discover_list_fini(&list);
+	assert_int_equal(discover_begin(t.fd, &walk), 0); /* one that is not wanted any more */
+	assert_int_equal(discover_go_on(&walk, 3, &list), 1);
+	discover_end(&walk);
+	discover_end(&walk);
+	tree_fini(&t);
+}
+
 static void relative_paths_are_resolved_where_the_process_stands(void **state)
 {
 	struct discover_list list = { 0 };
@@ -352,6 +406,8 @@ int main(void)
 		cmocka_unit_test(a_thousand_monitors_are_bounded),
 		cmocka_unit_test(qemu_is_known_by_its_name),
 		cmocka_unit_test(qemus_are_listed_by_pid_and_others_are_not),
+		cmocka_unit_test(only_what_may_be_qemu_is_read),
+		cmocka_unit_test(in_turns_the_list_is_the_same),
 		cmocka_unit_test(relative_paths_are_resolved_where_the_process_stands),
 		cmocka_unit_test(a_huge_command_line_is_read_as_far_as_it_is_sound),
 		cmocka_unit_test(a_list_of_many_is_whole),
