@@ -18,6 +18,7 @@
 #include "api/api.h"
 #include "api/listener.h"
 #include "api/metrics.h"
+#include "api/places.h"
 #include "api/routes.h"
 
 #include <errno.h>
@@ -27,9 +28,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
-/* Local clients: a dashboard, a scraper, some people; each holds one for a moment. */
-#define CONNECTIONS_MAX 64
+/* Connections let in or sent away per call: the daemon has other things to do. */
+#define LET_IN_MAX 128
 /* A client that asks nothing for this long is let go, so that one that waits can have its place. */
 #define SILENT_MAX_S 5
 /* One that asked, and may ask again: a scraper comes every 10 or 15 s. */
@@ -44,6 +46,7 @@ struct control {
 	int epoll_fd; /* of libmicrohttpd's own, and of the listener's */
 	struct listener listener;
 	bool watched; /* is the listener in epoll_fd? Not while there is no room for more */
+	struct places places;
 	struct api api;
 };
 
@@ -171,6 +174,21 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **req_cls,
 	*req_cls = NULL;
 }
 
+/* Counts who is in. */
+static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_cls,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct control *c = cls;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		places_leave(*socket_cls);
+		return;
+	}
+	info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*socket_cls = info ? places_enter(&c->places, info->connect_fd) : NULL;
+}
+
 /* Leaves %XX as it is: '/' in a name must not be taken for one in the path. */
 static size_t no_unescape(void *cls, struct MHD_Connection *conn, char *s)
 {
@@ -187,11 +205,12 @@ static int start_http(struct control *c)
 	const union MHD_DaemonInfo *info;
 
 	c->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-				  on_request, c, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				  on_request, c, MHD_OPTION_CONNECTION_LIMIT, PLACES_MAX,
 				  MHD_OPTION_CONNECTION_TIMEOUT, SILENT_MAX_S,
 				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX,
 				  MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
-				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+				  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+				  MHD_OPTION_NOTIFY_CONNECTION, on_connection, c, MHD_OPTION_END);
 	if (!c->mhd)
 		return -ENOMEM; /* as far as it can be told */
 	info = MHD_get_daemon_info(c->mhd, MHD_DAEMON_INFO_EPOLL_FD);
@@ -206,13 +225,26 @@ static bool is_full(const struct control *c)
 	const union MHD_DaemonInfo *info;
 
 	info = MHD_get_daemon_info(c->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-	return info && info->num_connections >= CONNECTIONS_MAX;
+	return info && info->num_connections >= PLACES_MAX;
 }
 
 /* What libmicrohttpd wants to hear of a peer, whose name nobody needs. */
 static const struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
 
-/* Lets one in. 0, or -errno: there is no room, nobody waits, or the system has no more. */
+/* There is no place for this one: it hears so, and does not keep others waiting. */
+static void send_away(int fd)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: "
+				     "close\r\nContent-Length: 0\r\n\r\n";
+
+	(void)!send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)close(fd);
+}
+
+/*
+ * Lets one in, or sends it away. 0, or -errno: there is no room for anybody, nobody
+ * waits, or the system has no more.
+ */
 static int let_one_in(struct control *c)
 {
 	int fd;
@@ -225,6 +257,10 @@ static int let_one_in(struct control *c)
 	fds_close();
 	if (fd < 0)
 		return -errno;
+	if (!places_may_enter(&c->places, fd)) {
+		send_away(fd);
+		return 0;
+	}
 	/* it closes fd where it fails */
 	(void)MHD_add_connection(c->mhd, fd, (const struct sockaddr *)&unnamed,
 				 sizeof(unnamed.sun_family));
@@ -235,13 +271,14 @@ static int let_one_in(struct control *c)
 static void let_in(struct control *c)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = c->listener.fd };
+	unsigned int n = 0;
 	bool watch_it;
 	int r;
 
 	do
 		r = let_one_in(c);
-	while (r == 0 || r == -ECONNABORTED || r == -EINTR);
-	watch_it = r == -EAGAIN;
+	while (n++ < LET_IN_MAX && (r == 0 || r == -ECONNABORTED || r == -EINTR));
+	watch_it = r == 0 || r == -EAGAIN;
 	if (watch_it != c->watched &&
 	    epoll_ctl(c->epoll_fd, watch_it ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->listener.fd,
 		      &event) == 0)
@@ -258,6 +295,7 @@ int control_new(const char *path, gid_t group, int inherited, const struct contr
 	if (!c)
 		return -ENOMEM;
 	c->api = (struct api){ .view = view, .ops = ops, .userdata = userdata };
+	c->places.group = group != (gid_t)-1 ? group : getegid();
 	c->listener.fd = -EBADF;
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = c->epoll_fd < 0 ? -errno : listener_init(&c->listener, path, group, inherited);

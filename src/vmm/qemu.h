@@ -116,7 +116,8 @@ void qemu_interval_found(struct qemu *q, uint64_t found_s, uint64_t now_us);
 void qemu_stats_read(struct qemu *q, const struct qmp_stats *stats, uint64_t asked_us,
 		     uint64_t now_us);
 
-/* Asks for the size again, and for the memory, where what came cannot be. */
+/* Asks for the size again where a balloon is shown, and for the memory where what came cannot be.
+ */
 void qemu_ask_size(struct qemu *q, uint64_t now_us);
 
 void qemu_poll(struct qemu *q, uint64_t now_us);

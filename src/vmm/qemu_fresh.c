@@ -166,10 +166,14 @@ void qemu_stats_read(struct qemu *q, const struct qmp_stats *stats, uint64_t ask
 
 void qemu_ask_size(struct qemu *q, uint64_t now_us)
 {
-	if (!q->size_doubted || qmp_in_flight(&q->qmp, QMP_ACTUAL))
+	const struct vm_facts *facts = &q->conn.facts;
+	bool shown = facts->actual_b.known && facts->actual_b.value < facts->ram_b.value;
+
+	if (!(q->size_doubted || shown) || qmp_in_flight(&q->qmp, QMP_ACTUAL))
 		return;
+	if (q->size_doubted)
+		qmp_ask(&q->qmp, QMP_MEMORY, now_us);
 	q->size_doubted = false;
-	qmp_ask(&q->qmp, QMP_MEMORY, now_us);
 	qmp_ask(&q->qmp, QMP_ACTUAL, now_us);
 }
 
