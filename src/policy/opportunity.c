@@ -87,7 +87,10 @@ static void share_out_asked(uint64_t asked_b, struct opportunity *opp)
 static enum reason affordable(const struct settings *s, const struct vm_facts *vm,
 			      const struct history *h, uint64_t now_us, struct opportunity *opp)
 {
-	uint64_t yield_b = u64_add_sat(opp->stale_b, opp->press_b);
+	/* a balloon that the reserve keeps small gets what was never backed first, and less else */
+	uint64_t beyond_b =
+		u64_sub_sat(u64_min(opp->est.size_b, opp->est.free_b), opp->est.unbacked_b);
+	uint64_t yield_b = u64_add_sat(u64_min(opp->stale_b, beyond_b), opp->press_b);
 
 	if (yield_b < u64_ppm(opp->est.size_b, s->min_efficiency_ppm))
 		return REASON_UNBACKED;

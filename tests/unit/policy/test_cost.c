@@ -209,6 +209,16 @@ static void memory_that_the_host_never_gave_is_not_inflated_for_little(void **st
 	w.vm.request = REQUEST_SQUEEZE;
 	world_tick(&w);
 	assert_int_equal(w.d.reason, REASON_BEGIN_REQUESTED);
+	/* a reserve that keeps the balloon small lets it reach less of what is stale */
+	young_postgresql(&w);
+	w.vm.backed_b.value = 711 * MIB; /* 433 of 1258 free MiB are stale */
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_BEGIN);
+	young_postgresql(&w);
+	w.vm.backed_b.value = 711 * MIB;
+	w.settings.reserve_ppm = PPM / 10 * 3;
+	world_tick(&w);
+	assert_int_equal(w.d.reason, REASON_UNBACKED);
 	/* the 500 MiB that a batch freed are worth it */
 	young_postgresql(&w);
 	w.vm.backed_b.value = 771 * MIB;

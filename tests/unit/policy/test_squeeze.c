@@ -131,6 +131,7 @@ static void a_press_leaves_the_guest_its_reserve(void **state)
 	(void)state;
 	world_init(&w);
 	w.vm.press = 1;
+	w.settings.min_efficiency_ppm = 0; /* however little it would free */
 	w.vm.stats.tag[BALLOON_STAT_AVAIL] = (96 + 300) * MIB;
 	world_tick(&w);
 	assert_true(w.d.actions & ACT_PRESS);
