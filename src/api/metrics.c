@@ -20,7 +20,12 @@
 
 #include <string.h>
 
-enum metric_type { GAUGE, COUNTER };
+enum metric_type { GAUGE, COUNTER, HISTOGRAM };
+
+const uint64_t late_us[LATE_CLASSES] = {
+	1 * USEC_PER_MSEC,  5 * USEC_PER_MSEC,	 10 * USEC_PER_MSEC,   20 * USEC_PER_MSEC,
+	50 * USEC_PER_MSEC, 100 * USEC_PER_MSEC, 1000 * USEC_PER_MSEC, UINT64_MAX,
+};
 
 /* A family with one sample for each VM. */
 struct vm_metric {
@@ -280,8 +285,9 @@ struct text {
 
 static void put_family(struct text *t, const char *name, enum metric_type type, const char *help)
 {
-	put(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
-	    type == COUNTER ? "counter" : "gauge");
+	static const char *const types[] = { "gauge", "counter", "histogram" };
+
+	put(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 
 /* @bytes as the value of a label: valid UTF-8, with what the format wants escaped. */
@@ -361,6 +367,34 @@ static void put_headroom(struct text *t, const struct control_view *v)
 		    (unsigned long long)room.b[i]);
 }
 
+/* @us as seconds: all figures of the format are in base units. */
+static void put_seconds(struct text *t, uint64_t us)
+{
+	put(t, "%llu.%06llu", (unsigned long long)(us / USEC_PER_SEC),
+	    (unsigned long long)(us % USEC_PER_SEC));
+}
+
+static void put_late(struct text *t, const struct daemon_figures *f)
+{
+	static const char name[] = "ballonet_tick_late_seconds";
+	uint64_t n = 0;
+	size_t i;
+
+	put_family(t, name, HISTOGRAM, "How late VMs were looked at.");
+	for (i = 0; i < LATE_CLASSES; i++) {
+		n += f->late[i];
+		put(t, "%s_bucket{le=\"", name);
+		if (late_us[i] == UINT64_MAX)
+			put(t, "+Inf");
+		else
+			put_seconds(t, late_us[i]);
+		put(t, "\"} %llu\n", (unsigned long long)n);
+	}
+	put(t, "%s_sum ", name);
+	put_seconds(t, f->late_sum_us);
+	put(t, "\n%s_count %llu\n", name, (unsigned long long)n);
+}
+
 int metrics_write(const struct control_view *v, struct buf *out)
 {
 	struct text t = { .out = out };
@@ -371,6 +405,7 @@ int metrics_write(const struct control_view *v, struct buf *out)
 	for (i = 0; i < ARRAY_SIZE(host_metrics); i++)
 		put_host_metric(&t, &host_metrics[i], v);
 	put_headroom(&t, v);
+	put_late(&t, v->figures);
 	for (i = 0; i < ARRAY_SIZE(vm_metrics); i++)
 		put_vm_metric(&t, &vm_metrics[i], v->fleet);
 	put_phases(&t, v->fleet);

@@ -22,11 +22,17 @@
 struct hostgroup;
 struct reserve;
 
+/* How late a VM can be looked at, each class up to so much; the last is without end. */
+#define LATE_CLASSES 8
+extern const uint64_t late_us[LATE_CLASSES]; /* in metrics.c */
+
 /* Figures of the daemon itself; counters since it started. */
 struct daemon_figures {
 	uint64_t start_us;
-	uint64_t ticks;		  /* runs of observe, fold, decide, apply */
-	uint64_t vm_ticks;	  /* VMs ticked, all runs together */
+	uint64_t ticks;		     /* runs of observe, fold, decide, apply */
+	uint64_t vm_ticks;	     /* VMs ticked, all runs together */
+	uint64_t late[LATE_CLASSES]; /* VMs by how late they were looked at: up to late_us[i] */
+	uint64_t late_sum_us;
 	uint64_t targets;	  /* targets set */
 	uint64_t targets_refused; /* by the guard, just before they were set */
 	uint64_t journal_lost;	  /* records that could not be written */

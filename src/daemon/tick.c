@@ -255,6 +255,20 @@ static void walk(struct vm *vm, uint64_t now_us)
 		vm->due_us = now_us;
 }
 
+/* Counts how late @d is; one at 0 was hurried, and is not. */
+static void count_late(struct daemon_figures *f, const struct due *d, uint64_t now_us)
+{
+	uint64_t by_us = u64_sub_sat(now_us, d->at_us);
+	size_t i = 0;
+
+	if (d->at_us == 0)
+		return;
+	while (by_us > late_us[i])
+		i++;
+	f->late[i]++;
+	f->late_sum_us = u64_add_sat(f->late_sum_us, by_us);
+}
+
 /* Starts what has to be asked now; gathers what is due, and takes it out of the heap. */
 static size_t gather(struct tick *t, uint64_t now_us)
 {
@@ -265,6 +279,7 @@ static size_t gather(struct tick *t, uint64_t now_us)
 	     first = due_first(&t->heap)) {
 		struct vm *vm = vm_of_due(first);
 
+		count_late(t->figures, first, now_us);
 		if (vm->refresh_us <= now_us) {
 			vm->refresh_us = UINT64_MAX;
 			(void)vmm_refresh(vm->conn, now_us); /* silence is due at wake_us */

@@ -3,7 +3,7 @@
  * fake_qmp.c - many fake QEMUs, each in a process of its own behind a socket
  *
  * In:    a folder, a number, and whether each is served "together" by one process
- *        or "apart", by its own.
+ *        or "apart", by its own; "mute": together, and one of ten falls silent.
  * Out:   sockets FOLDER/vm-0001.qmp ... that speak QMP; the line "ready".
  *
  * Like QEMU it serves one client per socket: a second one waits, unaccepted.
@@ -39,6 +39,7 @@ struct server {
 	int listener, client;
 	struct buf in;
 	bool moving;
+	bool mute; /* after its first answers it never says a word again */
 };
 
 struct fleet {
@@ -111,6 +112,13 @@ static void flush(struct fleet *f, size_t i)
 	buf_clear(&f->out);
 }
 
+#define MUTE_AFTER 6 /* statistics: by then it is known, and calm */
+
+static bool is_mute(const struct server *s)
+{
+	return s->mute && s->vm.sent >= MUTE_AFTER;
+}
+
 static void welcome(struct fleet *f, size_t i)
 {
 	struct server *s = &f->server[i];
@@ -120,7 +128,8 @@ static void welcome(struct fleet *f, size_t i)
 		return;
 	(void)epoll_ctl(f->epoll_fd, EPOLL_CTL_DEL, s->listener, NULL);
 	watch(f->epoll_fd, EPOLL_CTL_ADD, s->client, 2 * i + 1);
-	fake_vm_greet(&s->vm, &f->out);
+	if (!is_mute(s))
+		fake_vm_greet(&s->vm, &f->out);
 	flush(f, i);
 }
 
@@ -133,6 +142,10 @@ static void serve(struct fleet *f, size_t i)
 
 	if (n <= 0 || buf_add(&s->in, chunk, (size_t)n) < 0) {
 		hang_up(f, i);
+		return;
+	}
+	if (is_mute(s)) {
+		buf_clear(&s->in);
 		return;
 	}
 	for (line = s->in.data; (end = strchr(line, '\n')); line = end + 1) {
@@ -285,11 +298,12 @@ int main(int argc, char **argv)
 {
 	size_t i, n = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
 	bool apart = argc == 4 && strcmp(argv[3], "apart") == 0;
+	bool mute = argc == 4 && strcmp(argv[3], "mute") == 0;
 	struct fleet f;
 	int channel[2];
 
-	if (n < 1 || n > SERVERS_MAX || (!apart && strcmp(argv[3], "together") != 0)) {
-		fprintf(stderr, "usage: %s FOLDER NUMBER together|apart\n", argv[0]);
+	if (n < 1 || n > SERVERS_MAX || (!apart && !mute && strcmp(argv[3], "together") != 0)) {
+		fprintf(stderr, "usage: %s FOLDER NUMBER together|mute|apart\n", argv[0]);
 		return 2;
 	}
 	raise_descriptors();
@@ -324,6 +338,7 @@ int main(int argc, char **argv)
 			(void)close(listener);
 		else
 			server_init(&f, i, i + 1, listener);
+		f.server[i].mute = mute && i % 10 == 9;
 	}
 	printf("ready\n");
 	(void)fflush(stdout);

@@ -195,6 +195,8 @@ void sample_init(struct sample *s)
 		.start_us = 5,
 		.ticks = 10,
 		.vm_ticks = 30,
+		.late = { 5, 3, 0, 0, 1, 0, 0, 1 },
+		.late_sum_us = 2500000,
 		.targets = 7,
 		.targets_refused = 1,
 		.guardian = true,

@@ -26,6 +26,7 @@
 struct reader {
 	char family[FAMILIES_MAX][TEXT_MAX];
 	bool counter[FAMILIES_MAX];
+	bool histogram; /* the last family is one */
 	size_t nfamilies;
 	char sample[SAMPLES_MAX][TEXT_MAX]; /* name and labels */
 	double value[SAMPLES_MAX];
@@ -58,7 +59,9 @@ static void read_family(struct reader *r, const char *help, const char *type)
 	assert_int_equal(strncmp(type, "# TYPE ", 7), 0);
 	type = read_name(type + 7, true, again);
 	assert_string_equal(name, again);
-	assert_true(strcmp(type, " counter") == 0 || strcmp(type, " gauge") == 0);
+	assert_true(strcmp(type, " counter") == 0 || strcmp(type, " gauge") == 0 ||
+		    strcmp(type, " histogram") == 0);
+	r->histogram = strcmp(type, " histogram") == 0;
 	for (i = 0; i < r->nfamilies; i++)
 		assert_string_not_equal(r->family[i], name);
 	assert_true(r->nfamilies < FAMILIES_MAX);
@@ -91,6 +94,23 @@ static const char *read_labels(const char *p)
 	return p + 1;
 }
 
+/* Is this a sample of the last family? */
+static void assert_belongs(const struct reader *r, const char *name)
+{
+	static const char *const tails[] = { "_bucket", "_sum", "_count" };
+	const char *family = r->family[r->nfamilies - 1];
+	size_t n = strlen(family), i;
+
+	if (!r->histogram) {
+		assert_string_equal(name, family);
+		return;
+	}
+	assert_int_equal(strncmp(name, family, n), 0);
+	for (i = 0; i < ARRAY_SIZE(tails) && strcmp(name + n, tails[i]) != 0; i++)
+		;
+	assert_true(i < ARRAY_SIZE(tails));
+}
+
 static void read_sample(struct reader *r, const char *line)
 {
 	char name[TEXT_MAX], *end;
@@ -99,7 +119,7 @@ static void read_sample(struct reader *r, const char *line)
 
 	p = read_name(line, true, name);
 	assert_true(r->nfamilies > 0);
-	assert_string_equal(name, r->family[r->nfamilies - 1]);
+	assert_belongs(r, name);
 	if (*p == '{')
 		p = read_labels(p);
 	assert_int_equal(*p, ' ');
@@ -177,6 +197,10 @@ static void metrics_are_valid_and_say_what_is(void **state)
 	assert_value(&r, "ballonet_host_psi_memory_some_avg10_ratio", 0.0125);
 	assert_value(&r, "ballonet_ticks_total", 10);
 	assert_value(&r, "ballonet_vm_ticks_total", 30);
+	assert_value(&r, "ballonet_tick_late_seconds_bucket{le=\"0.001000\"}", 5);
+	assert_value(&r, "ballonet_tick_late_seconds_bucket{le=\"0.050000\"}", 9);
+	assert_value(&r, "ballonet_tick_late_seconds_bucket{le=\"+Inf\"}", 10);
+	assert_value(&r, "ballonet_tick_late_seconds_count", 10);
 	assert_value(&r, "ballonet_targets_total", 7);
 	assert_value(&r, "ballonet_targets_refused_total", 1);
 	assert_value(&r, "ballonet_journal_lost_records_total", 0);
