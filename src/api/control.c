@@ -251,8 +251,8 @@ static int let_one_in(struct control *c)
 
 	if (is_full(c))
 		return -EBUSY;
-	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
 	fds_open();
+	/* cppcheck-suppress nullPointer; accept4(2) takes NULL for "it does not matter who" */
 	fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	fds_close();
 	if (fd < 0)

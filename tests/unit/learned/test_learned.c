@@ -237,7 +237,7 @@ static void a_folder_that_is_missing_is_made(void **state)
 	learned_close(l);
 	(void)snprintf(file, sizeof(file), "%s/learned.sqlite", where);
 	(void)unlink(file);
-	(void)strcat(file, "-journal");
+	(void)snprintf(file, sizeof(file), "%s/learned.sqlite-journal", where);
 	(void)unlink(file);
 	assert_int_equal(rmdir(where), 0);
 }
