@@ -24,6 +24,11 @@
 /* A large one may take in an eighth of its size, of a log that is written, and not be young for it.
  */
 #define CACHE_GROWS_DIVISOR 8
+/*
+ * A cache that grew between two looks counts from half way. Of looks further apart nobody knows:
+ * the first statistics of a guest may be those of its boot, hours ago.
+ */
+#define CACHE_GAP_MAX_US (60 * USEC_PER_SEC)
 /* A squeeze that freed less than this freed nothing; a guest's own noise is about as large. */
 #define ZERO_YIELD_B (4 * MIB)
 /* After two squeezes in a row that free nothing, the rest is as long as it may be. */
@@ -135,14 +140,14 @@ static void fold_cache(const struct vm_facts *vm, struct history *h)
 {
 	uint64_t cache_b = vm->stats.tag[BALLOON_STAT_CACHES], taken_us = vm->stats.taken_us;
 	uint64_t grows_b = u64_max(CACHE_GROWS_B, h->cache.size_b / CACHE_GROWS_DIVISOR);
+	uint64_t gap_us = u64_sub_sat(taken_us, h->cache.seen_us);
 
 	if (!stats_has(&vm->stats, BALLOON_STAT_CACHES))
 		return;
 	if (h->cache.since_us == 0 || cache_b > u64_add_sat(h->cache.size_b, grows_b)) {
-		h->cache.since_us =
-			h->cache.since_us
-				? h->cache.seen_us + u64_sub_sat(taken_us, h->cache.seen_us) / 2
-				: taken_us;
+		h->cache.since_us = h->cache.since_us && gap_us <= CACHE_GAP_MAX_US
+					    ? h->cache.seen_us + gap_us / 2
+					    : taken_us;
 		h->cache.size_b = cache_b;
 	}
 	h->cache.size_b = u64_min(h->cache.size_b, cache_b);

@@ -540,6 +540,20 @@ static void page_cache_is_as_old_as_it_did_not_grow(void **state)
 	assert_int_equal(w.history.cache.since_us, 0);
 }
 
+/* As where a guest's last statistics were from its boot, before anybody asked for any. */
+static void page_cache_that_grew_nobody_knows_when_counts_as_new(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	caches(&w, 10 * MIB, 0);
+	caches(&w, 600 * MIB, 60 * USEC_PER_SEC);
+	assert_int_equal(w.history.cache.since_us, w.now_us - 30 * USEC_PER_SEC);
+	caches(&w, 900 * MIB, 60 * USEC_PER_SEC + 1);
+	assert_int_equal(w.history.cache.since_us, w.now_us);
+}
+
 /* 100 MiB of it were pressed @ago_us ago, down to 50; @cache_b are there now. */
 static uint64_t ripe_after(uint64_t ago_us, uint64_t cache_b, uint64_t before_us)
 {
@@ -640,6 +654,7 @@ int main(void)
 		cmocka_unit_test(the_first_try_is_believed_as_it_is),
 		cmocka_unit_test(an_idle_guest_does_next_to_nothing),
 		cmocka_unit_test(page_cache_is_as_old_as_it_did_not_grow),
+		cmocka_unit_test(page_cache_that_grew_nobody_knows_when_counts_as_new),
 		cmocka_unit_test(cache_that_was_read_again_too_soon_must_be_older_the_next_time),
 		cmocka_unit_test(the_kind_of_a_guest_is_told_by_what_it_does),
 	};
