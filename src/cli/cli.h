@@ -37,7 +37,7 @@ struct reserve_options {
 struct simulate {
 	const char *scenario; /* a name or a file */
 	const char *controller;
-	const char *seed, *vms, *hours, *host_memory;
+	const char *profile, *seed, *vms, *hours, *host_memory;
 };
 
 /* How the command line was called. */

@@ -35,6 +35,7 @@ enum option_id {
 	ID_JSON,
 	ID_SCENARIO,
 	ID_CONTROLLER,
+	ID_PROFILE,
 	ID_SEED,
 	ID_VMS,
 	ID_HOURS,
@@ -48,9 +49,9 @@ enum option_id {
 #define OPTIONS_RESERVE                                                                 \
 	(BIT(ID_WITHIN) | BIT(ID_HOLD) | BIT(ID_FOR) | BIT(ID_NO_WAIT) | BIT(ID_LIST) | \
 	 BIT(ID_CANCEL))
-#define OPTIONS_SIMULATE                                                                      \
-	(BIT(ID_SCENARIO) | BIT(ID_CONTROLLER) | BIT(ID_SEED) | BIT(ID_VMS) | BIT(ID_HOURS) | \
-	 BIT(ID_HOST_MEMORY))
+#define OPTIONS_SIMULATE                                                                        \
+	(BIT(ID_SCENARIO) | BIT(ID_CONTROLLER) | BIT(ID_PROFILE) | BIT(ID_SEED) | BIT(ID_VMS) | \
+	 BIT(ID_HOURS) | BIT(ID_HOST_MEMORY))
 
 struct option_row {
 	const char *name;
@@ -79,6 +80,8 @@ static const struct option_row option_rows[ID_COUNT] = {
 			  "a built-in scenario, or a file (default mixed)" },
 	[ID_CONTROLLER] = { "controller", "NAME", AT(simulate.controller),
 			    "who manages the memory, or 'all' (default ballonet)" },
+	[ID_PROFILE] = { "profile", "NAME", AT(simulate.profile),
+			 "the policy's profile: gentle, balanced or keen" },
 	[ID_SEED] = { "seed", "N", AT(simulate.seed), "seed of the random numbers" },
 	[ID_VMS] = { "vms", "N", AT(simulate.vms), "number of VMs" },
 	[ID_HOURS] = { "hours", "H", AT(simulate.hours), "hours of virtual time" },

@@ -100,6 +100,7 @@ static int read_scenario(const struct simulate *ask, struct scenario *sc)
 	const struct {
 		const char *option, *key, *value, *unit;
 	} said[] = {
+		{ "--profile", "setting.profile", ask->profile, "" },
 		{ "--seed", "seed", ask->seed, "" },
 		{ "--vms", "vms", ask->vms, "" },
 		{ "--hours", "length", ask->hours, "h" },
@@ -140,26 +141,44 @@ static double gib_hours(const struct run *run)
 	return (double)run->all.resident_mib_s / 1024 / 3600;
 }
 
+/* Of the time that applications worked, what was not lost. */
+static double done_of(uint64_t work_us, uint64_t lost_us)
+{
+	return work_us ? 1 - (double)u64_min(lost_us, work_us) / (double)work_us : 1;
+}
+
+/* Throughput of applications, in per cent of their unmanaged twins'; all of it, or after waking. */
+static double throughput(const struct guest_work *of, const struct guest_work *twin, bool first)
+{
+	if (first)
+		return 100 * done_of(of->first_us, of->first_lost_us) /
+		       done_of(twin->first_us, twin->first_lost_us);
+	return 100 * done_of(of->work_us, of->lost_us) / done_of(twin->work_us, twin->lost_us);
+}
+
 static void print_head(const struct scenario *sc)
 {
 	(void)printf("%llu VMs, %g h, seed %llu\n\n", (unsigned long long)sc->vms,
 		     (double)sc->length_us / 3.6e9, (unsigned long long)sc->seed);
-	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s\n", "CONTROLLER", "GIB x H",
-		     "PEAK GIB", "GUEST", "SWAPPED", "REFAULTED", "MAJOR", "STALLED", "HOST",
-		     "SQUEEZES", "FREED");
-	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s\n", "", "resident", "resident",
-		     "OOMs", "GiB out", "GiB", "faults", "h", "OOMs", "", "GiB");
+	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s %7s %7s\n", "CONTROLLER",
+		     "GIB x H", "PEAK GIB", "GUEST", "SWAPPED", "REFAULTED", "MAJOR", "STALLED",
+		     "HOST", "SQUEEZES", "FREED", "WORK", "WAKING");
+	(void)printf("%-15s %12s %9s %8s %9s %9s %9s %8s %9s %9s %9s %7s %7s\n", "", "resident",
+		     "resident", "OOMs", "GiB out", "GiB", "faults", "h", "OOMs", "", "GiB", "% of",
+		     "none");
 }
 
-static void print_run(const struct controller *c, const struct run *run)
+static void print_run(const struct controller *c, const struct run *run,
+		      const struct guest_work *twin)
 {
-	(void)printf("%-15s %12.1f %9.1f %8llu %9.2f %9.2f %9llu %8.2f %9llu %9llu %9.1f\n",
-		     c->name, gib_hours(run), gib(run->peak_b),
-		     (unsigned long long)run->all.harm.oom_kills, gib(run->all.harm.swap_out_b),
-		     gib(run->all.harm.refault_b), (unsigned long long)run->all.harm.major_faults,
-		     (double)run->all.harm.stall_us / 3.6e9,
-		     (unsigned long long)run->host_oom_kills, (unsigned long long)run->all.squeezes,
-		     gib(run->all.yield_b));
+	(void)printf(
+		"%-15s %12.1f %9.1f %8llu %9.2f %9.2f %9llu %8.2f %9llu %9llu %9.1f %7.2f %7.2f\n",
+		c->name, gib_hours(run), gib(run->peak_b),
+		(unsigned long long)run->all.harm.oom_kills, gib(run->all.harm.swap_out_b),
+		gib(run->all.harm.refault_b), (unsigned long long)run->all.harm.major_faults,
+		(double)run->all.harm.stall_us / 3.6e9, (unsigned long long)run->host_oom_kills,
+		(unsigned long long)run->all.squeezes, gib(run->all.yield_b),
+		throughput(&run->all.work, twin, false), throughput(&run->all.work, twin, true));
 	(void)fflush(stdout);
 }
 
@@ -178,6 +197,15 @@ static void add_harm(struct json_object *o, const struct guest_harm *harm)
 	add_number(o, "stall_us", harm->stall_us);
 }
 
+static void add_work(struct json_object *o, const struct guest_work *work)
+{
+	add_number(o, "work_us", work->work_us);
+	add_number(o, "lost_us", work->lost_us);
+	add_number(o, "first_us", work->first_us);
+	add_number(o, "first_lost_us", work->first_lost_us);
+	add_number(o, "balloon_us", work->balloon_us);
+}
+
 static struct json_object *marks_json(const struct run *run)
 {
 	struct json_object *marks = json_object_new_array();
@@ -188,7 +216,10 @@ static struct json_object *marks_json(const struct run *run)
 
 		add_number(o, "at_us", run->mark[i].at_us);
 		add_number(o, "resident_b", run->mark[i].resident_b);
+		add_number(o, "ram_b", run->mark[i].ram_b);
+		add_number(o, "ram_mib_s", run->mark[i].ram_mib_s);
 		add_harm(o, &run->mark[i].harm);
+		add_work(o, &run->mark[i].work);
 		(void)json_object_array_add(marks, o);
 	}
 	return marks;
@@ -199,6 +230,7 @@ static void add_sum(struct json_object *o, const struct run_sum *sum)
 	add_number(o, "vms", sum->vms);
 	add_number(o, "resident_mib_s", sum->resident_mib_s);
 	add_harm(o, &sum->harm);
+	add_work(o, &sum->work);
 	add_number(o, "squeezes", sum->squeezes);
 	add_number(o, "yield_b", sum->yield_b);
 	add_number(o, "return_b", sum->return_b);
@@ -219,14 +251,21 @@ static struct json_object *kinds_json(const struct run *run)
 	return kinds;
 }
 
+static void add_share(struct json_object *o, const char *key, double percent)
+{
+	(void)json_object_object_add(o, key, json_object_new_double(percent));
+}
+
 static struct json_object *run_json(const struct controller *c, const struct run *run,
-				    uint64_t took_us)
+				    const struct guest_work *twin, uint64_t took_us)
 {
 	struct json_object *o = json_object_new_object();
 
 	(void)json_object_object_add(o, "controller", json_object_new_string(c->name));
 	(void)json_object_object_add(o, "help", json_object_new_string(c->help));
 	add_sum(o, &run->all);
+	add_share(o, "throughput_percent", throughput(&run->all.work, twin, false));
+	add_share(o, "waking_percent", throughput(&run->all.work, twin, true));
 	add_number(o, "peak_b", run->peak_b);
 	add_number(o, "hosts", run->hosts);
 	add_number(o, "host_oom_kills", run->host_oom_kills);
@@ -250,19 +289,22 @@ static uint64_t cpu_now_us(void)
 static int run_all(const struct scenario *sc, const struct controller *const *of, size_t n,
 		   struct json_object *runs)
 {
-	struct run run;
+	struct run twin, run;
 	size_t i;
 
+	/* every controller meets the same worlds: so these are the twins of all their guests */
+	if (run_scenario(sc, &controller_none, &twin) < 0)
+		return cli_fail(EXIT_USAGE, "out of memory");
 	for (i = 0; i < n; i++) {
 		uint64_t from_us = cpu_now_us();
 
 		if (run_scenario(sc, of[i], &run) < 0)
 			return cli_fail(EXIT_USAGE, "out of memory");
 		if (runs)
-			(void)json_object_array_add(runs,
-						    run_json(of[i], &run, cpu_now_us() - from_us));
+			(void)json_object_array_add(runs, run_json(of[i], &run, &twin.all.work,
+								   cpu_now_us() - from_us));
 		else
-			print_run(of[i], &run);
+			print_run(of[i], &run, &twin.all.work);
 	}
 	return EXIT_OK;
 }

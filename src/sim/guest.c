@@ -78,11 +78,16 @@ uint64_t guest_cache(const struct guest *g)
 	return sum_b;
 }
 
-uint64_t guest_resident(const struct guest *g)
+uint64_t guest_ram(const struct guest *g)
 {
 	uint64_t used_b = g->spec.managed_b - g->balloon_b - g->free.free_b;
 
 	return g->spec.fixed_b + used_b + g->free.backed_b;
+}
+
+uint64_t guest_resident(const struct guest *g)
+{
+	return guest_ram(g) + g->spec.own_b;
 }
 
 /* The watermarks: the last free pages are for the kernel alone, */
@@ -128,7 +133,8 @@ static void evict(struct guest *g, struct guest_file *f, uint64_t size_b)
 {
 	f->cached_b -= size_b;
 	f->evicted_b += size_b;
-	free_backed(g, size_b);
+	/* while it reclaims, Linux keeps next to nothing on the lists of processors */
+	pages_free(&g->free, size_b, size_b);
 }
 
 /* What of a file may be evicted: programs that run keep half of themselves, come what may. */
@@ -301,19 +307,25 @@ static void fill(struct guest *g, struct guest_file *f, uint64_t size_b)
 	g->harm.stall_us += time_for(size_b, DISK_RATE_B);
 }
 
-void guest_read(struct guest *g, enum guest_file_id file, uint64_t size_b)
+void guest_read_some(struct guest *g, enum guest_file_id file, uint64_t size_b, uint64_t most_b)
 {
 	struct guest_file *f = &g->file[file];
 	uint64_t missing_b = u64_sub_sat(whole_pages(size_b), f->cached_b);
-	uint64_t again_b = u64_min(missing_b, f->evicted_b);
+	uint64_t part_b = u64_min(missing_b, whole_pages(most_b));
+	uint64_t again_b = u64_min(part_b, f->evicted_b);
 
 	f->read_us = g->now_us;
 	f->reads++;
-	if (!missing_b)
+	if (!part_b)
 		return;
 	f->evicted_b -= again_b;
 	g->harm.refault_b += again_b;
-	fill(g, f, missing_b);
+	fill(g, f, part_b);
+}
+
+void guest_read(struct guest *g, enum guest_file_id file, uint64_t size_b)
+{
+	guest_read_some(g, file, size_b, size_b);
 }
 
 void guest_read_new(struct guest *g, enum guest_file_id file, uint64_t size_b)
@@ -369,11 +381,12 @@ static void inflate(struct guest *g, uint64_t most_b)
 	if (g->spec.driver == DRIVER_BALLONET)
 		most_b = u64_min(most_b, u64_sub_sat(guest_available(g), BALLONET_RESERVE_B));
 	part_b = u64_min(part_b, most_b);
-	if (g->balloon_b == 0) /* what reclaim frees later fills the lists again */
+	if (g->balloon_b == 0)
 		g->hidden_b = 0;
 	if (part_b < most_b && g->spec.driver == DRIVER_SHRINKER) {
 		(void)pages_take(&g->free, part_b);
 		g->balloon_b += part_b;
+		guest_charge(g, part_b);
 		(void)leak(g, SHRINKER_GIVES_B);
 		return;
 	}
@@ -383,6 +396,7 @@ static void inflate(struct guest *g, uint64_t most_b)
 		part_b += swap_out(g, most_b - part_b);
 	(void)pages_take(&g->free, part_b);
 	g->balloon_b += part_b;
+	guest_charge(g, part_b);
 	if (g->free.free_b < keep_b(g) &&
 	    g->spec.driver != DRIVER_SHRINKER) /* the kernel's own reclaim comes after */
 		(void)reclaim_cache(g, high_b(g) - g->free.free_b,
@@ -394,7 +408,7 @@ static uint64_t move_balloon(struct guest *g, uint64_t span_us)
 {
 	bool up = g->balloon_b < g->wanted_b;
 	uint64_t way_b = up ? g->wanted_b - g->balloon_b : g->balloon_b - g->wanted_b;
-	uint64_t rate_b = up ? g->spec.inflate_rate_b : g->spec.deflate_rate_b;
+	uint64_t rate_b = up ? guest_inflate_rate(g) : g->spec.deflate_rate_b;
 	uint64_t most_b;
 
 	if (!way_b || !rate_b || g->spec.driver == DRIVER_NONE)
@@ -472,6 +486,7 @@ void guest_reset(struct guest *g, uint64_t programs_b, uint64_t now_us)
 	g->file[FILE_PROGRAMS] = (struct guest_file){ .read_us = now_us, .reads = 2 };
 	g->file[FILE_PROGRAMS].cached_b = take_free(g, whole_pages(programs_b));
 	g->frozen.known = 0;
+	g->working_us = 0;
 }
 
 void guest_init(struct guest *g, const struct guest_spec *spec, uint64_t programs_b,
@@ -480,4 +495,5 @@ void guest_init(struct guest *g, const struct guest_spec *spec, uint64_t program
 	*g = (struct guest){ .spec = *spec, .now_us = now_us };
 	guest_reset(g, programs_b, now_us);
 	g->harm = (struct guest_harm){ 0 };
+	g->work = (struct guest_work){ 0 };
 }

@@ -4,7 +4,8 @@
  *
  * Layer: sim.
  * In:    what it is (struct guest_spec), what its programs do, the size its balloon is to have.
- * Out:   bytes resident at the host; statistics as a guest sends them; how it suffers.
+ * Out:   bytes resident at the host; statistics as a guest sends them; how it suffers, and how
+ *        much of its work it gets done.
  *
  * Memory is counted, not held: programs, a few files in the page cache, the
  * balloon, and free pages. Time passes only when it is asked about
@@ -44,14 +45,18 @@ struct guest_spec {
 	uint64_t ram_b;	    /* of the machine */
 	uint64_t managed_b; /* of it, what the guest's kernel manages: MEMTOT with no balloon */
 	uint64_t kernel_b;  /* of that, what the kernel keeps for itself */
-	uint64_t fixed_b;   /* resident at the host whatever the guest does */
+	uint64_t fixed_b;   /* of its RAM, resident whatever the guest does */
+	uint64_t own_b;	    /* what its hypervisor has besides its RAM */
 	uint64_t swap_b;
 	uint64_t inflate_rate_b; /* bytes per second; 0: the balloon never moves */
 	uint64_t deflate_rate_b;
+	uint64_t inflate_cost_us; /* processor time for each GiB inflated */
+	uint32_t vcpus;
 	enum guest_driver driver;
 	enum guest_candour candour;
 	bool reporting; /* free page reporting works */
 	bool new_stats; /* sends the statistics that Linux 6.12 added */
+	bool apart;	/* its host counts its RAM apart from what else its hypervisor has */
 };
 
 enum guest_file_id {
@@ -78,6 +83,16 @@ struct guest_harm {
 	uint64_t stall_us;     /* time its programs waited for any of these, or for the balloon */
 };
 
+/* Its application: how long it worked, and how much of that was lost. Outlives a reset, too. */
+struct guest_work {
+	uint64_t work_us;
+	uint64_t lost_us;
+	uint64_t first_us; /* of the work, the first 10 s after it had rested for a minute */
+	uint64_t first_lost_us;
+	uint64_t balloon_us; /* processor time that inflating took */
+	uint64_t shown_us; /* of that, what its host sees as more: the rest was the application's */
+};
+
 struct guest {
 	struct guest_spec spec;
 	uint64_t now_us;
@@ -92,6 +107,10 @@ struct guest {
 	uint64_t stalls;   /* allocations that had to reclaim by themselves */
 	uint64_t minor_faults;
 	struct guest_harm harm;
+	struct guest_work work;
+	uint64_t busy_ppm;		 /* share of each of its processors that programs use */
+	uint64_t working_us;		 /* its application worked then; 0: it never did */
+	uint64_t woken_us;		 /* since then, after it had rested */
 	struct guest_stats frozen;	 /* what GUEST_FROZEN says */
 	unsigned __int128 resident_b_us; /* resident bytes x microseconds since it was made */
 };
@@ -119,6 +138,16 @@ void guest_give(struct guest *g, uint64_t size_b);
 /* The first @size_b of @file are read. */
 void guest_read(struct guest *g, enum guest_file_id file, uint64_t size_b);
 
+/* The same, of which @most_b at most have to be brought in. */
+void guest_read_some(struct guest *g, enum guest_file_id file, uint64_t size_b, uint64_t most_b);
+
+/*
+ * Its application works for @span_us on the first @size_b of its data, which it
+ * is to read besides. The colder they are, the less it gets done: returns how
+ * much of that time is lost.
+ */
+uint64_t guest_work(struct guest *g, uint64_t size_b, uint64_t span_us);
+
 /* @size_b of @file are read that never were before. */
 void guest_read_new(struct guest *g, enum guest_file_id file, uint64_t size_b);
 
@@ -128,10 +157,20 @@ void guest_drop(struct guest *g, enum guest_file_id file);
 /* The hypervisor asks for @remaining_b to remain to the guest. */
 void guest_balloon(struct guest *g, uint64_t remaining_b);
 
-/* Bytes. */
+/* Bytes: of its RAM, and with what its hypervisor has besides. */
+uint64_t guest_ram(const struct guest *g);
 uint64_t guest_resident(const struct guest *g);
 uint64_t guest_cache(const struct guest *g);
 uint64_t guest_available(const struct guest *g); /* as MemAvailable, honestly */
+
+/*
+ * Between guest.c and guest_work.c: its balloon grew by @size_b. Of processors that are in use,
+ * what that takes is the application's loss, and its host sees no more used than before.
+ */
+void guest_charge(struct guest *g, uint64_t size_b);
+
+/* Bytes per second at which its balloon grows: no more than those who work on it can do. */
+uint64_t guest_inflate_rate(const struct guest *g);
 
 /* What it sends when it is asked now. @noise is a random number for those who need one. */
 void guest_say(struct guest *g, uint64_t noise, struct guest_stats *ret);

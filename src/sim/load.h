@@ -39,6 +39,7 @@ enum errand_do {
 	DO_DAY,	     /* from 0 to size_b more and back, in the course of a day, a step each time */
 	DO_LEAK,     /* want size_b more; from lasts_b on, free all and begin anew */
 	DO_SCRIPT,   /* the next step of a script */
+	DO_WORK,     /* of a script: a second's work of its application */
 };
 
 struct errand {
@@ -61,6 +62,7 @@ enum script_do {
 	SCRIPT_FREE,	  /* programs free size_b */
 	SCRIPT_READ,	  /* the first size_b of the data are read */
 	SCRIPT_BUSY,	  /* from now on size_b / 1 MiB per cent of a processor are used */
+	SCRIPT_WORK,	  /* an application works on the first size_b of the data; 0: it stops */
 	SCRIPT_SQUEEZE,	  /* an operator asks for a squeeze */
 	SCRIPT_MARK,	  /* the figures of now are kept for the report */
 	SCRIPT_START,	  /* the controller begins; before that there is none */
@@ -87,6 +89,7 @@ struct load {
 	unsigned int n;
 	const struct script *script; /* NULL: none; borrowed */
 	size_t script_at;
+	uint64_t work_b;   /* of a script: what its application works on; 0: it rests */
 	unsigned int asks; /* bits 1 << enum script_do that are the world's to do */
 	uint64_t cpu_ppm;  /* of one processor, besides what errands cost */
 	uint64_t cpu_us;   /* used until now_us */
@@ -106,6 +109,9 @@ uint64_t load_init(struct load *l, enum load_kind kind, uint64_t ram_b, uint64_t
 
 /* A guest that does what @script says and nothing else. */
 void load_init_script(struct load *l, const struct script *script, uint64_t now_us);
+
+/* From now on its programs use @cpu_ppm of a processor. */
+void load_busy(struct load *l, struct guest *g, uint64_t now_us, uint64_t cpu_ppm);
 
 /* The guest was reset: what its programs held is gone. */
 void load_reset(struct load *l, uint64_t now_us);

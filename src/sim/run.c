@@ -27,6 +27,12 @@ static void add_sum(struct run_sum *to, const struct world_sum *of)
 	to->harm.refault_b += of->harm.refault_b;
 	to->harm.major_faults += of->harm.major_faults;
 	to->harm.stall_us += of->harm.stall_us;
+	to->work.work_us += of->work.work_us;
+	to->work.lost_us += of->work.lost_us;
+	to->work.first_us += of->work.first_us;
+	to->work.first_lost_us += of->work.first_lost_us;
+	to->work.balloon_us += of->work.balloon_us;
+	to->work.shown_us += of->work.shown_us;
 }
 
 static void add(struct run *to, const struct world *w)

@@ -24,6 +24,7 @@ struct run_sum {
 	uint64_t yield_b;  /* what the controller says it freed, at once */
 	uint64_t return_b; /* of that, back within 60 s */
 	struct guest_harm harm;
+	struct guest_work work;
 };
 
 struct run {

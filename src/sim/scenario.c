@@ -52,8 +52,12 @@ static const struct setting table[] = {
 	  "bytes per second a balloon grows (a stock one was measured elsewhere at 0.95 GiB/s)" },
 	{ "deflate_rate", UNIT_BYTES, AT(deflate_rate_b), 0, 100 * GIB, 2 * GIB,
 	  "bytes per second a balloon shrinks" },
-	{ "fixed", UNIT_BYTES, AT(fixed_b), 0, GIB, 80 * MIB,
+	{ "inflate_cost", UNIT_TIME, AT(inflate_cost_us), 0, SECONDS(600), SECONDS(2),
+	  "processor time that a guest spends for each GiB its balloon grows" },
+	{ "own", UNIT_BYTES, AT(own_b), 0, GIB, 80 * MIB,
 	  "the hypervisor's own memory of a machine" },
+	{ "apart", UNIT_SHARE, AT(apart_ppm), 0, PPM, PERCENT(90),
+	  "machines whose RAM is counted apart from the hypervisor's own memory" },
 	{ "kernel", UNIT_BYTES, AT(kernel_b), 0, GIB, 40 * MIB,
 	  "what a guest's kernel keeps for itself, besides 2 % of its memory" },
 	{ "driver_none", UNIT_COUNT, AT(driver[DRIVER_NONE]), 0, WEIGHT_MAX, 2,
@@ -98,14 +102,16 @@ static const struct setting table[] = {
  */
 #define LAB_GUEST                                                                       \
 	"vms: 1\nlifetime: 0s\nram_min: 1GiB\nram_max: 1GiB\nswap: 0%\nreporting: 0%\n" \
-	"fixed: 100MiB\nkernel: 18MiB\ninflate_rate: 130MiB\ndeflate_rate: 400MiB\n"    \
+	"host_memory: 16GiB\nown: 100MiB\napart: 100%\nkernel: 18MiB\n"                 \
+	"inflate_rate: 130MiB\ndeflate_rate: 400MiB\ninflate_cost: 8s\n"                \
 	"driver_none: 0\ndriver_notifier: 0\ndriver_shrinker: 0\ndriver_ballonet: 0\n"  \
 	"flatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0\nstuck: 0%\n"
 
 /* Told as lab/calibration.py tells them: squeezed once, and then left alone. */
-#define CALIBRATION                                                                        \
-	LAB_GUEST "setting.profile: keen\nsetting.calm_cpu: 6400%\nsetting.interval: 1s\n" \
-		  "setting.rest_min: 1h\nlength: 200s\n"
+#define CALIBRATION                                                                 \
+	LAB_GUEST                                                                   \
+	"setting.profile: keen\nsetting.min_efficiency: 0%\nsetting.interval: 1s\n" \
+	"setting.calm_cpu: 6400%\nsetting.rest_min: 1h\nlength: 200s\n"
 #define SQUEEZED "do: 25s mark\ndo: 26s start\ndo: 150s mark\ndo: 151s stop\n"
 
 /* Told as lab/trace.py tells it: 110 s, counted from the first second on. */
@@ -113,6 +119,20 @@ static const struct setting table[] = {
 	"reporting: 100%\nlength: 110s\ndo: 17s hold 500MiB\ndo: 22500ms free 500MiB\n" \
 	"do: 35s read 300MiB\ndo: 70s read 300MiB\ndo: 88s hold 400MiB\n"               \
 	"do: 93400ms free 400MiB\n"
+
+/*
+ * Told as lab/story.py tells it of PostgreSQL: a guest of 1.5 GiB that boots, warms, works, is
+ * idle, wakes, has a batch of 500 MiB, is idle and works. A mark stands at the end of each, and 10
+ * s after waking, and a minute after the batch.
+ */
+#define APPS                                                                                 \
+	LAB_GUEST                                                                            \
+	"ram_min: 1536MiB\nram_max: 1536MiB\nkernel: 50MiB\nlength: 830s\n"                  \
+	"do: 1s hold 60MiB\ndo: 20s mark\ndo: 21s read 620MiB\ndo: 22s hold 60MiB\n"         \
+	"do: 23s work 600MiB\ndo: 80s mark\ndo: 200s mark\ndo: 201s work 0\ndo: 500s mark\n" \
+	"do: 501s work 600MiB\ndo: 511500ms mark\ndo: 560s mark\ndo: 561s hold 500MiB\n"     \
+	"do: 585s free 500MiB\ndo: 586s work 0\ndo: 587s mark\ndo: 647s mark\n"              \
+	"do: 767s mark\ndo: 768s work 600MiB\ndo: 828s mark\n"
 
 static const struct scenario_name names[] = {
 	{ "mixed", "guests of all kinds, with all drivers, on hosts with enough memory", "" },
@@ -124,6 +144,7 @@ static const struct scenario_name names[] = {
 	  "honest: 50\nflatters: 13\nfrozen: 13\nbabbles: 12\nsilent: 12\nstuck: 10%" },
 	{ "trace", "one guest as in the laboratory, the trace of 110 s of tools/bench arbiter",
 	  LAB_GUEST TRACE },
+	{ "apps", "one guest with a database, the story of tools/bench apps", APPS },
 	{ "calibration-touch", "one guest as in the laboratory: 600 MiB touched and freed",
 	  CALIBRATION "do: 20s touch 600MiB\n" SQUEEZED "do: 190s mark" },
 	{ "calibration-read-once", "one guest as in the laboratory: 600 MiB of files read once",

@@ -34,8 +34,10 @@ struct scenario {
 	uint64_t reporting_ppm; /* of the machines can do free page reporting */
 	uint64_t inflate_rate_b; /* bytes per second */
 	uint64_t deflate_rate_b;
-	uint64_t fixed_b;  /* the hypervisor's own memory */
-	uint64_t kernel_b; /* what a guest's kernel keeps, and 2 % of its memory besides */
+	uint64_t inflate_cost_us; /* processor time for each GiB inflated */
+	uint64_t own_b;		  /* the hypervisor's own memory */
+	uint64_t apart_ppm;	  /* of the machines have their RAM counted apart from it */
+	uint64_t kernel_b;	  /* what a guest's kernel keeps, and 2 % of its memory besides */
 	uint64_t driver[DRIVER_COUNT];	       /* weights */
 	uint64_t kind[LOAD_KINDS];	       /* weights */
 	uint64_t candour[GUEST_CANDOUR_COUNT]; /* weights */

@@ -123,6 +123,21 @@ static struct host_facts host_facts(const struct world *w)
 
 /* ----------------------------------------------------------------- a tick */
 
+static struct world_mark mark_of(const struct world *w, const struct guest *g)
+{
+	uint64_t at_us = w->now_us - w->begin_us;
+	uint64_t own_mib_s = g->spec.own_b / MIB * (at_us / USEC_PER_SEC);
+
+	return (struct world_mark){
+		.at_us = at_us,
+		.resident_b = guest_resident(g),
+		.ram_b = guest_ram(g),
+		.ram_mib_s = (uint64_t)(g->resident_b_us / MIB / USEC_PER_SEC) - own_mib_s,
+		.harm = g->harm,
+		.work = g->work,
+	};
+}
+
 /* The steps of a script that are not the guest's to do. True where the controller is to look. */
 static bool do_script(struct world *w, struct world_vm *vm)
 {
@@ -130,8 +145,7 @@ static bool do_script(struct world *w, struct world_vm *vm)
 
 	vm->load.asks = 0;
 	if (asks & 1U << SCRIPT_MARK && vm == w->vm && w->marks < WORLD_MARKS)
-		w->mark[w->marks++] = (struct world_mark){ w->now_us - w->begin_us, vm->resident_b,
-							   vm->guest.harm };
+		w->mark[w->marks++] = mark_of(w, &vm->guest);
 	w->asks |= asks & (1U << SCRIPT_START | 1U << SCRIPT_STOP);
 	if (asks & 1U << SCRIPT_SQUEEZE)
 		vm->request = REQUEST_SQUEEZE;
@@ -171,6 +185,11 @@ static bool happen(struct world *w, struct world_vm *vm)
 	return look || vm->wake_us <= now_us;
 }
 
+uint64_t world_cpu(const struct world *w, const struct world_vm *vm)
+{
+	return load_cpu(&vm->load, w->now_us) + vm->guest.work.shown_us;
+}
+
 static void observe_vm(struct world *w, struct world_vm *vm)
 {
 	struct vm_facts *f = &vm->facts;
@@ -180,9 +199,12 @@ static void observe_vm(struct world *w, struct world_vm *vm)
 	f->guarded = !vm->unguarded;
 	f->request = vm->request;
 	vm->request = REQUEST_NONE;
-	f->backed_source = FOOTPRINT_CGROUP;
 	f->backed_b = fact_of(vm->resident_b, w->now_us);
-	f->cpu_us = fact_of(load_cpu(&vm->load, w->now_us), w->now_us);
+	if (vm->guest.spec.apart) {
+		f->backed_b.value -= vm->guest.spec.own_b;
+		f->own_b = fact_of(vm->guest.spec.own_b, w->now_us);
+	}
+	f->cpu_us = fact_of(world_cpu(w, vm), w->now_us);
 	if (vm->state == VM_STATE_DOWN)
 		return; /* what a hypervisor told last */
 	f->ram_b = fact_of(vm->guest.spec.ram_b, w->now_us);

@@ -54,10 +54,13 @@ struct world_vm {
 struct world_mark {
 	uint64_t at_us; /* after the beginning */
 	uint64_t resident_b;
+	uint64_t ram_b;	    /* of that, what is the guest's RAM */
+	uint64_t ram_mib_s; /* the integral of it */
 	struct guest_harm harm;
+	struct guest_work work;
 };
 
-#define WORLD_MARKS 8
+#define WORLD_MARKS 16
 
 /* What a step did, for whoever watches. */
 struct world;
@@ -110,6 +113,7 @@ struct world {
 	struct world_sum {
 		uint64_t vms;
 		struct guest_harm harm;
+		struct guest_work work;
 		unsigned __int128 resident_b_us;
 		uint64_t squeezes, yield_b, return_b;
 	} sum[LOAD_KINDS];
@@ -144,6 +148,9 @@ void world_end_vm(struct world *w, struct world_vm *vm);
 
 /* The controller dies; whoever the guardian knows of gets its memory back after @after_us. */
 void world_kill_controller(struct world *w, uint64_t after_us);
+
+/* Processor time that a VM has used, as its host sees it. */
+uint64_t world_cpu(const struct world *w, const struct world_vm *vm);
 
 /* Memory that the host has available. */
 uint64_t world_available(const struct world *w);

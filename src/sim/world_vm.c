@@ -12,6 +12,8 @@
 
 /* Guests that do what a script says have no programs to speak of: as the laboratory's. */
 #define SCRIPT_PROGRAMS_B (3 * MIB)
+/* Machines have a processor for so much memory, and one at least. */
+#define VCPU_RAM_B (2 * GIB)
 
 /* The row of @weights that a random number falls into. */
 static unsigned int draw(struct rng *r, const uint64_t *weights, unsigned int n)
@@ -49,7 +51,11 @@ void world_draw_spec(const struct world *w, struct rng *r, struct guest_spec *re
 	/* a 1 GiB guest manages 973 MiB: the kernel's image, and 1/64 for its page structures */
 	ret->managed_b = (ret->ram_b - ret->ram_b / 64 - 35 * MIB) / 4096 * 4096;
 	ret->kernel_b = (sc->kernel_b + ret->ram_b / 50) / 4096 * 4096;
-	ret->fixed_b = sc->fixed_b + (ret->ram_b - ret->managed_b);
+	ret->fixed_b = ret->ram_b - ret->managed_b;
+	ret->own_b = sc->own_b;
+	ret->apart = rng_chance(r, sc->apart_ppm);
+	ret->inflate_cost_us = sc->inflate_cost_us;
+	ret->vcpus = (uint32_t)u64_max(ret->ram_b / VCPU_RAM_B, 1);
 }
 
 /* Keeps the host's sum. */
@@ -79,12 +85,15 @@ void world_begin_vm(struct world *w, struct world_vm *vm)
 					   w->now_us, &vm->base_b);
 	}
 	guest_init(&vm->guest, &spec, vm->programs_b, w->now_us);
+	load_busy(&vm->load, &vm->guest, w->now_us, vm->load.cpu_ppm);
 	(void)guest_want(&vm->guest, vm->base_b);
 	policy_vm_init(&vm->history);
 	vm->facts = (struct vm_facts){
 		.id = ++w->last_id,
 		.device = TRI_YES,
 		.reporting = spec.reporting ? TRI_YES : TRI_NO,
+		.backed_source = spec.apart ? FOOTPRINT_PAGEMAP : FOOTPRINT_SMAPS,
+		.vcpus = spec.vcpus,
 	};
 	vm->decision = (struct decision){ 0 };
 	vm->held = (struct guest_stats){ 0 };
@@ -109,6 +118,16 @@ static void add_harm(struct guest_harm *to, const struct guest_harm *of)
 	to->stall_us += of->stall_us;
 }
 
+static void add_work(struct guest_work *to, const struct guest_work *of)
+{
+	to->work_us += of->work_us;
+	to->lost_us += of->lost_us;
+	to->first_us += of->first_us;
+	to->first_lost_us += of->first_lost_us;
+	to->balloon_us += of->balloon_us;
+	to->shown_us += of->shown_us;
+}
+
 /* Time passes for @vm; nothing else happens. */
 void world_advance_vm(struct world *w, struct world_vm *vm)
 {
@@ -130,6 +149,7 @@ void world_end_vm(struct world *w, struct world_vm *vm)
 	world_advance_vm(w, vm);
 	sum->vms++;
 	add_harm(&sum->harm, &vm->guest.harm);
+	add_work(&sum->work, &vm->guest.work);
 	sum->resident_b_us += vm->guest.resident_b_us;
 	sum->squeezes += vm->history.total.squeezes;
 	sum->yield_b += vm->history.total.yield_b;

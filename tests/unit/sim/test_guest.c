@@ -115,6 +115,67 @@ static void a_second_balloon_takes_first_what_the_first_gave_back(void **state)
 	assert_int_equal(guest_resident(&g), before_b - 300 * MIB);
 }
 
+static void never_backed_memory_that_a_balloon_takes_frees_nothing(void **state)
+{
+	struct guest g = guest_of(DRIVER_PLAIN);
+	uint64_t booted_b = guest_ram(&g);
+
+	(void)state;
+	g.spec.own_b = 150 * MIB; /* no balloon brings back what is not RAM */
+	inflate_to(&g, RAM - 700 * MIB);
+	assert_int_equal(g.balloon_b, 700 * MIB);
+	assert_int_equal(guest_ram(&g), booted_b);
+	assert_int_equal(guest_resident(&g), booted_b + 150 * MIB);
+}
+
+static void inflating_costs_processor_time_and_a_busy_guest_more_of_its_own(void **state)
+{
+	struct guest idle = guest_of(DRIVER_PLAIN), busy = idle;
+
+	(void)state;
+	idle.spec.inflate_cost_us = busy.spec.inflate_cost_us = 8 * USEC_PER_SEC;
+	idle.spec.vcpus = busy.spec.vcpus = 1;
+	busy.busy_ppm = PPM;
+	guest_balloon(&idle, RAM - 512 * MIB);
+	guest_balloon(&busy, RAM - 512 * MIB);
+	pass(&idle, 2);
+	pass(&busy, 2);
+	/* 25 to 40 MiB/s instead of 130 */
+	assert_in_range(busy.balloon_b, idle.balloon_b / 5, idle.balloon_b / 3);
+	pass(&idle, 20);
+	pass(&busy, 20);
+	assert_in_range(idle.work.balloon_us, 3990000, 4000000);
+	assert_int_equal(idle.work.shown_us, idle.work.balloon_us);
+	assert_int_equal(idle.work.lost_us, 0);
+	/* its host does not see it use more: its application has less */
+	assert_in_range(busy.work.balloon_us, 3990000, 4000000);
+	assert_int_equal(busy.work.shown_us, 0);
+	assert_int_equal(busy.work.lost_us, busy.work.balloon_us);
+}
+
+static void an_application_is_slower_the_colder_its_data_are(void **state)
+{
+	struct guest g = guest_of(DRIVER_PLAIN);
+	uint64_t half_us, all_us;
+
+	(void)state;
+	all_us = guest_work(&g, 400 * MIB, USEC_PER_SEC);
+	guest_read_some(&g, FILE_DATA, 400 * MIB, 200 * MIB);
+	half_us = guest_work(&g, 400 * MIB, USEC_PER_SEC);
+	guest_read(&g, FILE_DATA, 400 * MIB);
+	assert_int_equal(guest_work(&g, 400 * MIB, USEC_PER_SEC), 0);
+	assert_in_range(half_us, 390000, 395000); /* 0.61 of its throughput is left */
+	assert_in_range(all_us, 560000, 570000);  /* an operation takes 2.3 times as long */
+	assert_int_equal(g.work.lost_us, all_us + half_us);
+	assert_int_equal(g.work.first_us, 3 * USEC_PER_SEC);
+	pass(&g, 20); /* it is awake, and not just woken */
+	(void)guest_work(&g, 400 * MIB, USEC_PER_SEC);
+	assert_int_equal(g.work.first_us, 3 * USEC_PER_SEC);
+	pass(&g, 90);
+	(void)guest_work(&g, 400 * MIB, USEC_PER_SEC);
+	assert_int_equal(g.work.first_us, 4 * USEC_PER_SEC);
+}
+
 static void a_balloon_moves_at_its_rate_and_then_stays(void **state)
 {
 	struct guest g = guest_of(DRIVER_PLAIN);
@@ -385,6 +446,9 @@ int main(void)
 		cmocka_unit_test(a_guest_that_just_booted_is_backed_where_it_is_used),
 		cmocka_unit_test(freed_memory_stays_resident_until_a_balloon_takes_it),
 		cmocka_unit_test(a_second_balloon_takes_first_what_the_first_gave_back),
+		cmocka_unit_test(never_backed_memory_that_a_balloon_takes_frees_nothing),
+		cmocka_unit_test(inflating_costs_processor_time_and_a_busy_guest_more_of_its_own),
+		cmocka_unit_test(an_application_is_slower_the_colder_its_data_are),
 		cmocka_unit_test(a_balloon_moves_at_its_rate_and_then_stays),
 		cmocka_unit_test(what_passes_at_once_or_in_steps_is_the_same),
 		cmocka_unit_test(reporting_gives_back_what_was_freed_and_no_page_cache),

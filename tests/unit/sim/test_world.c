@@ -115,6 +115,40 @@ static void the_policy_frees_what_is_stale_within_a_minute(void **state)
 	assert_true(ballonet.all.yield_b > 540 * MIB);
 }
 
+static void a_young_guest_of_a_large_hypervisor_is_left_alone(void **state)
+{
+	struct run apart, whole;
+
+	(void)state;
+	/* its hypervisor has 150 MiB, and a balloon would go through memory never backed */
+	read_text(ONE "host_memory: 16GiB\nown: 150MiB\napart: 100%\n");
+	assert_int_equal(run_scenario(&sc, &controller_ballonet, &apart), 0);
+	sc.apart_ppm = 0;
+	assert_int_equal(run_scenario(&sc, &controller_ballonet, &whole), 0);
+	assert_int_equal(apart.all.squeezes, 0);
+	assert_int_equal(whole.all.squeezes, 0);
+	assert_int_equal(apart.all.work.balloon_us, 0);
+}
+
+static void an_application_is_slower_after_its_cache_was_pressed(void **state)
+{
+	struct run none, balanced, keen;
+
+	(void)state;
+	read_text(ONE "host_memory: 16GiB\ndo: 10s read 600MiB\ndo: 11s work 600MiB\n"
+		      "do: 100s work 0\ndo: 400s work 600MiB\ndo: 500s work 0\n");
+	assert_int_equal(run_scenario(&sc, &controller_none, &none), 0);
+	assert_int_equal(run_scenario(&sc, &controller_ballonet, &balanced), 0);
+	settings_profile(&sc.settings, PROFILE_KEEN);
+	assert_int_equal(run_scenario(&sc, &controller_ballonet, &keen), 0);
+	assert_int_equal(none.all.work.lost_us, 0);
+	assert_int_equal(none.all.work.first_us, 20 * USEC_PER_SEC);
+	assert_int_equal(balanced.all.work.lost_us, 0);
+	assert_true(keen.all.work.first_lost_us > USEC_PER_SEC);
+	assert_true(keen.all.work.lost_us > keen.all.work.first_lost_us);
+	assert_int_equal(keen.all.work.work_us, none.all.work.work_us);
+}
+
 static void an_operator_of_a_script_is_obeyed(void **state)
 {
 	struct run run;
@@ -206,6 +240,8 @@ int main(void)
 		cmocka_unit_test(guests_do_the_same_under_every_controller),
 		cmocka_unit_test(the_integral_is_that_of_what_is_resident),
 		cmocka_unit_test(the_policy_frees_what_is_stale_within_a_minute),
+		cmocka_unit_test(a_young_guest_of_a_large_hypervisor_is_left_alone),
+		cmocka_unit_test(an_application_is_slower_after_its_cache_was_pressed),
 		cmocka_unit_test(an_operator_of_a_script_is_obeyed),
 		cmocka_unit_test(a_controller_that_stops_does_nothing_more),
 		cmocka_unit_test(vms_come_and_go),
