@@ -18,10 +18,10 @@
 /* A balloon of less teaches no price: what it cost is the noise of two measurements. */
 #define PRICED_MIN_B (32 * MIB)
 
-/* Processor time that may be spent in @span_us. */
+/* Processor time that flows out in @span_us: half of what may be spent. */
 static uint64_t allowed_us(const struct settings *s, const struct vm_facts *vm, uint64_t span_us)
 {
-	return u64_mul_sat(u64_ppm(span_us, s->cost_max_ppm), u64_max(vm->vcpus, 1));
+	return u64_mul_sat(u64_ppm(span_us, s->cost_max_ppm), u64_max(vm->vcpus, 1)) / 2;
 }
 
 /* What is in the bucket at @now_us. */

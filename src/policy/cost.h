@@ -6,8 +6,10 @@
  * In:    the processor time of a VM before and after a squeeze.
  * Out:   its price, and whether the next one can be afforded.
  *
- * A leaky bucket: what a squeeze cost goes in, and cost_max of the guest's time
- * flows out. It holds as much as flows out in an hour.
+ * A leaky bucket: what a squeeze cost goes in, and half of cost_max of the guest's
+ * time flows out. It holds as much as flows out in an hour. So what goes in within
+ * any hour, that which was empty at first and that which flows out meanwhile, is
+ * no more than cost_max.
  */
 #ifndef BALLONET_POLICY_COST_H
 #define BALLONET_POLICY_COST_H

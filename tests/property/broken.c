@@ -180,6 +180,29 @@ static void believes_any_number(const struct snapshot *snap, const struct mind *
 			plan->vm[i].target_b = snap->vm[i].stats.tag[BALLOON_STAT_MEMTOT];
 }
 
+static void forget_work(struct vm_facts *vm, uint64_t now_us)
+{
+	(void)now_us;
+	vm->cpu_us.known = false;
+}
+
+static void squeezes_the_busy(const struct snapshot *snap, const struct mind *mind,
+			      struct plan *plan)
+{
+	decide_of(snap, mind, plan, forget_work);
+}
+
+/* Each squeeze is the first. */
+static void forgets_its_cost(const struct snapshot *snap, const struct mind *mind,
+			     struct plan *plan)
+{
+	size_t i;
+
+	controller_ballonet.decide(snap, mind, plan);
+	for (i = 0; i < snap->nvm; i++)
+		mind->vm[i]->cost = (struct history_cost){ 0 };
+}
+
 static const struct broken all[] = {
 	{ ONE_DIRECTION, { .name = "turns-round", .decide = turns_round } },
 	{ ONE_DIRECTION, { .name = "gives-half", .decide = gives_half } },
@@ -192,6 +215,8 @@ static const struct broken all[] = {
 	{ MEASURED, { .name = "tells-of-the-balloon", .decide = tells_of_the_balloon } },
 	{ BAD_PEER, { .name = "waits-for-the-silent", .decide = waits_for_the_silent } },
 	{ BAD_PEER, { .name = "believes-any-number", .decide = believes_any_number } },
+	{ BUSY, { .name = "squeezes-the-busy", .decide = squeezes_the_busy } },
+	{ COST, { .name = "forgets-its-cost", .decide = forgets_its_cost } },
 };
 
 const struct broken *broken_policies(size_t *ret_n)

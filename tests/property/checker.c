@@ -20,6 +20,9 @@
 
 /* A decision that looks further ahead than this has lost its VM: intervals are 10 s at most. */
 #define LOOK_AGAIN_US (30 * USEC_PER_SEC)
+/* Who is busy for two intervals and this long was seen to be, whatever the intervals. */
+#define SEEN_BUSY_US (5 * USEC_PER_SEC)
+#define HOUR_US (3600 * USEC_PER_SEC)
 
 static __attribute__((format(printf, 3, 4))) void fail(struct checker *c, enum invariant broken,
 						       const char *fmt, ...)
@@ -163,9 +166,66 @@ static void check_sanity(struct checker *c, const struct vm_facts *f, const stru
 		fail(c, BAD_PEER, "a reason or a phase there is no word for");
 }
 
-static void check_vm(struct checker *c, struct checked *v, const struct world_vm *vm,
-		     const struct vm_facts *f, const struct decision *d, uint64_t now_us)
+/* What its squeezes cost that ended in the hour before. */
+static uint64_t cost_of_hour(const struct checked *v, uint64_t now_us)
 {
+	uint64_t sum_us = 0;
+
+	for (unsigned int i = 0; i < v->costs && i < CHECKED_COSTS; i++)
+		if (now_us - v->cost[i].at_us < HOUR_US)
+			sum_us += v->cost[i].cost_us;
+	return sum_us;
+}
+
+/* Nobody asks for it: no operator, no host that is short, no ceiling. */
+static bool begins_by_itself(const struct world_vm *vm, const struct decision *d)
+{
+	const struct settings *s = vm->settings;
+
+	return d->reason == REASON_BEGIN && !(s->ceiling_b && vm->resident_b > s->ceiling_b);
+}
+
+static void check_worth(struct checker *c, struct checked *v, const struct world *w,
+			const struct world_vm *vm, const struct decision *d)
+{
+	const struct settings *s = vm->settings;
+	uint64_t shown_us = vm->guest.work.shown_us, sum_us, may_us;
+
+	if (vm->guest.busy_ppm <= 2 * s->calm_cpu_ppm)
+		v->busy_us = 0;
+	else if (!v->busy_us)
+		v->busy_us = w->now_us;
+	if (v->boots != vm->boots) {
+		v->paying = false;
+		v->costs = 0;
+		v->boots = vm->boots;
+	}
+	if (v->paying && d->phase != PHASE_INFLATING && vm->guest.balloon_b == 0) {
+		v->cost[v->costs++ % CHECKED_COSTS] =
+			(struct checked_cost){ w->now_us, shown_us - v->before_us };
+		v->paying = false;
+	}
+	if (!begins_by_itself(vm, d))
+		return;
+	c->checked[BUSY]++;
+	if (v->busy_us && w->now_us - v->busy_us > 2 * s->interval_us + SEEN_BUSY_US)
+		fail(c, BUSY, "begins while its programs use %llu %% of each processor, for %llu s",
+		     (unsigned long long)vm->guest.busy_ppm / 10000,
+		     (unsigned long long)(w->now_us - v->busy_us) / USEC_PER_SEC);
+	c->checked[COST]++;
+	sum_us = cost_of_hour(v, w->now_us);
+	may_us = HOUR_US / PPM * s->cost_max_ppm * vm->guest.spec.vcpus;
+	if (sum_us > may_us)
+		fail(c, COST, "begins after squeezes of %llu ms in an hour that may cost %llu",
+		     (unsigned long long)sum_us / 1000, (unsigned long long)may_us / 1000);
+	v->paying = true;
+	v->before_us = shown_us;
+}
+
+static void check_vm(struct checker *c, struct checked *v, const struct world *w,
+		     const struct world_vm *vm, const struct vm_facts *f, const struct decision *d)
+{
+	uint64_t now_us = w->now_us;
 	bool sets = d->actions & ACT_SET_TARGET;
 	bool grows = sets && f->actual_b.known && d->target_b < f->actual_b.value;
 
@@ -183,6 +243,7 @@ static void check_vm(struct checker *c, struct checked *v, const struct world_vm
 		v->exposed = vm->unguarded;
 		check_growth(c, vm, f, d, now_us);
 	}
+	check_worth(c, v, w, vm, d);
 	check_claim(c, v, vm, d); /* of what came before, should another begin */
 	if (begins(d))
 		v->before_b = vm->resident_b;
@@ -216,7 +277,7 @@ void checker_watch(void *arg, const struct world_tick *tick)
 	for (i = 0; i < tick->snap->nvm; i++) {
 		struct checked *v = &c->vm[tick->vm[i] - tick->world->vm];
 
-		check_vm(c, v, tick->vm[i], &tick->snap->vm[i], &tick->plan->vm[i], tick->now_us);
+		check_vm(c, v, tick->world, tick->vm[i], &tick->snap->vm[i], &tick->plan->vm[i]);
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #include "sim/world.h"
 
-/* The order of ARCHITECTURE.md, "Invariants". */
+/* The order of ARCHITECTURE.md, "Invariants"; and that a squeeze by itself is worth its cost. */
 enum invariant {
 	HOLDS = 0,
 	ONE_DIRECTION,	 /* never inflating and deflating at once */
@@ -23,8 +23,13 @@ enum invariant {
 	OLD_FACTS,	 /* unknown or old facts begin and continue no inflate */
 	MEASURED,	 /* every byte reported as freed was measured on the host */
 	BAD_PEER, /* a bad peer costs nobody else anything, and every decision is a sane one */
+	BUSY,	  /* a squeeze that nobody asked for never begins on a busy guest */
+	COST, /* in any hour these cost their guest what they may, and one more of them at most */
 	INVARIANTS,
 };
+
+/* Of the squeezes of an hour, so many are remembered: the last. */
+#define CHECKED_COSTS 256
 
 /* What is remembered of a VM. */
 struct checked {
@@ -37,6 +42,15 @@ struct checked {
 	struct guest_stats start; /* as it was when that began */
 	uint64_t before_b;	  /* resident then, by the world's own count */
 	uint64_t yield_b;	  /* that was claimed so far */
+	uint64_t busy_us; /* its programs use more than they may since then; 0: they do not */
+	/* squeezes that nobody asked for: when, and the processor time their host saw them take */
+	bool paying;	/* one is under way */
+	uint32_t boots; /* of its guest: who was reset has paid nothing yet */
+	uint64_t before_us;
+	struct checked_cost {
+		uint64_t at_us, cost_us;
+	} cost[CHECKED_COSTS];
+	unsigned int costs;
 };
 
 struct checker {

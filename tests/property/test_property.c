@@ -52,6 +52,12 @@ static void draw_scenario(uint64_t seed, struct rng *r, struct scenario *sc)
 	sc->inflate_rate_b = rng_within(r, 10, 2000) * MIB;
 	sc->deflate_rate_b = rng_within(r, 100, 4000) * MIB;
 	sc->stuck_ppm = PPM / 20;
+	sc->own_b = rng_within(r, 0, 300) * MIB;
+	sc->apart_ppm = PPM / 2;
+	sc->inflate_cost_us = rng_within(r, 0, 16) * USEC_PER_SEC;
+	settings_profile(&sc->settings, (enum profile)rng_within(r, 0, PROFILE_COUNT - 1));
+	sc->settings.cost_max_ppm = rng_within(r, 1, 20) * PPM / 1000;
+	sc->settings.min_efficiency_ppm = rng_within(r, 0, 40) * PPM / 100;
 	for (i = 0; i < GUEST_CANDOUR_COUNT; i++)
 		sc->candour[i] = i == GUEST_HONEST ? 6 : 1;
 	sc->settings.mode = rng_chance(r, PPM / 3) ? MODE_RIGHTSIZE : MODE_SQUEEZE;
@@ -75,7 +81,7 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 {
 	uint64_t some_b = rng_within(r, 1, 100) * vm->guest.spec.ram_b / 200;
 
-	switch (rng_within(r, 0, 17)) {
+	switch (rng_within(r, 0, 18)) {
 	case 0:
 		vm->state = VM_STATE_PAUSED;
 		break;
@@ -124,6 +130,10 @@ static void disturb(struct world *w, struct world_vm *vm, struct tried *tried, s
 			world_touch(w, vm);
 		}
 		return;
+	case 15: /* it computes, or no longer does */
+		load_busy(&vm->load, &vm->guest, w->now_us,
+			  rng_within(r, 0, 1) * rng_within(r, 0, 150) * PPM / 100);
+		break;
 	default: /* most of the time all is well */
 		vm->state = VM_STATE_RUNNING;
 		vm->unguarded = false;
@@ -221,6 +231,44 @@ static void invariants_hold_in_thousands_of_random_worlds(void **state)
 	assert_true(squeezes > worlds_wanted);
 	for (i = 1; i < INVARIANTS; i++)
 		assert_true(sum.checked[i] > worlds_wanted / 20);
+}
+
+/* A guest frees as much every five minutes as makes a squeeze worth it, whatever it costs. */
+static void squeezes_of_any_hour_cost_what_they_may_and_one_more_at_most(void **state)
+{
+	struct checker c;
+	struct scenario sc;
+	struct world w;
+	uint64_t next_us;
+
+	(void)state;
+	scenario_init(&sc);
+	sc.vms = sc.vms_per_host = 1;
+	sc.length_us = 12 * 3600 * USEC_PER_SEC;
+	sc.lifetime_us = 0;
+	sc.reporting_ppm = 0;
+	sc.inflate_cost_us = 8 * USEC_PER_SEC;
+	sc.ram_max_b = sc.ram_min_b;
+	sc.settings.cost_max_ppm = PPM / 500; /* 7 s, and half of the memory costs 4 */
+	for (int i = 0; i < LOAD_KINDS; i++)
+		sc.kind[i] = i == LOAD_IDLE;
+	for (int i = 0; i < DRIVER_COUNT; i++)
+		sc.driver[i] = i == DRIVER_PLAIN;
+	assert_int_equal(world_init(&w, &sc, &controller_ballonet, 0), 0);
+	assert_int_equal(checker_init(&c, &w), 0);
+	next_us = w.now_us + 300 * USEC_PER_SEC;
+	while (world_step(&w)) {
+		if (w.now_us < next_us)
+			continue;
+		next_us = w.now_us + 300 * USEC_PER_SEC;
+		guest_give(&w.vm[0].guest,
+			   guest_want(&w.vm[0].guest, w.vm[0].guest.spec.ram_b / 2));
+	}
+	(void)printf("%llu squeezes; %s\n", (unsigned long long)c.checked[COST], c.why);
+	assert_string_equal(c.why, "");
+	assert_in_range(c.checked[COST], 5, 1000);
+	checker_fini(&c);
+	world_fini(&w);
 }
 
 static void a_broken_policy_is_caught_for_each_invariant(void **state)
@@ -378,6 +426,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(invariants_hold_in_thousands_of_random_worlds),
+		cmocka_unit_test(squeezes_of_any_hour_cost_what_they_may_and_one_more_at_most),
 		cmocka_unit_test(a_broken_policy_is_caught_for_each_invariant),
 		cmocka_unit_test(all_guests_in_distress_at_once_get_all_their_memory),
 		cmocka_unit_test(vms_that_vanish_in_a_squeeze_leave_nothing_behind),

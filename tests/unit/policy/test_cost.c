@@ -110,7 +110,7 @@ static void all_squeezes_of_an_hour_share_one_budget(void **state)
 	world_init(&w);
 	assert_int_equal(wait_us(&w, GIB), 0); /* the first can always be afforded */
 	squeezed_in(&w, 40 * SECOND, GIB, 30 * SECOND);
-	w.settings.cost_max_ppm = PPM / 100; /* 36 s in an hour */
+	w.settings.cost_max_ppm = PPM / 50; /* 72 s in an hour, half of it at once */
 	assert_int_equal(wait_us(&w, 200 * MIB), 0);
 	/* another of 30 s must wait until 24 s are paid off, at 1 % of the time */
 	assert_in_range(wait_us(&w, GIB), 2400 * SECOND, 2401 * SECOND);
@@ -131,7 +131,7 @@ static void a_squeeze_that_cannot_be_afforded_says_when_it_can(void **state)
 
 	(void)state;
 	squeezed_in(&w, 40 * SECOND, GIB, 40 * SECOND);
-	w.settings.cost_max_ppm = PPM / 100;
+	w.settings.cost_max_ppm = PPM / 50;
 	w.history.now = (struct squeeze){ 0 };
 	w.history.guest.base_cpu_us = w.vm.cpu_us;
 	world_fresh(&w);
