@@ -87,6 +87,20 @@ static const int of_keeper[] = {
 	SCMP_SYS(seccomp),
 };
 
+/* A build that looks for leaks at its end stops its own threads and looks at them. */
+#ifdef __SANITIZE_ADDRESS__
+static const int of_sanitizer[] = {
+	SCMP_SYS(clone),     SCMP_SYS(getdents), SCMP_SYS(getdents64),	      SCMP_SYS(getppid),
+	SCMP_SYS(kill),	     SCMP_SYS(open),	 SCMP_SYS(personality),	      SCMP_SYS(prctl),
+	SCMP_SYS(prlimit64), SCMP_SYS(ptrace),	 SCMP_SYS(sched_getaffinity), SCMP_SYS(tgkill),
+	SCMP_SYS(wait4),
+};
+#define SANITIZER_CALLS ARRAY_SIZE(of_sanitizer)
+#else
+static const int *const of_sanitizer = NULL;
+#define SANITIZER_CALLS 0
+#endif
+
 /* What the guardian does: waits, connects, reads /proc, and ends. */
 static const int of_guardian[] = {
 	SCMP_SYS(access),    SCMP_SYS(brk),	     SCMP_SYS(clock_nanosleep),
@@ -186,11 +200,6 @@ static const int of_daemon[] = {
 	SCMP_SYS(vfork),
 	SCMP_SYS(wait4),
 	SCMP_SYS(waitid),
-#if defined(__SANITIZE_ADDRESS__) || defined(BALLONET_SANITIZED)
-	SCMP_SYS(ptrace), /* the search for leaks at the end */
-	SCMP_SYS(personality),
-	SCMP_SYS(tgkill),
-#endif
 };
 
 static int compare(const void *a, const void *b)
@@ -289,6 +298,8 @@ static int allow_guardian(scmp_filter_ctx ctx)
 {
 	int r = allow(ctx, of_guardian, ARRAY_SIZE(of_guardian));
 
+	if (r == 0)
+		r = allow(ctx, of_sanitizer, SANITIZER_CALLS);
 	if (r == 0)
 		r = allow_if(ctx, SCMP_SYS(socket), 0, UINT32_MAX, AF_UNIX);
 	if (r == 0)
