@@ -55,8 +55,9 @@ static void on_asked(void *userdata, const struct control_asked *asked)
 {
 	const struct operators *o = userdata;
 
-	log_info("asked uid=%u pid=%d method=%s path=\"%.200s\" status=%u", (unsigned int)asked->uid,
-		 (int)asked->pid, asked->method, asked->path, asked->status);
+	log_info("asked uid=%u pid=%d method=%s path=\"%.200s\" status=%u",
+		 (unsigned int)asked->uid, (int)asked->pid, asked->method, asked->path,
+		 asked->status);
 	if (o->tick->journal)
 		journal_asked(o->tick->journal, &(const struct record_asked){
 							.time_us = monotonic_us(),
