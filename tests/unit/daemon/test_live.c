@@ -302,6 +302,63 @@ static void a_reload_takes_over_mode_shares_floor_and_ceiling(void **state)
 	wait_for("/v1/vms/db", "shares", "78");
 }
 
+/* What /proc says of process @pid, or "" where it is gone. */
+static void read_proc(pid_t pid, const char *file, char *text, size_t size)
+{
+	char path[64];
+	ssize_t n = -1;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, size - 1);
+		(void)close(fd);
+	}
+	text[n < 0 ? 0 : n] = '\0';
+}
+
+static bool is_confined(pid_t pid)
+{
+	char status[4096];
+
+	read_proc(pid, "status", status, sizeof(status));
+	return strstr(status, "\nSeccomp:\t2\n") && strstr(status, "\nNoNewPrivs:\t1\n");
+}
+
+/* The guardian, once it is another than @old and confined. */
+static pid_t guardian_after(pid_t old)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	uint64_t end = now_ms() + DEADLINE_MS;
+	char file[64], children[64];
+	pid_t pid = 0;
+
+	(void)snprintf(file, sizeof(file), "task/%d/children", (int)ballonetd);
+	while (pid <= 0 || pid == old || !is_confined(pid)) {
+		if (now_ms() > end)
+			fail_msg("no guardian that is confined");
+		(void)nanosleep(&moment, NULL);
+		read_proc(ballonetd, file, children, sizeof(children));
+		pid = (pid_t)strtol(children, NULL, 10);
+	}
+	return pid;
+}
+
+static void daemon_and_guardian_are_confined_and_so_is_the_next_guardian(void **state)
+{
+	pid_t first;
+
+	(void)state;
+	start("");
+	wait_for("/v1/vms/db", "shares", "100");
+	assert_true(is_confined(ballonetd));
+	first = guardian_after(0);
+	assert_int_equal(kill(first, SIGKILL), 0);
+	(void)guardian_after(first);
+	wait_for_metric("\nballonet_guardian_up 1\n");
+}
+
 static void who_asked_for_what_is_journalled(void **state)
 {
 	char who[160];
@@ -516,6 +573,7 @@ int main(int argc, char **argv)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_reload_takes_over_mode_shares_floor_and_ceiling),
+		TEST(daemon_and_guardian_are_confined_and_so_is_the_next_guardian),
 		TEST(who_asked_for_what_is_journalled),
 		TEST(what_is_set_outlives_a_reload_and_is_journalled),
 		TEST(room_is_held_until_it_is_cancelled_or_expires),
