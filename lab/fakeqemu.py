@@ -14,6 +14,7 @@ import json
 import mmap
 import os
 import random
+import resource
 import selectors
 import shutil
 import socket
@@ -49,6 +50,7 @@ class Wishes:
     name: str
     ram_mib: int = 256
     backed_mib: int = -1          # of it, what the host has given so far; -1: all
+    mapped: bool = True           # its RAM is there; hundreds of fakes do without
     used_mib: int = 48
     cache_mib: int = 16
     balloon_mib: int = 0          # what its balloon holds at first, by somebody else's wish
@@ -95,7 +97,7 @@ class Vm:
         self.rack, self.is_, self.path = rack, wishes, path
         self.ram = wishes.ram_mib * MIB
         backed = self.ram if wishes.backed_mib < 0 else wishes.backed_mib * MIB
-        self.memory = Memory(self.ram, backed)
+        self.memory = Memory(self.ram, backed) if wishes.mapped else None
         self.target = self.actual = self.ram - wishes.balloon_mib * MIB
         self.follow_s = self.moved_s = 0.0  # it follows its target from then on; last moved
         self.told_s = 0.0
@@ -131,6 +133,13 @@ class Vm:
             self.listener = None
             os.unlink(self.path)
 
+    def come_back(self) -> None:
+        """Another QEMU is at its socket: a balloon of the one before is gone with it."""
+        self.target = self.actual = self.told = self.ram
+        self.is_.interval_s = 0
+        if not self.listener:
+            self.listen()
+
     def drop(self) -> None:
         if self.client:
             self.rack.unwatch(self.client)
@@ -146,7 +155,7 @@ class Vm:
             self.rack.watch(self.client, self.read, not self.is_.deaf)
 
     def accept(self) -> None:
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError, AttributeError):  # or not listening since this very turn
             self.client = self.listener.accept()[0]
             self.client.setblocking(False)
             self.accepted += 1
@@ -156,6 +165,8 @@ class Vm:
             self.reply((json.dumps(GREETING) + "\r\n" if text is None else text).encode())
 
     def read(self) -> None:
+        if not self.client:
+            return  # dropped in this very turn
         try:
             data = self.client.recv(65536)
         except BlockingIOError:
@@ -300,10 +311,14 @@ class Vm:
                 before = self.actual
                 self.actual = (max(before - step, self.target) if inflates
                                else min(before + step, self.target))
-                self.memory.punch(self.actual, before)
+                self.punch(before)
         self.tell()
         if self.actual != self.target or self.told != self.actual:
             self.rack.at(now + MOVE_S, self.move, key=id(self))
+
+    def punch(self, end: int) -> None:
+        if self.memory:
+            self.memory.punch(self.actual, end)
 
     def tell(self) -> None:
         now = time.monotonic()
@@ -323,7 +338,7 @@ class Vm:
     def own_balloon(self, mib: int) -> None:
         """Somebody else sets its balloon, at once."""
         self.target = self.actual = self.ram - mib * MIB
-        self.memory.punch(self.actual, self.ram)
+        self.punch(self.ram)
         self.move()
 
     def say(self, text: str) -> None:
@@ -337,7 +352,7 @@ class Vm:
     def state(self) -> dict[str, Any]:
         return {"target": self.target, "actual": self.actual, "ram": self.ram,
                 "balloon_mib": (self.ram - self.actual) / MIB, "targets": self.targets,
-                "resident": self.memory.resident(), "interval_s": self.is_.interval_s,
+                "resident": self.memory.resident() if self.memory else 0, "interval_s": self.is_.interval_s,
                 "connected": self.client is not None, "accepted": self.accepted,
                 "commands": self.commands, "words": self.words, "gap_s": self.gap_s, "wishes": asdict(self.is_)}
 
@@ -423,7 +438,8 @@ class FakeQemu:
         return SimpleNamespace(**self.host.do(self.name, "state"))
 
     def __getattr__(self, what: str) -> Callable[..., Any]:
-        if what not in ("drop", "die", "listen", "say", "event", "own_balloon", "forget_gaps"):
+        if what not in ("drop", "die", "listen", "say", "event", "own_balloon", "forget_gaps",
+                        "come_back"):
             raise AttributeError(what)
         return lambda *args, **more: self.host.do(self.name, what, *args, **more)
 
@@ -457,9 +473,11 @@ class FakeHost:
         return FakeQemu(self, name, path)
 
     def do(self, vm: str, what: str, /, *args: Any, **more: Any) -> Any:
-        self._words.write(json.dumps([vm, what, args, more]).encode() + b"\n")
-        self._words.flush()
-        line = self._words.readline()
+        line = b""
+        with suppress(ConnectionError):
+            self._words.write(json.dumps([vm, what, args, more]).encode() + b"\n")
+            self._words.flush()
+            line = self._words.readline()
         if not line:
             raise RuntimeError((self.folder / "log").read_text(errors="replace")[-3000:])
         return json.loads(line)
@@ -490,4 +508,6 @@ class FakeHost:
 
 
 if __name__ == "__main__":
+    _, MOST = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST, MOST))
     Rack(sys.argv[1]).run()
