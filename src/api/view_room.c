@@ -133,7 +133,8 @@ void view_room_text(const struct control_view *v, const struct reservation_answe
 		break;
 	case RESERVE_TOO_LARGE:
 		(void)snprintf(text, size,
-			       "%s are more than this host has: %s, less what it never gives away.",
+			       "%s are more than this host can give: it has %s, and host_short of "
+			       "that stays available.",
 			       want, total);
 		break;
 	default:

@@ -79,15 +79,16 @@ static const char *driver_word(const struct vm *vm)
 static const char *hint(const struct vm *vm)
 {
 	if (vm->facts.device == TRI_NO)
-		return "start it with a balloon device (QEMU: -device virtio-balloon-pci) and its "
-		       "memory can be given back";
+		return "restart it with a balloon device (QEMU: -device virtio-balloon-pci), and "
+		       "its memory can be given back";
 	if (vm->facts.device != TRI_YES)
 		return NULL;
 	if (!estimate_possible(&vm->facts.stats))
-		return "once the guest has booted, run 'modprobe virtio_balloon' in it and its "
+		return "once the guest has booted, run 'modprobe virtio_balloon' in it, and its "
 		       "memory can be given back";
 	if (vm->facts.reporting == TRI_NO)
-		return "start it with free-page-reporting=on and freed memory comes back by itself";
+		return "restart it with free-page-reporting=on, and freed memory comes back by "
+		       "itself";
 	return NULL;
 }
 
@@ -183,10 +184,15 @@ static struct json_object *set_json(const struct vm *vm)
 	return o;
 }
 
-static void add_identity(struct json_object *o, const struct vm *vm)
+static void add_trouble(struct json_object *o, const struct vm *vm)
 {
 	const char *trouble = vm->conn ? vmm_conn_trouble(vm->conn) : "";
 
+	json_add(o, "trouble", *trouble ? json_text_of(trouble) : NULL);
+}
+
+static void add_identity(struct json_object *o, const struct vm *vm)
+{
 	json_text(o, "name", vm->name);
 	json_figure(o, "id", vm->id);
 	json_add(o, "pid", vm->pid ? json_object_new_int64(vm->pid) : NULL);
@@ -200,7 +206,7 @@ static void add_identity(struct json_object *o, const struct vm *vm)
 	json_text(o, "driver", driver_word(vm));
 	json_text(o, "relief", guest_kind_word(vm->history.guest.kind));
 	json_text(o, "reporting", word(tri_words, TRI_COUNT, vm->facts.reporting));
-	json_add(o, "trouble", *trouble ? json_text_of(trouble) : NULL);
+	add_trouble(o, vm);
 	json_add(o, "hint", hint(vm) ? json_text_of(hint(vm)) : NULL);
 	json_add(o, "obstacles", obstacles_json(vm->facts.obstacles));
 }
@@ -359,6 +365,7 @@ struct json_object *view_why(const struct vm *vm, uint64_t now_us)
 	json_text(o, "phase", phase_word((enum phase)vm->history.phase.is));
 	json_text(o, "reason", reason_word(vm->decision.reason));
 	add_sentence(o, "sentence", &vm->decision, now_us);
+	add_trouble(o, vm);
 	view_figures(vm, &fig);
 	json_add(o, "figures", figures_json(&fig));
 	for (; i < vm->recent_n; i++)

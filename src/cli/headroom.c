@@ -15,10 +15,10 @@ static const struct out_row rows[] = {
 	{ "within 10 s", "within_10s_b", OUT_BYTES },
 	{ "within 60 s", "within_60s_b", OUT_BYTES },
 	{ "offered by VMs", "offered_b", OUT_BYTES },
-	{ "of that, reliable", "share_ppm", OUT_SHARE },
-	{ "given by a VM per second", "rate_b", OUT_BYTES },
+	{ "share counted on", "share_ppm", OUT_SHARE },
+	{ "speed of a VM, per second", "rate_b", OUT_BYTES },
 	{ "VMs squeezed at a time", "at_once", OUT_COUNT },
-	{ "learned from squeezes", "squeezes", OUT_COUNT },
+	{ "squeezes learned from", "squeezes", OUT_COUNT },
 	{ "available now", "available_b", OUT_BYTES },
 	{ "of that, reserved", "reserved_b", OUT_BYTES },
 };

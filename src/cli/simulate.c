@@ -118,15 +118,19 @@ static int read_scenario(const struct simulate *ask, struct scenario *sc)
 		r = cli_fail(EXIT_USAGE, "%s: %s", ask->scenario, trouble);
 	buf_fini(&text);
 	for (i = 0; i < ARRAY_SIZE(said) && r == EXIT_OK; i++) {
+		const char *what;
 		char line[128];
 
 		if (!said[i].value)
 			continue;
 		(void)snprintf(line, sizeof(line), "%s: %s%s", said[i].key, said[i].value,
 			       said[i].unit);
-		if (scenario_read(sc, line, trouble) < 0)
-			r = cli_fail(EXIT_USAGE, "%s: %s", said[i].option,
-				     strrchr(trouble, ':') ? strrchr(trouble, ':') + 2 : trouble);
+		if (scenario_read(sc, line, trouble) == 0)
+			continue;
+		what = strstr(trouble,
+			      "' is "); /* behind the value, which is told as it was given */
+		r = what ? cli_fail(EXIT_USAGE, "%s: '%s%s", said[i].option, said[i].value, what)
+			 : cli_fail(EXIT_USAGE, "%s: %s", said[i].option, trouble);
 	}
 	return r;
 }

@@ -125,8 +125,8 @@ static void print_done(struct json_object *vm)
 	out_figure(squeeze, "resident_before_b", OUT_BYTES, before, sizeof(before));
 	out_figure(vm, "resident_b", OUT_BYTES, now, sizeof(now));
 	out_text(stdout, out_string(vm, "name"));
-	(void)printf(": %s freed in %s (%s resident before, %s now), ended by ", freed, took,
-		     before, now);
+	(void)printf(": %s freed in %s (%s resident before, %s now), reason: ", freed, took, before,
+		     now);
 	out_text(stdout, out_string(squeeze, "stop"));
 	(void)putchar('\n');
 }

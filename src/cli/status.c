@@ -176,12 +176,13 @@ static void print_host(struct json_object *host)
 		(void)puts("ballonetd runs with --dry-run: it only says what it would do.");
 	if (json_object_object_get_ex(host, "guardian", &guardian) &&
 	    !json_object_get_boolean(guardian) && !json_object_get_boolean(dry_run))
-		(void)puts("The guardian process is not running: until it is back, no balloon is "
-			   "inflated.");
+		(void)puts("The guardian process is not running, so no balloon is inflated. The "
+			   "log of "
+			   "ballonetd says why.");
 	if (out_number(host, "journal_lost", 0) > 0) {
 		out_figure(host, "journal_lost", OUT_COUNT, lost, sizeof(lost));
 		(void)printf("The journal has lost %s records and cannot be replayed completely. "
-			     "Is its disk full?\n",
+			     "The log of ballonetd says why (journal-down).\n",
 			     lost);
 	}
 	(void)putchar('\n');
@@ -233,7 +234,9 @@ static int print_vms(struct json_object *host, struct json_object *vms)
 	print_host(host);
 	n = json_object_array_length(list);
 	if (n == 0) {
-		(void)puts("ballonetd has found no VMs.");
+		(void)puts("ballonetd has found no VMs. A QEMU needs a QMP socket of its own for "
+			   "it: see "
+			   "ballonetd(8).");
 		return EXIT_OK;
 	}
 	for (i = 0; i < n; i++)

@@ -56,8 +56,10 @@ static const struct out_row vm_rows[] = {
 };
 
 static const struct out_row offer_rows[] = {
-	{ "stale, at no price", "stale_b", OUT_BYTES },	    { "cold cache", "cold_b", OUT_BYTES },
-	{ "price class of that", "cold_class", OUT_COUNT }, { "on its way", "coming_b", OUT_BYTES },
+	{ "stale, for free", "stale_b", OUT_BYTES },
+	{ "cold cache", "cold_b", OUT_BYTES },
+	{ "price of cold cache (1 to 15)", "cold_class", OUT_COUNT },
+	{ "being freed", "coming_b", OUT_BYTES },
 	{ "held for the host", "held_b", OUT_BYTES },
 };
 

@@ -27,8 +27,8 @@ static const struct out_row figure_rows[] = {
 };
 
 static const struct out_row arbiter_rows[] = {
-	{ "wanted available", "want_b", OUT_BYTES }, { "of that, missing", "need_b", OUT_BYTES },
-	{ "on its way", "coming_b", OUT_BYTES },     { "offered by VMs", "offered_b", OUT_BYTES },
+	{ "wanted available", "want_b", OUT_BYTES }, { "missing", "need_b", OUT_BYTES },
+	{ "being freed", "coming_b", OUT_BYTES },    { "offered by VMs", "offered_b", OUT_BYTES },
 	{ "held in balloons", "held_b", OUT_BYTES },
 };
 
@@ -77,6 +77,7 @@ static void print_recent(struct json_object *list)
 int cmd_why(const struct cli *cli)
 {
 	struct json_object *why;
+	const char *trouble;
 	int code;
 
 	if (!cli->argument)
@@ -87,12 +88,18 @@ int cmd_why(const struct cli *cli)
 	if (cli->json) {
 		code = cli_print_json(why);
 	} else {
+		trouble = out_string(why, "trouble");
 		out_text(stdout, out_string(why, "name"));
 		(void)fputs(" (", stdout);
 		out_text(stdout, out_string(why, "phase"));
 		(void)fputs("): ", stdout);
 		out_text(stdout, out_string(why, "sentence"));
 		(void)putchar('\n');
+		if (*trouble) {
+			(void)fputs("  trouble: ", stdout);
+			out_text(stdout, trouble);
+			(void)putchar('\n');
+		}
 		out_rows(out_object(why, "figures"), figure_rows, ARRAY_SIZE(figure_rows));
 		print_recent(out_array(why, "recent"));
 	}

@@ -54,7 +54,7 @@ static const char *example_of(enum setting_unit unit)
 	case UNIT_BYTES:
 		return "a size such as 64MiB";
 	case UNIT_TIME:
-		return "a time such as 10s";
+		return "a time such as 10s or 5min";
 	case UNIT_SHARE:
 		return "a share such as 5%";
 	case UNIT_COUNT:

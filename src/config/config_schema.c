@@ -307,6 +307,11 @@ static int take_map(const struct walk *w, struct config_place place, const struc
 			r = take_value(w, &place, node->next, key, (char *)to + key->at);
 			continue;
 		}
+		if (setting_find(node->text)) {
+			r = config_error(w->err, w->t, &place,
+					 "is a setting; put it under defaults");
+			continue;
+		}
 		meant = nearest(keys, node->text);
 		r = meant ? config_error(w->err, w->t, &place, "no such key; did you mean %s?",
 					 meant)

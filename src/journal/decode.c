@@ -369,7 +369,7 @@ static json_object *parse(const char *line, size_t len, char *trouble)
 	o = json_tokener_parse_ex(tok, line, (int)len);
 	if (json_tokener_get_error(tok) != json_tokener_success ||
 	    json_tokener_get_parse_end(tok) != len || !json_object_is_type(o, json_type_object))
-		(void)snprintf(trouble, RECORD_TROUBLE_MAX, "this is no line of JSON");
+		(void)snprintf(trouble, RECORD_TROUBLE_MAX, "this is not a line of JSON");
 	else if (!scan(line, len, &colons))
 		(void)snprintf(trouble, RECORD_TROUBLE_MAX, "a number is too large");
 	else if (colons != members_of(o))

@@ -26,14 +26,14 @@ static const struct reason_row rows[REASON_COUNT] = {
 	[REASON_NONE] = { "none",
 		"No decision has been made yet." },
 	[REASON_MODE_OFF] = { "mode-off",
-		"Its mode is off, so it is never touched. The configuration sets the mode." },
+		"Its mode is off, by the configuration or 'ballonet set', so it is never touched." },
 	[REASON_DISCONNECTED] = { "disconnected",
 		"There is no connection to its hypervisor, so nothing can be done. The daemon "
 		"keeps trying to connect." },
 	[REASON_PAUSED] = { "paused",
 		"The VM is paused. Its guest cannot give memory until it runs again." },
 	[REASON_NO_DEVICE] = { "no-device",
-		"The VM has no virtio-balloon device. Start it with one (QEMU: -device "
+		"The VM has no virtio-balloon device. Restart it with one (QEMU: -device "
 		"virtio-balloon-pci)." },
 	[REASON_NO_DRIVER] = { "no-driver",
 		"The guest has sent no statistics: it is still booting, or has no balloon "
@@ -45,7 +45,7 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"The host memory that the VM uses could not be measured, so nothing begins." },
 	[REASON_FOREIGN_BALLOON] = { "foreign-balloon",
 		"Something else set its balloon to {balloon}, so it is left alone. 'ballonet "
-		"release VM' sets it to 0." },
+		"release NAME' sets it to 0." },
 	[REASON_PINNED_VFIO] = { "pinned-vfio",
 		"A device is assigned to the VM (VFIO). This pins all of its memory, so none can "
 		"be freed." },
@@ -55,8 +55,8 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"The guest is short of memory (it swaps, reads pages back from disk, waits for "
 		"memory, or killed a process), so it is left alone." },
 	[REASON_NOT_CALM] = { "not-calm",
-		"The guest uses more memory than a moment ago, or was not watched for long "
-		"enough. Nothing begins yet." },
+		"The guest's memory use is growing, or the guest has not been watched for long "
+		"enough. A squeeze waits until it is steady." },
 	[REASON_BUSY] = { "busy",
 		"The guest is busy. A squeeze would take processor time from it, so it is left "
 		"alone unless the host is short." },
@@ -246,7 +246,7 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"The last squeeze kept only {freed} freed. The VM rests for {until} more, or until "
 		"more is stale.", REASON_IS_DISAPPOINTED },
 	[REASON_REST_RELEASED] = { "rest-released",
-		"The VM was released and is left alone for {until} more. 'ballonet squeeze VM' "
+		"The VM was released and is left alone for {until} more. 'ballonet squeeze NAME' "
 		"ends that." },
 	[REASON_REST_UNBACKED] = { "rest-unbacked",
 		"The last squeeze took mostly memory that the host never gave, and freed only "
@@ -256,7 +256,7 @@ static const struct reason_row rows[REASON_COUNT] = {
 		"of them back. The VM rests for {until} more, or until more is stale.", REASON_IS_DISAPPOINTED },
 	[REASON_GAVE_UP] = { "gave-up",
 		"Two squeezes in a row freed nothing: the VM's memory is hugetlb, which is freed "
-		"only in whole huge pages. 'ballonet squeeze VM' tries again.",
+		"only in whole huge pages. 'ballonet squeeze NAME' tries again.",
 		.is = REASON_IS_GAVE_UP },
 	[REASON_REST_SCARED] = { "rest-scared",
 		"The guest was short of memory and got all of its memory back. It rests for "
@@ -270,10 +270,10 @@ static const struct reason_row rows[REASON_COUNT] = {
 	[REASON_HOST_UNKNOWN] = { "host-unknown",
 		"The host's available memory could not be read, so nothing is asked of VMs." },
 	[REASON_HOST_SHORT] = { "host-short",
-		"The host has {available} available and wants {want}. {coming} is on its way. "
+		"The host has {available} available and wants {want}. {coming} is being freed. "
 		"VMs are asked for {need} more and offer {offered}." },
 	[REASON_HOST_UNSERVED] = { "host-unserved",
-		"The host has {available} available and wants {want}. {coming} is on its way. "
+		"The host has {available} available and wants {want}. {coming} is being freed. "
 		"VMs offer only {offered} of the {need} that is missing." },
 	[REASON_HOST_GIVES_BACK] = { "host-gives-back",
 		"The host has {available} available again, which is enough. The {held} in held "

@@ -274,10 +274,13 @@ static int read_line(struct scenario *sc, char *text, unsigned int number,
 	r = set(sc, strip(name), value);
 	if (r == 0)
 		return 0;
-	(void)snprintf(trouble, SCENARIO_TROUBLE_MAX, "line %u: %.60s: %s", number, name,
-		       r == -ENOENT   ? "there is no such key"
-		       : r == -ERANGE ? "out of range"
-				      : "not a value for it");
+	if (r == -ENOENT)
+		(void)snprintf(trouble, SCENARIO_TROUBLE_MAX, "line %u: %.60s: no such key", number,
+			       name);
+	else
+		(void)snprintf(trouble, SCENARIO_TROUBLE_MAX, "line %u: %.60s: '%.60s' is %s",
+			       number, name, value,
+			       r == -ERANGE ? "out of range" : "not a valid value");
 	return -EINVAL;
 }
 

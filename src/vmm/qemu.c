@@ -77,6 +77,7 @@ static void drop_stream(struct qemu *q)
  */
 static void qemu_enter(struct qemu *q, enum qemu_state state, uint64_t now_us)
 {
+	const char *path = q->path ? q->path : "\"none\""; /* a JSON string */
 	enum qemu_state before = q->state;
 	uint64_t lasted_us = now_us - q->since_us;
 
@@ -111,8 +112,8 @@ static void qemu_enter(struct qemu *q, enum qemu_state state, uint64_t now_us)
 	case QEMU_UP:
 		q->told[0] = '\0';
 		q->conn.facts.state = q->vm_state;
-		log_info("vmm-up address=%s name=%s pid=%d balloon=%s", q->conn.address,
-			 q->conn.name, (int)q->conn.pid, q->path ? q->path : "none");
+		log_info("vmm-up address=%s name=%s pid=%d balloon=%.*s", q->conn.address,
+			 q->conn.name, (int)q->conn.pid, (int)strlen(path) - 2, path + 1);
 		conn_emit(&q->conn, VMM_EVENT_UP);
 		break;
 	}

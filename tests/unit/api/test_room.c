@@ -103,7 +103,8 @@ static void room_that_cannot_be_had_is_not_held(void **state)
 	json_object_put(o);
 	o = ask_json("POST", "/v1/reservations", "{\"size_b\":18446744073709551614}", 409);
 	assert_string_equal(text_of(o, "reason"), "too-large");
-	assert_non_null(strstr(text_of(o, "error"), "GiB are more than this host has: 16.0 GiB"));
+	assert_non_null(strstr(text_of(o, "error"),
+			       "GiB are more than this host can give: it has 16.0 GiB"));
 	json_object_put(o);
 	world.sample.host.available_b.known = false;
 	o = ask_json("POST", "/v1/reservations", "{\"size_b\":1}", 409);

@@ -161,7 +161,7 @@ static void room_that_cannot_be_had_is_refused_with_why(void **state)
 	CALL(&r, "reserve", "8GiB");
 	expect(&r, 1, "", "of that cannot be had.");
 	CALL(&r, "reserve", "20000GiB");
-	expect(&r, 1, "", "are more than this host has: 16.0 GiB");
+	expect(&r, 1, "", "are more than this host can give: it has 16.0 GiB");
 	CALL(&r, "reserve", "--cancel", "x");
 	expect(&r, 2, "", "'x' is not the number of a reservation.");
 	CALL(&r, "reserve", "--list", "1GiB");

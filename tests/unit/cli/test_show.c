@@ -31,7 +31,7 @@ static void status_shows_a_line_per_vm_and_what_would_serve_them_better(void **s
 	       "");
 	expect(&r, 0, "we\"ir\\d??[31m?", "");
 	expect(&r, 0, "The socket /run/weird is not there.", "");
-	expect(&r, 0, "\ndb: start it with free-page-reporting=on", "");
+	expect(&r, 0, "\ndb: restart it with free-page-reporting=on", "");
 	assert_tame(r.out);
 }
 
@@ -65,8 +65,8 @@ static void without_a_guardian_status_says_that_nothing_is_inflated(void **state
 	world_free(w);
 	CALL(&r, "status");
 	expect(&r, 0,
-	       "The guardian process is not running: until it is back, no balloon is "
-	       "inflated.\n",
+	       "The guardian process is not running, so no balloon is inflated. The log of "
+	       "ballonetd says why.\n",
 	       "");
 	assert_null(strstr(r.out, "stay inflated"));
 }
@@ -121,6 +121,9 @@ static void why_tells_the_sentence_and_what_was_before(void **state)
 	CALL(&r, "why", "db");
 	expect(&r, 0, "db (resting): The last squeeze kept 530 MiB freed", "");
 	expect(&r, 0, "inflating: A squeeze begins", "");
+	assert_null(strstr(r.out, "trouble"));
+	CALL(&r, "why", SAMPLE_WEIRD);
+	expect(&r, 0, "\n  trouble: The socket /run/weird is not there.\n", "");
 }
 
 static void why_without_a_name_tells_of_the_host(void **state)
@@ -168,7 +171,7 @@ static void headroom_is_told(void **state)
 	server_start_sample();
 	CALL(&r, "headroom");
 	expect_row(&r, "within 1 s", "128 MiB");
-	expect_row(&r, "of that, reliable", "50.0 %");
+	expect_row(&r, "share counted on", "50.0 %");
 }
 
 static void json_is_printed_where_it_is_asked_for(void **state)

@@ -72,7 +72,7 @@ static void a_squeeze_is_watched_until_the_balloon_is_back_at_0(void **state)
 	server_start_sample();
 	CALL(&r, "squeeze", "db");
 	expect(&r, 0, "db: 550 MiB freed in ", "inflating: ");
-	expect(&r, 0, "ended by stop-yield", "deflating: ");
+	expect(&r, 0, "reason: stop-yield", "deflating: ");
 }
 
 static void a_squeeze_may_be_left_to_itself(void **state)
@@ -95,7 +95,7 @@ static void a_squeeze_that_the_policy_does_not_begin_is_told(void **state)
 	server_start(w, NULL);
 	world_free(w);
 	CALL(&r, "squeeze", "db");
-	expect(&r, 1, "", "the squeeze did not begin. The guest uses more memory");
+	expect(&r, 1, "", "the squeeze did not begin. The guest's memory use is growing");
 	CALL(&r, "squeeze", "--json", "db");
 	expect(&r, 1, "\"reason\":\"not-calm\"", "");
 	json_object_put(json_of(&r));

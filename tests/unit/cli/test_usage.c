@@ -87,9 +87,9 @@ static void a_world_that_cannot_be_is_told(void **state)
 	CALL(&r, "simulate", "--scenario", "/proc/version");
 	expect(&r, 2, "", "line 1: not 'KEY: VALUE'");
 	CALL(&r, "simulate", "--vms", "many");
-	expect(&r, 2, "", "--vms: not a value for it");
+	expect(&r, 2, "", "--vms: 'many' is not a valid value");
 	CALL(&r, "simulate", "--hours", "0");
-	expect(&r, 2, "", "--hours: out of range");
+	expect(&r, 2, "", "--hours: '0' is out of range");
 	CALL(&r, "simulate", "--host-memory", "-1");
 	expect(&r, 2, "", "--host-memory: ");
 	CALL(&r, "status", "--seed", "1");

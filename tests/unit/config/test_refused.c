@@ -29,6 +29,7 @@ static void an_unknown_key_is_named_with_the_one_that_was_meant(void **state)
 		":4: defaults.intervall: no such key; did you mean interval?");
 	refused("defaults:\n  qmp: /a\n", ":2: defaults.qmp: no such key");
 	refused("zebra: 1\n", ":1: zebra: no such key");
+	refused("mode: off\n", ":1: mode: is a setting; put it under defaults");
 	refused("match: 1\n", ":1: match: no such key");
 }
 
@@ -55,7 +56,7 @@ static void a_value_that_is_none_is_refused_with_an_example(void **state)
 	refused("discover: maybe\n", ":1: discover: 'maybe' is not true or false");
 	refused("journal_max_bytes: lots\n",
 		":1: journal_max_bytes: 'lots' is not a size such as 64MiB");
-	refused("guardian_after: 5\n", ":1: guardian_after: '5' is not a time such as 10s");
+	refused("guardian_after: 5\n", ":1: guardian_after: '5' is not a time such as 10s or 5min");
 	refused("defaults:\n  mode: sqeeze\n",
 		":2: defaults.mode: 'sqeeze' is not off, observe, squeeze or rightsize");
 	refused("defaults:\n  min_yield_share: 10\n",

@@ -60,16 +60,16 @@ static void what_is_wrong_is_said_with_its_line(void **state)
 	const struct {
 		const char *text, *word;
 	} bad[] = {
-		{ "seed: 1\nnonsense: 2", "line 2: nonsense: there is no such key" },
+		{ "seed: 1\nnonsense: 2", "line 2: nonsense: no such key" },
 		{ "setting.nonsense: 2", "no such key" },
-		{ "vms: -1", "not a value" },
+		{ "vms: -1", "is not a valid value" },
 		{ "vms: 0", "out of range" },
 		{ "ram_min: 1", "out of range" },
-		{ "length: 5", "not a value" },
+		{ "length: 5", "is not a valid value" },
 		{ "seed", "not 'KEY: VALUE'" },
-		{ "do: 1s", "not a value" },
-		{ "do: 1s dance 5MiB", "not a value" },
-		{ "do: 1s hold much", "not a value" },
+		{ "do: 1s", "is not a valid value" },
+		{ "do: 1s dance 5MiB", "is not a valid value" },
+		{ "do: 1s hold much", "is not a valid value" },
 		{ "do: 2s free 1MiB\ndo: 1s free 1MiB", "line 2" },
 		{ "ram_min: 4GiB\nram_max: 1GiB", "ram_max is below ram_min" },
 		{ "honest: 0\nflatters: 0\nfrozen: 0\nbabbles: 0\nsilent: 0", "weights" },
