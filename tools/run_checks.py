@@ -92,7 +92,7 @@ def steps(everything: bool) -> list[Step]:
              + (" 5.10 7 debug" if everything else "") + " && tools/package-dkms",
              limit_s=7200 if everything else 900),
         Step("field", f"BALLONET_STORM_S={storm_s} "
-             + pytest("field", "tests/field/storm.py", "tests/field", *field_tests),
+             + pytest("field", "-o 'python_files=test_*.py storm.py'", "tests/field", *field_tests),
              "pytest:field", needs=("gcc",), limit_s=9000 if everything else 600),
         Step("cppcheck", "tools/check-cppcheck"),
         Step("repository", pytest("repository", "tests/repository"), "pytest:repository", needs=("gcc",)),

@@ -32,5 +32,6 @@ def test_one_whose_connection_is_down_is_kept_until_its_balloon_is_at_0(fakes, m
     guest.set(greeting=None, deflate_mib_s=2000)
     guest.drop()
     guest.wait("balloon at 0", lambda state: state.balloon_mib == 0, 60)
+    daemon.wait_vm("a", "word of it", lambda vm: vm["phase"] != "deflating", 60)
     guest.die()
     wait_for("end of a", lambda: is_forgotten(daemon, "a"), 60)
