@@ -17,6 +17,7 @@
 #include "daemon/guardian_watch.h"
 #include "daemon/operators.h"
 #include "daemon/pressure.h"
+#include "daemon/privileges.h"
 #include "daemon/remember.h"
 #include "daemon/tick.h"
 #include "fleet/fleet.h"
@@ -25,11 +26,9 @@
 #include "base/clock.h"
 #include "base/fds.h"
 #include "base/log.h"
-#include "base/memlock.h"
 #include "base/num.h"
 #include "host/hostgroup.h"
 #include "journal/writer.h"
-#include "sandbox/sandbox.h"
 #include "vmm/vmm.h"
 
 #include <errno.h>
@@ -355,36 +354,6 @@ static int watch_signals(struct daemon *d)
 	return 0;
 }
 
-/* A VM takes up to five descriptors, and the usual soft limit is 1024. */
-static void allow_descriptors(void)
-{
-	int r = fds_keep();
-
-	if (r < 0)
-		log_warning("descriptors error=%s", strerror(-r));
-}
-
-static void lock_memory(void)
-{
-	int r = memlock_all();
-
-	if (r < 0)
-		log_warning(
-			"memory-not-locked error=\"%s\" effect=\"on a short host the daemon may "
-			"be paged out\"",
-			strerror(-r));
-}
-
-/* Sockets of its own are open by now, and no thread is there yet. */
-static void confine(void)
-{
-	int r = sandbox_enter(SANDBOX_DAEMON);
-
-	if (r < 0)
-		log_warning("not-confined error=\"%s\" effect=\"it keeps its privileges\"",
-			    strerror(-r));
-}
-
 /* What the rooms work on. */
 static void lend(struct daemon *d)
 {
@@ -428,8 +397,7 @@ static int start(struct daemon *d)
 	const char *path;
 	int r;
 
-	allow_descriptors();
-	lock_memory();
+	privileges_prepare();
 	r = configure(d->options, &d->config);
 	if (r < 0)
 		return r;
@@ -454,7 +422,7 @@ static int start(struct daemon *d)
 	r = operators_serve(&d->operators, path, d->config.control_group);
 	if (r < 0)
 		return r;
-	confine();
+	privileges_drop();
 	r = open_journal(d);
 	if (r < 0)
 		return r;
