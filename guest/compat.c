@@ -92,6 +92,18 @@ bool compat_free_pages_have_pattern(u32 *ret_pattern)
 	return true;
 }
 
+void compat_set_reporting_order(struct page_reporting_dev_info *info)
+{
+#ifdef COMPAT_HAS_REPORTING_ORDER
+#ifdef PAGE_REPORTING_ORDER_UNSPECIFIED
+	info->order = PAGE_REPORTING_ORDER_UNSPECIFIED; /* 0 has become an order like others */
+#endif
+	/* a pageblock of 512 MiB would hardly ever be free: 2 MiB, which is a huge page of hosts */
+	if (IS_ENABLED(CONFIG_ARM64_64K_PAGES))
+		info->order = 5;
+#endif
+}
+
 #if COMPAT_CORE_MOVES_PAGES || !COMPAT_MIGRATION
 void compat_migrated(struct balloon_dev_info *info, struct page *newpage, struct page *page)
 {

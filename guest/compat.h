@@ -11,6 +11,7 @@
 
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/page_reporting.h>
 #include <linux/shrinker.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -84,6 +85,9 @@ void *compat_shrinker_owner(struct shrinker *s);
 
 /* Whether free pages keep a pattern, and which. */
 bool compat_free_pages_have_pattern(u32 *ret_pattern);
+
+/* Has the kernel report blocks as large as its own driver would. */
+void compat_set_reporting_order(struct page_reporting_dev_info *info);
 
 /* Compaction has moved @page of the balloon to @newpage, and the device knows. */
 void compat_migrated(struct balloon_dev_info *info, struct page *newpage, struct page *page);

@@ -95,6 +95,7 @@ int report_start(struct ballonet *b)
 		return 0;
 	}
 	b->reporting.info.report = report_free_pages;
+	compat_set_reporting_order(&b->reporting.info);
 	err = page_reporting_register(&b->reporting.info);
 	if (err == -EBUSY) {
 		dev_warn(&b->vdev->dev,
