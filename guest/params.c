@@ -104,14 +104,16 @@ PARAMS_NUMBER(seeks, DEFAULT_SEEKS, 1, 1024, NULL, 0444,
 PARAMS_NUMBER(buffer_pfns, 0, 0, BALLOON_BIG_BUFFER_PFNS, NULL, 0444,
 	      "page numbers in a buffer (default 0: 4096 where the device takes it, or 256)")
 
-/* Bits of the transports, and those that mean something else to this driver. */
+/* Bits of the transports, now or later, and those that mean something else to this driver. */
 static bool params_bit_is_taken(unsigned int bit)
 {
-	return (bit > 23 && bit < 50 && bit != 41 && bit != 42) || bit == BALLOON_F_PRESS ||
-	       bit == BALLOON_F_BIG_BUFFERS;
+	return (bit > 23 && bit < 50) || bit == BALLOON_F_PRESS || bit == BALLOON_F_BIG_BUFFERS;
 }
 PARAMS_NUMBER(pressure_bit, BALLOON_F_DEFLATE_ON_PRESSURE, 6, 63, params_bit_is_taken, 0444,
 	      "feature bit of DEFLATE_ON_PRESSURE (default 50)")
+
+PARAMS_NUMBER(all_stats, 0, 0, 1, NULL, 0444,
+	      "1 sends statistics 10 to 15 where the kernel's own driver does not (default 0)")
 
 bool params_relief(bool *ret_on_oom, bool *ret_on_pressure)
 {

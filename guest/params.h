@@ -21,5 +21,6 @@ unsigned int params_seeks(void);
 /* Page numbers in a buffer; 0: by what the device takes. */
 unsigned int params_buffer_pfns(void);
 unsigned int params_pressure_bit(void);
+unsigned int params_all_stats(void);
 
 #endif

@@ -4,19 +4,20 @@
  *
  * Layer: guest.
  * In:    the kernel's counters, when the device returns the buffer.
- * Out:   tags 0 to 15, on every kernel, and the mark of this driver (BALLOON_MARK_*).
- *
- * The kernels before 6.12 send tags 0 to 9 only; what the others say was counted long before.
+ * Out:   tags 0 to 9, 10 to 15 as well where they are taken, and the mark of this driver
+ *        (BALLOON_MARK_*).
  */
 #include "stats.h"
 
 #include <linux/slab.h>
 #include <linux/swap.h>
+#include <linux/virtio_balloon.h>
 #include <linux/vm_event_item.h>
 
 #include "available.h"
 #include "balloon.h"
 #include "device.h"
+#include "params.h"
 
 struct stat_entry {
 	__virtio16 tag;
@@ -66,6 +67,16 @@ static u64 stats_reclaim_count(const unsigned long *events, enum vm_event_item i
 }
 #endif
 
+/* Devices that were made before these statistics may keep a buffer with one of them for ever. */
+static bool stats_sends_all(void)
+{
+#ifdef VIRTIO_BALLOON_S_OOM_KILL
+	return true; /* as the kernel's own driver */
+#else
+	return params_all_stats();
+#endif
+}
+
 static unsigned int stats_fill(struct ballonet *b)
 {
 	const unsigned long *events = b->stats.events;
@@ -97,6 +108,8 @@ static unsigned int stats_fill(struct ballonet *b)
 	stats_put(b, &n, BALLOON_STAT_AVAIL, (u64)max(available, 0L) << PAGE_SHIFT);
 	stats_put(b, &n, BALLOON_STAT_CACHES,
 		  (u64)global_node_page_state(NR_FILE_PAGES) << PAGE_SHIFT);
+	if (!stats_sends_all())
+		return n;
 	stats_put(b, &n, BALLOON_STAT_OOM_KILL, events[OOM_KILL]);
 	stats_put(b, &n, BALLOON_STAT_ALLOC_STALL, stats_alloc_stalls(events));
 	stats_put(b, &n, BALLOON_STAT_ASYNC_SCAN, stats_reclaim_count(events, PGSCAN_KSWAPD));
