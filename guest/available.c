@@ -26,7 +26,8 @@ void available_recount(struct ballonet *b)
 	if (!b->relief.on_pressure)
 		return;
 	spin_lock(&b->lock);
-	for_each_online_node(nid) {
+	/* also of a node that has gone */
+	for_each_node(nid) {
 		unsigned long now =
 			available_freeable(b) ? atomic_long_read(&a->ballooned[nid]) : 0;
 		long change = (long)now - (long)a->counted[nid];
@@ -44,7 +45,7 @@ unsigned long available_counted(struct ballonet *b)
 	unsigned long sum = 0;
 	int nid;
 
-	for_each_online_node(nid)
+	for_each_node(nid)
 		sum += READ_ONCE(b->available.counted[nid]);
 	return sum;
 }

@@ -6,8 +6,8 @@
  * In:    the virtio balloon device, the kernel's memory management.
  * Out:   struct ballonet. Types only; a part's functions are in the header of its file.
  *
- * Who calls whom, from the top: main - show, features - stats, relief - press, hint, balloon -
- * report, watch, pfnq - device - available, config - params, compat. No call goes upwards.
+ * Who calls whom, from the top: main - show, features - stats, relief - press, hint - balloon -
+ * report, watch, pfnq - device - available, config, params, trace, compat. No call goes upwards.
  *
  * Locks, in the order in which they nest:
  *   op_lock      one long operation at a time (inflate, deflate, press); held across allocations,
@@ -96,7 +96,7 @@ struct slot {
 	unsigned int count;	/* pages */
 	bool keep;		/* the sender waits for it and takes it back himself */
 	bool acked;
-	__le32 *pfns;
+	__virtio32 *pfns;
 };
 
 struct ballonet;
@@ -124,7 +124,9 @@ struct counters {
 
 /* balloon.c */
 struct balloon {
-	struct delayed_work work;	/* to the target */
+	struct work_struct work;	/* to the target */
+	struct delayed_work holdoff;	/* ends: the work may inflate again */
+	struct delayed_work retry;	/* what could not be fulfilled */
 	struct work_struct actual_work; /* tell the device how big we are */
 	struct balloon_dev_info info;	/* the pages, order 0 each */
 	atomic_long_t size;		/* pages */
@@ -137,13 +139,13 @@ struct balloon {
 	enum direction dir;	   /* under lock */
 	unsigned int deflaters;	   /* callers inside DEFLATING; under lock */
 	unsigned long holdoff_end; /* jiffies; no inflate before */
-	unsigned long inflate_end; /* jiffies; of the last */
 	unsigned long events[NR_VM_EVENT_ITEMS]; /* under op_lock */
 };
 
 /* Bits of balloon.flags. */
 #define BALLOON_RETARGET 0    /* the device has changed its configuration */
 #define BALLOON_HOLDING_OFF 1 /* until holdoff_end */
+#define BALLOON_PAUSED 2      /* the guest goes to sleep */
 
 /* relief.c */
 struct relief {
@@ -151,7 +153,7 @@ struct relief {
 	bool oom_registered, shrinker_registered;
 	struct notifier_block oom_nb;
 	struct compat_shrinker shrinker;
-	atomic_t oom_seq; /* grows with each cry for help */
+	atomic_t cries; /* grows with each: inflates, presses and rounds of hints end */
 };
 
 /* available.c */
@@ -170,25 +172,34 @@ struct reporting {
 /* press.c */
 struct press {
 	struct work_struct work;
-	struct list_head pages; /* taken and not yet in the device's hands; under lock */
-	u32 seq;		/* of the device's last request */
-	unsigned long by_hand;	/* pages requested by sysfs; 0 when that has been served */
-	long by_hand_pressed;	/* what came of it */
+	struct list_head pages;	   /* taken and not yet in the device's hands; under lock */
+	unsigned long held;	   /* pages of these; under lock */
+	unsigned int releases;	   /* times that the guest needed them; under lock */
+	struct task_struct *taker; /* who takes pages just now */
+	u32 seq;		   /* of the device's last request */
+	unsigned long by_hand;	   /* pages requested by sysfs; 0 when that has been served */
+	long by_hand_pressed;	   /* what came of it */
 };
 
 /* hint.c */
 struct hint {
 	struct work_struct work;
 	struct list_head pages; /* under lock */
+	unsigned long held;	/* pages of these; under lock */
+	unsigned int releases;	/* times that the guest needed them; under lock */
 	u32 id;			/* of the last round */
 	unsigned long flags;	/* HINT_CHANGED */
-	__le32 cmd; /* what the device is told; here because it must not lie on a stack */
-	__le32 stop;
+	struct hint_words *words;
 	unsigned int flying; /* buffers that the device has not answered */
 };
 
 /* Bit of hint.flags: the device has changed its configuration. */
 #define HINT_CHANGED 0
+
+/* What the device is told, in memory of its own: neither a stack nor vmalloc can be shown to it. */
+struct hint_words {
+	__virtio32 id, stop;
+};
 
 /* stats.c */
 struct stats {
@@ -214,7 +225,7 @@ struct ballonet {
 	struct hint hint;
 	struct stats stats;
 	struct counters counters;
-	struct notifier_block reboot_nb;
+	struct notifier_block reboot_nb, pm_nb;
 	struct dentry *debugfs;
 };
 

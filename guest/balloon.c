@@ -64,7 +64,6 @@ static bool balloon_begin_inflate(struct ballonet *b)
 static void balloon_end_inflate(struct ballonet *b)
 {
 	spin_lock(&b->lock);
-	WRITE_ONCE(b->balloon.inflate_end, jiffies);
 	if (b->balloon.dir == INFLATING)
 		balloon_turn(b, IDLE);
 	spin_unlock(&b->lock);
@@ -100,13 +99,29 @@ void balloon_end_deflate(struct ballonet *b)
 	available_recount(b);
 }
 
+void balloon_kick(struct ballonet *b)
+{
+	if (device_is_ready(b))
+		queue_work(b->wq, &b->balloon.work);
+}
+
+void balloon_pause(struct ballonet *b, bool pause)
+{
+	if (pause)
+		set_bit(BALLOON_PAUSED, &b->balloon.flags);
+	else
+		clear_bit(BALLOON_PAUSED, &b->balloon.flags);
+	balloon_kick(b);
+}
+
 void balloon_hold_off(struct ballonet *b)
 {
 	unsigned long wait = msecs_to_jiffies(params_holdoff_ms());
 
 	WRITE_ONCE(b->balloon.holdoff_end, jiffies + wait);
 	set_bit(BALLOON_HOLDING_OFF, &b->balloon.flags);
-	balloon_kick(b, wait + 1);
+	if (device_is_ready(b))
+		mod_delayed_work(b->wq, &b->balloon.holdoff, wait + 1);
 }
 
 unsigned long balloon_held_off(struct ballonet *b)
@@ -123,10 +138,20 @@ unsigned long balloon_held_off(struct ballonet *b)
 
 /* ----------------------------------------------------------------- target */
 
-void balloon_kick(struct ballonet *b, unsigned long delay)
+static void balloon_holdoff_fn(struct work_struct *work)
+{
+	balloon_kick(container_of(to_delayed_work(work), struct ballonet, balloon.holdoff));
+}
+
+static void balloon_retry_fn(struct work_struct *work)
+{
+	balloon_kick(container_of(to_delayed_work(work), struct ballonet, balloon.retry));
+}
+
+static void balloon_retry_later(struct ballonet *b)
 {
 	if (device_is_ready(b))
-		mod_delayed_work(b->wq, &b->balloon.work, delay);
+		mod_delayed_work(b->wq, &b->balloon.retry, msecs_to_jiffies(params_retry_ms()));
 }
 
 unsigned long balloon_target(struct ballonet *b)
@@ -134,6 +159,12 @@ unsigned long balloon_target(struct ballonet *b)
 	if (test_and_clear_bit(BALLOON_RETARGET, &b->balloon.flags))
 		b->balloon.target = config_read(b->vdev, BALLOON_CONFIG_NUM_PAGES);
 	return DIV_ROUND_UP(b->balloon.target, PFNS_PER_PAGE);
+}
+
+/* Pages that are in the balloon and should not be; negative: the other way round. */
+static long balloon_over(struct ballonet *b)
+{
+	return atomic_long_read(&b->balloon.size) - (long)balloon_target(b);
 }
 
 void balloon_write_actual(struct ballonet *b)
@@ -168,8 +199,8 @@ static void balloon_inflate_done(struct pfnq *q, struct slot *slot)
 
 	list_for_each_entry(page, &slot->pages, lru)
 		balloon_account(b, page, 1);
-	atomic_long_add(balloon_page_list_enqueue(&b->balloon.info, &slot->pages),
-			&b->balloon.size);
+	atomic_long_add(slot->count, &b->balloon.size); /* before anybody can take them out */
+	balloon_page_list_enqueue(&b->balloon.info, &slot->pages);
 	atomic_long_sub(slot->count, &b->balloon.flying);
 	b->counters.inflated_pages += slot->count;
 }
@@ -223,7 +254,7 @@ static unsigned int balloon_fill(struct ballonet *b, struct watch *w, struct slo
 			sg_set_page(&b->reporting.sg[blocks++], page, PAGE_SIZE << order, 0);
 		if (order)
 			split_page(page, order);
-		pfnq_add(slot, page, 1U << order);
+		pfnq_add(&b->balloon.inflateq, slot, page, 1U << order);
 		for (i = 0; i < 1U << order; i++)
 			list_add_tail(&page[i].lru, &slot->pages);
 		atomic_long_add(1L << order, &b->balloon.flying);
@@ -288,7 +319,8 @@ static enum ending balloon_inflate(struct ballonet *b)
 	long want;
 
 	watch_start(b, &w);
-	while (end == END_DONE && (want = balloon_missing(b)) > 0) {
+	while (end == END_DONE && (want = balloon_missing(b)) > 0 &&
+	       !test_bit(BALLOON_PAUSED, &b->balloon.flags)) {
 		end = balloon_inflate_step(b, &w, want);
 		if (time_after(jiffies, told + ACTUAL_EVERY)) {
 			balloon_write_actual(b);
@@ -302,33 +334,50 @@ static enum ending balloon_inflate(struct ballonet *b)
 	return end;
 }
 
-/* Returns jiffies after which to try again, 0 for not at all. */
-static unsigned long balloon_grow(struct ballonet *b)
+/* Whether an inflate may begin: over-asked guests are tried again and again. */
+static enum ending balloon_may_grow(struct ballonet *b)
 {
-	unsigned long left = balloon_held_off(b), want = 1;
 	struct pfnq *q = &b->balloon.inflateq;
+	unsigned long want = 1;
 	enum ending end;
 	struct watch w;
 
-	if (left)
-		return left;
-	/* over-asked guests are tried again and again: do not even begin without a reason */
 	watch_start(b, &w);
 	end = watch_look(b, &w, &want);
 	if (end == END_DONE && device_is_stuck(q->queue) && !pfnq_quiet(q))
 		end = END_DEVICE;
+	return end;
+}
+
+/* False when it is to be tried again later, which is seen to. */
+static bool balloon_grow(struct ballonet *b)
+{
+	unsigned long left = balloon_held_off(b);
+	enum ending end;
+
+	if (test_bit(BALLOON_PAUSED, &b->balloon.flags))
+		return false;
+	if (left) {
+		mod_delayed_work(b->wq, &b->balloon.holdoff, left);
+		return false;
+	}
+	end = balloon_may_grow(b);
 	if (end == END_DONE) {
-		if (!balloon_begin_inflate(b))
-			return msecs_to_jiffies(params_retry_ms());
+		if (!balloon_begin_inflate(b)) {
+			balloon_retry_later(b); /* somebody is being given to */
+			return false;
+		}
 		end = balloon_inflate(b);
 		balloon_end_inflate(b);
 	}
 	b->counters.endings[end]++;
 	if (end == END_DONE || end == END_STOP)
-		return 0;
-	if (end == END_OOM || end == END_SWAP)
+		return true;
+	if ((end == END_OOM || end == END_SWAP) && params_holdoff_ms())
 		balloon_hold_off(b);
-	return max(balloon_held_off(b), msecs_to_jiffies(params_retry_ms()));
+	else
+		balloon_retry_later(b);
+	return false;
 }
 
 /* ---------------------------------------------------------------- deflate */
@@ -367,7 +416,7 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want)
 			break;
 		}
 		list_for_each_entry(page, &pages, lru)
-			pfnq_add(slot, page, 1);
+			pfnq_add(q, slot, page, 1);
 		freed += n;
 		if (b->balloon.must_tell)
 			list_splice(&pages, &slot->pages);
@@ -382,19 +431,20 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want)
 	return freed;
 }
 
-/* Returns jiffies after which to try again, 0 for at once or not at all. */
-static unsigned long balloon_shrink(struct ballonet *b, unsigned long want)
+/* False when it is to be tried again later, which is seen to. */
+static bool balloon_shrink(struct ballonet *b, long over)
 {
 	unsigned long freed;
-	long over = want;
 
 	balloon_begin_deflate(b, BY_TARGET);
 	do {
 		freed = balloon_leak(b, min_t(unsigned long, over, LEAK_STEP_PAGES));
-		over = atomic_long_read(&b->balloon.size) - (long)balloon_target(b);
+		over = balloon_over(b);
 	} while (freed && over > 0 && !device_is_closed(b));
 	balloon_end_deflate(b);
-	return freed ? 0 : msecs_to_jiffies(params_retry_ms());
+	if (!freed)
+		balloon_retry_later(b);
+	return freed;
 }
 
 void balloon_settle(struct ballonet *b)
@@ -403,23 +453,35 @@ void balloon_settle(struct ballonet *b)
 		balloon_await(b, &b->balloon.inflateq, HZ);
 }
 
+/* Who inflates takes op_lock, and waits for no press: that ends with a kick. What shrinks does not,
+ * so that the guest has its memory at once.
+ */
 static void balloon_work_fn(struct work_struct *work)
 {
-	struct ballonet *b = container_of(to_delayed_work(work), struct ballonet, balloon.work);
-	unsigned long again = 0;
+	struct ballonet *b = container_of(work, struct ballonet, balloon.work);
+	bool more = true;
 
-	mutex_lock(&b->op_lock);
-	while (!again && !device_is_closed(b)) {
-		long over = atomic_long_read(&b->balloon.size) - (long)balloon_target(b);
+	/* what the device answers after its time is up is nobody's to wait for */
+	pfnq_quiet(&b->balloon.inflateq);
+	pfnq_quiet(&b->balloon.deflateq);
+	while (more && !device_is_closed(b)) {
+		long over = balloon_over(b);
 
 		if (over == 0)
 			break;
-		again = over > 0 ? balloon_shrink(b, over) : balloon_grow(b);
+		if (over > 0) {
+			more = balloon_shrink(b, over);
+		} else {
+			more = mutex_trylock(&b->op_lock);
+			if (!more)
+				break;
+			more = balloon_grow(b);
+			mutex_unlock(&b->op_lock);
+			if (!more && balloon_over(b) > 0)
+				more = true; /* the target has fallen meanwhile */
+		}
 	}
 	balloon_write_actual(b);
-	mutex_unlock(&b->op_lock);
-	if (again)
-		balloon_kick(b, again);
 }
 
 /* -------------------------------------------------------------- migration */
@@ -430,7 +492,7 @@ static int balloon_tell_one(struct ballonet *b, struct pfnq *q, struct slot *slo
 {
 	bool acked;
 
-	pfnq_add(slot, page, 1);
+	pfnq_add(q, slot, page, 1);
 	slot->keep = true;
 	pfnq_send(q, slot);
 	acked = device_wait(b, q->queue, pfnq_acked(q, slot));
@@ -481,6 +543,7 @@ static int balloon_migrate(struct balloon_dev_info *info, struct page *newpage, 
 		adjust_managed_page_count(newpage, -1);
 	}
 	compat_migrated(info, newpage, page);
+	available_recount(b); /* the node may be about to go */
 	return 0;
 }
 
@@ -490,7 +553,9 @@ int balloon_init(struct ballonet *b)
 {
 	struct balloon *balloon = &b->balloon;
 
-	INIT_DELAYED_WORK(&balloon->work, balloon_work_fn);
+	INIT_WORK(&balloon->work, balloon_work_fn);
+	INIT_DELAYED_WORK(&balloon->holdoff, balloon_holdoff_fn);
+	INIT_DELAYED_WORK(&balloon->retry, balloon_retry_fn);
 	INIT_WORK(&balloon->actual_work, balloon_actual_work_fn);
 	pfnq_init(&balloon->inflateq, b, &b->queues[QUEUE_INFLATE], balloon_inflate_done);
 	pfnq_init(&balloon->deflateq, b, &b->queues[QUEUE_DEFLATE], balloon_deflate_done);
@@ -509,13 +574,14 @@ int balloon_start(struct ballonet *b, unsigned int pfns_per_buffer)
 {
 	int err = pfnq_start(&b->balloon.inflateq, pfns_per_buffer);
 
-	b->balloon.inflate_end = jiffies - HZ;
 	return err ?: pfnq_start(&b->balloon.deflateq, pfns_per_buffer);
 }
 
 void balloon_cancel(struct ballonet *b)
 {
-	cancel_delayed_work_sync(&b->balloon.work);
+	cancel_delayed_work_sync(&b->balloon.holdoff);
+	cancel_delayed_work_sync(&b->balloon.retry);
+	cancel_work_sync(&b->balloon.work);
 	cancel_work_sync(&b->balloon.actual_work);
 }
 

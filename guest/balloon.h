@@ -25,7 +25,8 @@ int balloon_start(struct ballonet *b, unsigned int pfns_per_buffer);
 /* After the reset: frees all that is left. */
 void balloon_stop(struct ballonet *b);
 void balloon_cancel(struct ballonet *b);
-void balloon_kick(struct ballonet *b, unsigned long delay);
+/* Has the work look at the target; any context. */
+void balloon_kick(struct ballonet *b);
 /* Pages. */
 unsigned long balloon_target(struct ballonet *b);
 /* Begins to shrink; false when that is not to be now. Each true one is ended by its wisher. */
@@ -39,6 +40,8 @@ unsigned long balloon_leak(struct ballonet *b, unsigned long want);
 void balloon_leak_all(struct ballonet *b);
 /* Gives an inflate that has just been ended a moment to hand over what the device has seen. */
 void balloon_settle(struct ballonet *b);
+/* While the guest goes to sleep it needs its memory: nothing is inflated until the pause ends. */
+void balloon_pause(struct ballonet *b, bool pause);
 void balloon_hold_off(struct ballonet *b);
 /* Jiffies until an inflate may begin. */
 unsigned long balloon_held_off(struct ballonet *b);

@@ -43,7 +43,7 @@ u32 config_read(struct virtio_device *vdev, unsigned int offset)
 {
 	__le32 value = 0;
 
-	virtio_cread_bytes(vdev, offset, &value, sizeof(value));
+	vdev->config->get(vdev, offset, &value, sizeof(value)); /* in one access */
 	return le32_to_cpu(value);
 }
 

@@ -33,10 +33,17 @@ void device_answered(struct ballonet *b, struct queue *q)
 
 void device_close(struct ballonet *b)
 {
+	bool stuck = false;
+	unsigned int i;
+
 	mutex_lock(&b->device_lock);
 	if (b->life < LIFE_FREEZING)
 		WRITE_ONCE(b->life, LIFE_FREEZING);
 	mutex_unlock(&b->device_lock);
+	for (i = 0; i < QUEUE_COUNT; i++)
+		stuck |= device_is_stuck(&b->queues[i]);
+	if (stuck)
+		device_reset(b); /* whoever waits for an answer has waited long enough */
 }
 
 void device_reset(struct ballonet *b)

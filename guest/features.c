@@ -91,6 +91,10 @@ static void features_on_ack(struct virtqueue *vq)
 	for (q = b->queues; q < b->queues + QUEUE_COUNT; q++)
 		if (q->vq == vq)
 			wake_up_all(&q->acks);
+	/* nobody waits any more for what comes so late */
+	if (device_is_stuck(&b->queues[QUEUE_INFLATE]) ||
+	    device_is_stuck(&b->queues[QUEUE_DEFLATE]))
+		balloon_kick(b);
 }
 
 static void features_on_stats_request(struct virtqueue *vq)

@@ -10,6 +10,8 @@
  */
 #include "hint.h"
 
+#include <linux/slab.h>
+
 #include "config.h"
 #include "device.h"
 #include "watch.h"
@@ -20,10 +22,13 @@
 
 static bool hint_all_answered(struct ballonet *b)
 {
+	struct queue *q = &b->queues[QUEUE_HINT];
 	unsigned int len;
 
-	while (b->hint.flying && virtqueue_get_buf(b->queues[QUEUE_HINT].vq, &len))
+	while (b->hint.flying && virtqueue_get_buf(q->vq, &len)) {
 		b->hint.flying--;
+		device_answered(b, q);
+	}
 	return !b->hint.flying;
 }
 
@@ -68,15 +73,15 @@ static int hint_begin_round(struct ballonet *b, u32 id)
 {
 	if (!device_wait(b, &b->queues[QUEUE_HINT], hint_all_answered(b)))
 		return -ENODEV;
-	b->hint.cmd = cpu_to_le32(id);
-	return hint_send(b, &b->hint.cmd, sizeof(b->hint.cmd), true);
+	b->hint.words->id = cpu_to_virtio32(b->vdev, id);
+	return hint_send(b, &b->hint.words->id, sizeof(b->hint.words->id), true);
 }
 
 /* Nobody waits for that: the device may have ended the round itself. */
 static void hint_end_round(struct ballonet *b)
 {
-	b->hint.stop = cpu_to_le32(BALLOON_HINT_STOP);
-	(void)hint_add(b, &b->hint.stop, sizeof(b->hint.stop), true);
+	b->hint.words->stop = cpu_to_virtio32(b->vdev, BALLOON_HINT_STOP);
+	(void)hint_add(b, &b->hint.words->stop, sizeof(b->hint.words->stop), true);
 }
 
 /* One free block; 0 while there may be more. */
@@ -93,26 +98,41 @@ static int hint_one(struct ballonet *b)
 	err = hint_send(b, page_address(page), PAGE_SIZE << HINT_ORDER, false);
 	spin_lock(&b->lock);
 	list_add(&page->lru, &b->hint.pages);
+	b->hint.held += 1UL << HINT_ORDER;
 	spin_unlock(&b->lock);
 	b->counters.hinted_pages += 1UL << HINT_ORDER;
 	return err;
 }
 
-unsigned long hint_release(struct ballonet *b)
+/* Frees at least @want pages, if as many are held. Returns how many. */
+static unsigned long hint_free(struct ballonet *b, unsigned long want)
 {
 	struct page *page, *next;
 	unsigned long n = 0;
 	LIST_HEAD(pages);
 
 	spin_lock(&b->lock);
-	list_splice_init(&b->hint.pages, &pages);
+	list_for_each_entry_safe(page, next, &b->hint.pages, lru) {
+		if (n >= want)
+			break;
+		list_move(&page->lru, &pages);
+		n += 1UL << HINT_ORDER;
+	}
+	b->hint.held -= n;
 	spin_unlock(&b->lock);
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		list_del(&page->lru);
 		__free_pages(page, HINT_ORDER);
-		n += 1UL << HINT_ORDER;
 	}
 	return n;
+}
+
+unsigned long hint_release(struct ballonet *b, unsigned long want)
+{
+	spin_lock(&b->lock);
+	b->hint.releases++;
+	spin_unlock(&b->lock);
+	return hint_free(b, want);
 }
 
 /* QEMU shows the id only until it has been answered: it is read again after a change only. */
@@ -125,7 +145,8 @@ static bool hint_still(struct ballonet *b, u32 id)
 static void hint_work_fn(struct work_struct *work)
 {
 	struct ballonet *b = container_of(work, struct ballonet, hint.work);
-	int seq = atomic_read(&b->relief.oom_seq);
+	int cries = atomic_read(&b->relief.cries);
+	unsigned int releases = READ_ONCE(b->hint.releases);
 	u32 id;
 
 	if (!b->queues[QUEUE_HINT].vq || device_is_closed(b))
@@ -133,23 +154,35 @@ static void hint_work_fn(struct work_struct *work)
 	clear_bit(HINT_CHANGED, &b->hint.flags);
 	id = config_read(b->vdev, BALLOON_CONFIG_HINT_CMD_ID);
 	if (id == BALLOON_HINT_DONE)
-		hint_release(b);
+		hint_free(b, ULONG_MAX);
 	if (id == BALLOON_HINT_DONE || id == BALLOON_HINT_STOP || id == b->hint.id)
 		return;
 	b->hint.id = id;
 	if (hint_begin_round(b, id))
 		return;
-	while (!device_is_closed(b) && atomic_read(&b->relief.oom_seq) == seq &&
-	       hint_still(b, id) && !hint_one(b))
+	while (!device_is_closed(b) && atomic_read(&b->relief.cries) == cries &&
+	       READ_ONCE(b->hint.releases) == releases && hint_still(b, id) && !hint_one(b))
 		;
 	if (!device_is_gone(b))
 		hint_end_round(b);
 }
 
-void hint_init(struct ballonet *b)
+int hint_init(struct ballonet *b)
 {
 	INIT_WORK(&b->hint.work, hint_work_fn);
 	INIT_LIST_HEAD(&b->hint.pages);
+	b->hint.words = kmalloc(sizeof(*b->hint.words), GFP_KERNEL);
+	return b->hint.words ? 0 : -ENOMEM;
+}
+
+void hint_fini(struct ballonet *b)
+{
+	kfree(b->hint.words);
+}
+
+void hint_stop(struct ballonet *b)
+{
+	hint_free(b, ULONG_MAX);
 }
 
 void hint_start(struct ballonet *b)

@@ -11,11 +11,15 @@
 
 #include "ballonet.h"
 
-void hint_init(struct ballonet *b);
+/* 0 or -ENOMEM; hint_fini() either way. */
+int hint_init(struct ballonet *b);
+void hint_fini(struct ballonet *b);
 void hint_start(struct ballonet *b);
+/* After the reset. */
+void hint_stop(struct ballonet *b);
 /* Any context. */
 void hint_config_changed(struct ballonet *b);
-/* Frees what is held. Returns how many pages. */
-unsigned long hint_release(struct ballonet *b);
+/* The guest needs @want pages of those held, and a round under way ends. Returns how many. */
+unsigned long hint_release(struct ballonet *b, unsigned long want);
 
 #endif

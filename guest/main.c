@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/virtio_ids.h>
 
 #include "ballonet.h"
@@ -26,9 +27,6 @@
 #include "stats.h"
 #include "watch.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
-
 static void main_config_changed(struct virtio_device *vdev)
 {
 	struct ballonet *b = vdev->priv;
@@ -36,7 +34,7 @@ static void main_config_changed(struct virtio_device *vdev)
 	if (!device_is_ready(b))
 		return;
 	set_bit(BALLOON_RETARGET, &b->balloon.flags);
-	balloon_kick(b, 0);
+	balloon_kick(b);
 	queue_work(b->press_wq, &b->press.work);
 	hint_config_changed(b);
 }
@@ -48,6 +46,14 @@ static int main_on_reboot(struct notifier_block *nb, unsigned long action, void 
 
 	device_close(b);
 	device_reset(b);
+	return NOTIFY_DONE;
+}
+
+static int main_on_sleep(struct notifier_block *nb, unsigned long action, void *unused)
+{
+	struct ballonet *b = container_of(nb, struct ballonet, pm_nb);
+
+	balloon_pause(b, action == PM_HIBERNATION_PREPARE || action == PM_SUSPEND_PREPARE);
 	return NOTIFY_DONE;
 }
 
@@ -96,7 +102,7 @@ static void main_stop(struct ballonet *b)
 	device_reset(b);
 	main_cancel_works(b); /* an interrupt may have been on its way before */
 	balloon_stop(b);
-	hint_release(b);
+	hint_stop(b);
 	features_stop(b);
 }
 
@@ -105,6 +111,7 @@ static void main_free(struct ballonet *b)
 	if (!b)
 		return;
 	balloon_fini(b);
+	hint_fini(b);
 	report_fini(b);
 	stats_fini(b);
 	if (b->wq)
@@ -128,11 +135,12 @@ static struct ballonet *main_new(struct virtio_device *vdev)
 	spin_lock_init(&b->lock);
 	for (i = 0; i < QUEUE_COUNT; i++)
 		init_waitqueue_head(&b->queues[i].acks);
-	hint_init(b);
 	press_init(b);
-	b->wq = alloc_workqueue("ballonet", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0);
-	b->press_wq = alloc_workqueue("ballonet_press", WQ_UNBOUND | WQ_FREEZABLE, 0);
-	if (!b->wq || !b->press_wq || balloon_init(b) || report_init(b) || stats_init(b)) {
+	/* not freezable: a work may wait for a device that never answers, until main_freeze() */
+	b->wq = alloc_workqueue("ballonet", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	b->press_wq = alloc_workqueue("ballonet_press", WQ_UNBOUND, 0);
+	if (!b->wq || !b->press_wq || balloon_init(b) || hint_init(b) || report_init(b) ||
+	    stats_init(b)) {
 		main_free(b);
 		return NULL;
 	}
@@ -158,6 +166,8 @@ static int main_probe(struct virtio_device *vdev)
 	}
 	b->reboot_nb.notifier_call = main_on_reboot;
 	register_reboot_notifier(&b->reboot_nb);
+	b->pm_nb.notifier_call = main_on_sleep;
+	register_pm_notifier(&b->pm_nb);
 	show_add(b);
 	dev_info(&vdev->dev, "ballonet: deflates on%s%s%s, reserve %lu MiB%s\n",
 		 b->relief.on_oom ? " oom" : "", b->relief.on_pressure ? " pressure" : "",
@@ -172,6 +182,7 @@ static void main_remove(struct virtio_device *vdev)
 	struct ballonet *b = vdev->priv;
 
 	show_remove(b);
+	unregister_pm_notifier(&b->pm_nb);
 	unregister_reboot_notifier(&b->reboot_nb);
 	main_stop(b);
 	main_free(b);

@@ -122,13 +122,13 @@ struct slot *pfnq_get(struct pfnq *q, unsigned long timeout)
 	return slot;
 }
 
-void pfnq_add(struct slot *slot, struct page *page, unsigned int pages)
+void pfnq_add(struct pfnq *q, struct slot *slot, struct page *page, unsigned int pages)
 {
 	unsigned long pfn = page_to_pfn(page) * PFNS_PER_PAGE;
 	unsigned int at = slot->count * PFNS_PER_PAGE, i;
 
 	for (i = 0; i < pages * PFNS_PER_PAGE; i++)
-		slot->pfns[at + i] = cpu_to_le32((u32)(pfn + i));
+		slot->pfns[at + i] = cpu_to_virtio32(q->owner->vdev, pfn + i);
 	slot->count += pages;
 }
 

@@ -19,7 +19,7 @@ void pfnq_fini(struct pfnq *q);
 struct slot *pfnq_get(struct pfnq *q, unsigned long timeout);
 void pfnq_put(struct pfnq *q, struct slot *slot);
 /* Notes the numbers of @page and the pages after it; there must be room. */
-void pfnq_add(struct slot *slot, struct page *page, unsigned int pages);
+void pfnq_add(struct pfnq *q, struct slot *slot, struct page *page, unsigned int pages);
 /* Hands a slot to the device. When it is acked, done() gets it with its pages; with keep it stays
  * with the sender, who waits for pfnq_acked() and takes it back.
  */

@@ -16,6 +16,7 @@
 #include <linux/ktime.h>
 #include <linux/log2.h>
 
+#include "balloon.h"
 #include "config.h"
 #include "device.h"
 #include "report.h"
@@ -25,11 +26,12 @@
 /* Takes pages; each block's order is in page->private. */
 static void press_take(struct ballonet *b, unsigned long want)
 {
+	unsigned int releases = READ_ONCE(b->press.releases);
 	unsigned long taken = 0, now;
 	struct watch w;
 
 	watch_start(b, &w);
-	while (taken < want) {
+	while (taken < want && READ_ONCE(b->press.releases) == releases) {
 		unsigned int order;
 		struct page *page;
 
@@ -42,6 +44,7 @@ static void press_take(struct ballonet *b, unsigned long want)
 		set_page_private(page, order);
 		spin_lock(&b->lock);
 		list_add_tail(&page->lru, &b->press.pages);
+		b->press.held += 1UL << order;
 		spin_unlock(&b->lock);
 		taken += 1UL << order;
 		cond_resched();
@@ -65,14 +68,24 @@ static unsigned long press_free_blocks(struct list_head *blocks)
 	return pages;
 }
 
-unsigned long press_release(struct ballonet *b)
+/* Frees what is not in the device's hands. Returns how many pages. */
+static unsigned long press_let_go(struct ballonet *b)
 {
 	LIST_HEAD(blocks);
 
 	spin_lock(&b->lock);
 	list_splice_init(&b->press.pages, &blocks);
+	b->press.held = 0;
 	spin_unlock(&b->lock);
 	return press_free_blocks(&blocks);
+}
+
+unsigned long press_release(struct ballonet *b)
+{
+	spin_lock(&b->lock);
+	b->press.releases++;
+	spin_unlock(&b->lock);
+	return press_let_go(b);
 }
 
 /* Moves as many blocks as the queue holds onto @blocks and into the buffer. Returns how many. */
@@ -88,6 +101,7 @@ static unsigned int press_next_buffer(struct ballonet *b, struct list_head *bloc
 			break;
 		sg_set_page(&b->reporting.sg[n++], page, PAGE_SIZE << page_private(page), 0);
 		list_move_tail(&page->lru, blocks);
+		b->press.held -= 1UL << page_private(page);
 	}
 	spin_unlock(&b->lock);
 	if (n)
@@ -110,7 +124,7 @@ static unsigned long press_tell(struct ballonet *b)
 			told += pages;
 		cond_resched();
 	}
-	press_release(b);
+	press_let_go(b);
 	return told;
 }
 
@@ -125,10 +139,13 @@ static long press_out(struct ballonet *b, unsigned long want)
 	mutex_lock(&b->op_lock);
 	told = report_now(b, want);
 	if (told < want) {
+		WRITE_ONCE(b->press.taker, current);
 		press_take(b, want - told);
+		WRITE_ONCE(b->press.taker, NULL);
 		told += press_tell(b);
 	}
 	mutex_unlock(&b->op_lock);
+	balloon_kick(b);	/* an inflate may have been put off */
 	told = min(told, want); /* the kernel reports whole blocks, and more than was wished */
 	b->counters.presses++;
 	b->counters.pressed_pages += told;

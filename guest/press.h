@@ -19,7 +19,9 @@ void press_start(struct ballonet *b);
  * in the last two cases the press itself goes on.
  */
 long press_by_hand(struct ballonet *b, unsigned long pages);
-/* Frees what a press holds and the device does not have in hand. Returns how many pages. */
+/* The guest needs what a press holds and the device does not have in hand; the press ends. Returns
+ * how many pages.
+ */
 unsigned long press_release(struct ballonet *b);
 
 #endif

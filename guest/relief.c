@@ -21,60 +21,103 @@
 #include "params.h"
 #include "press.h"
 #include "trace.h"
+#include "watch.h"
 
 /* Small steps make a guest crawl: each call costs a whole failed round of reclaim. */
 #define OOM_STEP_PAGES (64 * MIB_PAGES)
 #define OOM_STEP_SHARE 8
 #define SHRINK_BATCH_PAGES 256 /* one buffer */
-#define ECHO HZ		       /* kswapd needs a fraction of it to reach its watermark */
 
 static int relief_on_oom(struct notifier_block *nb, unsigned long unused, void *freed_pages)
 {
 	struct ballonet *b = container_of(nb, struct ballonet, relief.oom_nb);
 	unsigned long want = OOM_STEP_PAGES, n, *freed = freed_pages;
+	struct balloon *balloon = &b->balloon;
 
-	atomic_inc(
-		&b->relief.oom_seq); /* an inflate or a press stops, whatever the balloon holds */
+	atomic_inc(&b->relief.cries); /* an inflate or a press stops, whatever the balloon holds */
 	b->counters.oom_calls++;
-	n = hint_release(b) + press_release(b);
-	if (atomic_long_read(&b->balloon.size) || atomic_long_read(&b->balloon.flying)) {
+	n = hint_release(b, ULONG_MAX) + press_release(b);
+	if (b->relief.on_oom &&
+	    (atomic_long_read(&balloon->size) || atomic_long_read(&balloon->flying))) {
 		balloon_begin_deflate(b, BY_OOM);
 		balloon_settle(b);
 		want = max_t(unsigned long, want,
-			     atomic_long_read(&b->balloon.size) / OOM_STEP_SHARE);
+			     atomic_long_read(&balloon->size) / OOM_STEP_SHARE);
 		n += balloon_leak(b, want);
 		balloon_end_deflate(b);
 	}
 	balloon_hold_off(b);
-	queue_work(b->wq, &b->balloon.actual_work);
+	queue_work(b->wq, &balloon->actual_work);
 	b->counters.oom_pages += n;
 	trace_ballonet_relief(BY_OOM, want, n);
 	*freed += n;
 	return NOTIFY_OK;
 }
 
-/* What an inflate has set off does not end with it: kswapd, once awake, goes on to its watermark,
- * and would take that from the balloon. Those who reclaim for themselves are in need, and are
- * served.
+/* Whether the guest is short. Reclaim is no sign of it: who reads files is always reclaiming, and
+ * what an inflate has woken kswapd for goes on after it. What may be had without the balloon is.
  */
-static bool relief_is_echo(struct ballonet *b)
+static bool relief_is_due(struct ballonet *b)
 {
-	return current_is_kswapd() &&
-	       time_before(jiffies, READ_ONCE(b->balloon.inflate_end) + ECHO);
+	return si_mem_available() - (long)available_counted(b) < (long)watch_reserve_pages(b);
 }
 
 /* Whether the shrinker has nothing to give now, whatever the balloon holds. */
 static bool relief_stands_firm(struct ballonet *b)
 {
 	return device_is_stuck(&b->queues[QUEUE_DEFLATE]) ||
-	       READ_ONCE(b->balloon.dir) == INFLATING || relief_is_echo(b);
+	       READ_ONCE(b->balloon.dir) == INFLATING || !relief_is_due(b);
+}
+
+/* What a press takes makes the kernel reclaim: that is no need, neither its own nor kswapd's. */
+static bool relief_spares_presses(struct ballonet *b)
+{
+	return current_is_kswapd() || READ_ONCE(b->press.taker) == current;
+}
+
+/* Pages that wait until the device has seen them. */
+static unsigned long relief_in_hand(struct ballonet *b)
+{
+	return READ_ONCE(b->hint.held) + (relief_spares_presses(b) ? 0 : READ_ONCE(b->press.held));
+}
+
+static unsigned long relief_let_go(struct ballonet *b, unsigned long want)
+{
+	unsigned long n = READ_ONCE(b->hint.held) ? hint_release(b, want) : 0;
+
+	if (n < want && READ_ONCE(b->press.held) && !relief_spares_presses(b))
+		n += press_release(b);
+	return n;
+}
+
+/* What pressure may have of the balloon. */
+static unsigned long relief_in_balloon(struct ballonet *b)
+{
+	if (!b->relief.on_pressure || relief_stands_firm(b))
+		return 0;
+	return atomic_long_read(&b->balloon.size);
 }
 
 static unsigned long relief_shrink_count(struct shrinker *s, struct shrink_control *sc)
 {
 	struct ballonet *b = compat_shrinker_owner(s);
 
-	return relief_stands_firm(b) ? 0 : atomic_long_read(&b->balloon.size);
+	return relief_in_hand(b) + relief_in_balloon(b);
+}
+
+static unsigned long relief_deflate(struct ballonet *b, unsigned long want)
+{
+	unsigned long n;
+
+	if (!relief_in_balloon(b) || !balloon_begin_deflate(b, BY_PRESSURE))
+		return 0;
+	n = balloon_leak(b, want);
+	balloon_end_deflate(b);
+	if (!n)
+		return 0;
+	balloon_hold_off(b);
+	queue_work(b->wq, &b->balloon.actual_work);
+	return n;
 }
 
 static unsigned long relief_shrink_scan(struct shrinker *s, struct shrink_control *sc)
@@ -82,39 +125,31 @@ static unsigned long relief_shrink_scan(struct shrinker *s, struct shrink_contro
 	struct ballonet *b = compat_shrinker_owner(s);
 	unsigned long n;
 
-	if (relief_stands_firm(b) || !balloon_begin_deflate(b, BY_PRESSURE))
-		return SHRINK_STOP;
-	n = balloon_leak(b, sc->nr_to_scan);
-	balloon_end_deflate(b);
+	n = relief_in_hand(b) ? relief_let_go(b, sc->nr_to_scan)
+			      : relief_deflate(b, sc->nr_to_scan);
 	if (!n)
 		return SHRINK_STOP;
 	b->counters.pressure_calls++;
 	b->counters.pressure_pages += n;
 	trace_ballonet_relief(BY_PRESSURE, sc->nr_to_scan, n);
-	balloon_hold_off(b);
-	queue_work(b->wq, &b->balloon.actual_work);
 	return n;
 }
 
+/* Registers, whatever was negotiated: pages of a migration or a press are the guest's. */
 int relief_start(struct ballonet *b)
 {
 	int err;
 
-	if (b->relief.on_oom) {
-		b->relief.oom_nb.notifier_call = relief_on_oom;
-		err = register_oom_notifier(&b->relief.oom_nb);
-		if (err)
-			return err;
-		b->relief.oom_registered = true;
-	}
-	if (b->relief.on_pressure) {
-		err = compat_shrinker_start(&b->relief.shrinker, b, params_seeks(),
-					    SHRINK_BATCH_PAGES, relief_shrink_count,
-					    relief_shrink_scan);
-		if (err)
-			return err;
-		b->relief.shrinker_registered = true;
-	}
+	b->relief.oom_nb.notifier_call = relief_on_oom;
+	err = register_oom_notifier(&b->relief.oom_nb);
+	if (err)
+		return err;
+	b->relief.oom_registered = true;
+	err = compat_shrinker_start(&b->relief.shrinker, b, params_seeks(), SHRINK_BATCH_PAGES,
+				    relief_shrink_count, relief_shrink_scan);
+	if (err)
+		return err;
+	b->relief.shrinker_registered = true;
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include "ballonet.h"
 
-/* Registers what b->relief says. 0 or -errno; relief_stop() either way. */
+/* 0 or -errno; relief_stop() either way. */
 int relief_start(struct ballonet *b);
 void relief_stop(struct ballonet *b);
 

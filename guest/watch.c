@@ -54,7 +54,7 @@ static void watch_read_events(struct ballonet *b, unsigned long *ret_swapped,
 void watch_start(struct ballonet *b, struct watch *w)
 {
 	watch_read_events(b, &w->swapped, &w->killed);
-	w->oom_seq = atomic_read(&b->relief.oom_seq);
+	w->cries = atomic_read(&b->relief.cries);
 	w->looks = 0;
 	w->order = COMPAT_MAX_ORDER;
 	w->clean_order = PAGE_ALLOC_COSTLY_ORDER;
@@ -67,7 +67,7 @@ enum ending watch_look(struct ballonet *b, struct watch *w, unsigned long *want)
 
 	if (device_is_closed(b))
 		return END_STOP;
-	if (atomic_read(&b->relief.oom_seq) != w->oom_seq)
+	if (atomic_read(&b->relief.cries) != w->cries)
 		return END_OOM;
 	if (room <= 0)
 		return END_RESERVE;

@@ -13,7 +13,7 @@
 
 struct watch {
 	unsigned long swapped, killed; /* the kernel's counts at the start */
-	int oom_seq;
+	int cries;
 	unsigned int looks;
 	unsigned int order;	  /* larger free blocks than these were not to be had, */
 	unsigned int clean_order; /* and no larger ones by reclaim */

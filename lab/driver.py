@@ -207,6 +207,45 @@ def oom_rescue(series: str, driver: str, need_mib: int = 320) -> Rescue:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """A guest that reads files of three times its memory, beside a balloon that is to keep its size."""
+
+    read_b: int
+    deflates: int
+    given_back_pages: int
+    taken_again_pages: int
+
+
+class Streaming:
+    """As a context manager: a guest whose balloon of 100 MiB is part of 320, under its driver."""
+
+    def __init__(self, series: str, driver: str) -> None:
+        args = "deflate_on=pressure holdoff_ms=1000" if driver == OURS else ""
+        self._ours = driver == OURS
+        self.guest = DriverGuest(spec(series, driver, driver_args=args, memory_mib=320))
+
+    def __enter__(self) -> "Streaming":
+        self.guest.__enter__()
+        self.guest.balloon(100)
+        self._work = self.guest.start_work("read", 1000, 0)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.guest.close()
+
+    def stream(self, seconds: float) -> Streamed:
+        before, read_b = self._state(), self.guest.work(self._work)["bytes"]
+        time.sleep(seconds)
+        after = self._state()
+        return Streamed(self.guest.work(self._work)["bytes"] - read_b, *(
+            after.get(name, 0) - before.get(name, 0)
+            for name in ("deflates", "pressure_pages", "inflated_pages")))
+
+    def _state(self) -> dict[str, Any]:
+        return self.guest.state() if self._ours else {}
+
+
+@dataclass(frozen=True)
 class OverAsked:
     """What a guest that is asked for nearly everything gives, and at what cost."""
 

@@ -30,6 +30,17 @@ module_param(config_len, uint, 0444);
 static bool ack = true;	      /* does it answer? */
 static unsigned int overruns; /* accesses past the end of the configuration space */
 module_param(overruns, uint, 0444);
+static unsigned int wild; /* buffers that do not lie in memory */
+module_param(wild, uint, 0444);
+static unsigned int narrow; /* accesses to it that were not of one whole field */
+module_param(narrow, uint, 0444);
+static bool find_fails; /* has no queues */
+module_param(find_fails, bool, 0444);
+static unsigned int dels; /* times that queues were deleted */
+module_param(dels, uint, 0444);
+/* statistics with a tag from here on are dropped, with their buffer */
+static unsigned int stats_known = ~0U;
+module_param(stats_known, uint, 0444);
 static unsigned int longest_b; /* the longest buffer it was given */
 module_param(longest_b, uint, 0444);
 static unsigned long long pfns[2]; /* on the inflate and on the deflate queue */
@@ -53,6 +64,7 @@ static struct {
 		__le64 value;
 	} __packed stats[STATS_MAX]; /* as they came last */
 } mock;
+static char deaf[16]; /* the queue that is not answered, whatever ack says */
 static struct platform_device *parent;
 static DEFINE_MUTEX(lock); /* the queues */
 
@@ -63,6 +75,10 @@ static void look_at(unsigned int i, const struct vring_desc *desc)
 	u32 len = (__force u32)desc->len;
 	const void *data = phys_to_virt((__force u64)desc->addr);
 
+	if (!pfn_valid(PHYS_PFN((__force u64)desc->addr))) {
+		wild++;
+		return;
+	}
 	if (i < 2)
 		pfns[i] += len / 4;
 	longest_b = max(longest_b, len);
@@ -74,6 +90,16 @@ static void look_at(unsigned int i, const struct vring_desc *desc)
 	} else if (!strcmp(name, "hint")) {
 		hint_cmds[hinted_b ? 1 : 0] = le32_to_cpup(data);
 	}
+}
+
+static bool stats_dropped(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < mock.stats_len / sizeof(mock.stats[0]); i++)
+		if (le16_to_cpu(mock.stats[i].tag) >= stats_known)
+			return true;
+	return false;
 }
 
 /* Returns one queue's buffers. */
@@ -88,6 +114,8 @@ static void answer(unsigned int i)
 		virtio_rmb(true);
 		head = (__force u16)ring->avail->ring[mock.next[i]++ % ring->num];
 		look_at(i, &ring->desc[head]);
+		if (!strcmp(mock.vq[i]->name, "stats") && stats_dropped())
+			continue;
 		ring->used->ring[used % ring->num].id = (__force __virtio32)(u32)head;
 		ring->used->ring[used % ring->num].len = 0;
 		virtio_wmb(true);
@@ -104,7 +132,8 @@ static void work_fn(struct work_struct *work)
 
 	mutex_lock(&lock);
 	for (i = 0; i < MAX_QUEUES; i++) {
-		if (!mock.vq[i] || !ack || !(mock.status & VIRTIO_CONFIG_S_DRIVER_OK))
+		if (!mock.vq[i] || !ack || !(mock.status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+		    !strcmp(mock.vq[i]->name, deaf))
 			continue;
 		/* statistics are kept until somebody wants others */
 		if (!strcmp(mock.vq[i]->name, "stats") && !xchg(&mock.stats_wanted, false))
@@ -122,6 +151,32 @@ static int set_ack(const char *text, const struct kernel_param *kp)
 		schedule_work(&mock.work);
 	return err;
 }
+
+static int set_deaf(const char *text, const struct kernel_param *kp)
+{
+	strscpy(deaf, text, sizeof(deaf));
+	strim(deaf);
+	if (parent)
+		schedule_work(&mock.work);
+	return 0;
+}
+
+static const struct kernel_param_ops deaf_ops = { .set = set_deaf };
+module_param_cb(deaf, &deaf_ops, NULL, 0200);
+
+/* As its transport does when the guest goes to sleep (1), and wakes up (0). */
+static int set_sleep(const char *text, const struct kernel_param *kp)
+{
+	bool sleeps;
+	int err = kstrtobool(text, &sleeps);
+
+	if (err || !parent)
+		return err ?: -ENODEV;
+	return sleeps ? virtio_device_freeze(&mock.vdev) : virtio_device_restore(&mock.vdev);
+}
+
+static const struct kernel_param_ops sleep_ops = { .set = set_sleep };
+module_param_cb(sleep, &sleep_ops, NULL, 0200);
 
 static const struct kernel_param_ops ack_ops = { .set = set_ack, .get = param_get_bool };
 module_param_cb(ack, &ack_ops, &ack, 0644);
@@ -194,6 +249,8 @@ module_param_cb(stats, &stats_ops, NULL, 0644);
 
 static bool fits(unsigned int offset, unsigned int len)
 {
+	if (len != sizeof(u32))
+		narrow++;
 	if (offset + len <= min(config_len, CONFIG_MAX))
 		return true;
 	overruns++;
@@ -253,7 +310,7 @@ static bool notify(struct virtqueue *vq)
 static int add_queue(struct virtio_device *vdev, unsigned int i, vq_callback_t *callback,
 		     const char *name)
 {
-	if (i >= MAX_QUEUES)
+	if (i >= MAX_QUEUES || find_fails)
 		return -EINVAL;
 	mock.next[i] = 0;
 	mock.vq[i] = vring_create_virtqueue(i, QUEUE_SIZE, PAGE_SIZE, vdev, true, false, false,
@@ -298,6 +355,7 @@ static void mock_del_vqs(struct virtio_device *vdev)
 {
 	unsigned int i;
 
+	dels++;
 	mutex_lock(&lock);
 	for (i = 0; i < MAX_QUEUES; i++) {
 		if (mock.vq[i])

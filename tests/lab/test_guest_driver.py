@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from lab.daemon import Daemon
-from lab.driver import (DEVICES, OURS, STOCK, DriverGuest, available, empty_by_press, oom_rescue,
-                        over_asked, press_cache, spec)
+from lab.driver import (DEVICES, OURS, STOCK, DriverGuest, Streaming, available, empty_by_press,
+                        oom_rescue, over_asked, press_cache, spec)
 from lab.guest import AgentError
 from lab.headers import module
 from lab.process import wait_for
@@ -152,6 +152,15 @@ def test_pressure_shrinks_the_balloon_before_anything_is_swapped_or_killed(drive
     assert state["state"] == "idle"
 
 
+def test_streaming_reads_take_nothing_out_of_the_balloon(series):
+    """Cache that is not read again is no need: the kernel has it back at once."""
+    with Streaming(series, OURS) as story:
+        run = story.stream(30)
+        assert run.read_b > 320 * MIB
+        assert run.given_back_pages == run.taken_again_pages == 0
+        assert story.guest.state()["size_pages"] == 100 * 256
+
+
 def test_neither_relief_keeps_the_balloon_until_somebody_is_killed(drive):
     guest = drive("6.1", memory_mib=512, driver_args="deflate_on=none")
     guest.balloon(300)
@@ -213,6 +222,17 @@ def test_free_pages_are_reported(drive, series):
     before_b = guest.footprint().resident_b
     wait_for("reported pages", lambda: before_b - guest.footprint().resident_b > 400 * MIB, 60)
     assert guest.state()["reported_pages"] > 100 * MIB // 4096
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "7"])
+def test_only_blocks_as_large_as_the_kernels_own_driver_reports_are_reported(drive, kernel):
+    """Since 7.1 an order of 0, which a driver that says nothing has, means each single page."""
+    guest = drive(kernel, memory_mib=512, free_page_reporting=True)
+    order = guest.cat("/sys/module/page_reporting/parameters/page_reporting_order")
+    assert int(order) == 9  # a pageblock
+    guest.run("touch", 300)
+    wait_for("reported pages", lambda: guest.state()["reported_pages"] > 200 * 256, 60)
+    assert guest.state()["reported_pages"] % 512 == 0
 
 
 def test_pages_survive_reports_presses_and_balloons_under_load(drive, series):
@@ -355,6 +375,7 @@ def test_device_with_odd_features_is_driven(drive, odd):
 
 @pytest.mark.parametrize("args", ["deflate_on=maybe", "seeks=0", "seeks=x", "reserve_mib=-1",
                                   "buffer_pfns=5000", "pressure_bit=64", "pressure_bit=32",
+                                  "pressure_bit=41",
                                   "pressure_bit=51", "holdoff_ms=99999999999"])
 def test_parameter_out_of_range_is_refused_with_a_clear_line(drive, args):
     guest = drive("6.1", memory_mib=256, data=False)

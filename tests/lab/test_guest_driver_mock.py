@@ -101,7 +101,7 @@ def test_all_features_at_once_are_served(guest):
 
 
 def test_pressure_may_have_another_bit(guest):
-    mock = Mock(guest, 1 << 42, driver_args="pressure_bit=42")
+    mock = Mock(guest, 1 << 55, driver_args="pressure_bit=55")
     assert guest.state()["deflate_on_pressure"] == 1 and guest.state()["deflate_on_oom"] == 0
     mock.leave()
 
@@ -197,7 +197,7 @@ def test_unknown_features_are_left_alone(guest):
 
 
 def test_every_kernel_sends_all_sixteen_statistics(guest):
-    mock = Mock(guest, STATS)
+    mock = Mock(guest, STATS, driver_args="all_stats=1")
     guest.run("touch", 300)
     found, report = mock.stats(), guest.report()
     vmstat, meminfo = report["vmstat"], report["meminfo_kib"]
@@ -333,3 +333,114 @@ def test_target_that_changes_every_millisecond_is_followed_in_the_end(guest):
     inflated, deflated = mock.read("pfns").split(",")
     assert inflated == deflated
     mock.leave()
+
+
+def test_configuration_is_read_by_whole_fields(guest):
+    mock = Mock(guest, OOM | HINT | POISON | PRESS | REPORTING)
+    mock.set(NUM_PAGES, 1000)
+    in_balloon(guest, 1000)
+    assert mock.read("narrow") == "0"
+    mock.leave()
+
+
+def test_device_without_queues_is_left_alone(guest):
+    guest.insmod("mock_balloon", f"features={VERSION_1} find_fails=1")
+    guest.insmod("ballonet")
+    assert guest.cat(f"{PARAMETERS}/dels").strip() == "0"
+    guest.rmmod("ballonet")
+
+
+def test_device_that_drops_statistics_it_does_not_know_gets_the_old_ones(guest, series):
+    """As Firecracker did before 1.14: one unknown tag, and the buffer never comes back."""
+    if series in ("6.12", "7"):
+        pytest.skip("the kernel's own driver sends them too")
+    guest.insmod("mock_balloon", f"features={VERSION_1 | STATS} stats_known=10")
+    guest.insmod("ballonet")
+    for sent in (2, 3, 4):
+        guest.write(f"{PARAMETERS}/stats", "new")
+        wait_for("statistics", lambda: guest.state()["stats_sent"] == sent, 10)
+
+
+@pytest.mark.parametrize("negotiated", [0, OOM, PRESSURE], ids=["nothing", "oom", "pressure"])
+def test_round_of_hints_kills_nobody(guest, negotiated):
+    mock = Mock(guest, HINT | negotiated)
+    mock.set(HINT_CMD, 0x80000001)
+    wait_for("hints", lambda: mock.read("hint_cmds").endswith(f",{HINT_STOP}"), 20)
+    assert guest.finish(guest.start_work("burst", 350, 100))["state"] == "done"
+    assert guest.vmstat()["oom_kill"] == 0
+    mock.leave()
+
+
+def test_target_that_falls_while_an_inflate_ends_is_seen(guest):
+    mock = Mock(guest, BIG, driver_args="retry_ms=600000")
+    # so that the reserve is met while the device has it all in hand
+    available_mib = guest.report()["meminfo_kib"]["MemAvailable"] // 1024
+    guest.write("/sys/module/ballonet/parameters/reserve_mib", str(available_mib - 40))
+    mock.answer(False)
+    mock.set(NUM_PAGES, 100000)
+    wait_for("reserve", lambda: guest.state()["allocated_pages"] > 5000, 10)
+    mock.set(NUM_PAGES, 0)
+    mock.answer(True)
+    wait_for("end", lambda: guest.state()["ended_reserve"] > 0, 10)
+    in_balloon(guest, 0)
+    mock.leave()
+
+
+def test_target_that_falls_is_met_while_a_press_waits_for_the_device(guest):
+    mock = Mock(guest, REPORTING)
+    mock.set(NUM_PAGES, 20000)
+    in_balloon(guest, 20000)
+    guest.write(f"{PARAMETERS}/deaf", "reporting")
+    with pytest.raises(AgentError, match="timed out"):
+        guest.press(64)
+    mock.set(NUM_PAGES, 1000)
+    in_balloon(guest, 1000)
+    guest.write(f"{PARAMETERS}/deaf", "none")
+    wait_for("answer", lambda: guest.state()["stuck"] == 0, 10)
+    mock.set(NUM_PAGES, 5000)
+    in_balloon(guest, 5000)
+    mock.leave()
+
+
+def test_pages_that_the_device_gives_back_late_are_used_again(guest):
+    mock = Mock(guest, MUST_TELL)
+    mock.set(NUM_PAGES, 50000)
+    in_balloon(guest, 50000)
+    free = guest.report()["meminfo_kib"]["MemFree"]
+    mock.answer(False)
+    mock.set(NUM_PAGES, 48000)
+    wait_for("stuck", lambda: guest.state()["stuck"], 20)
+    mock.answer(True)
+    wait_for("all pages", lambda: guest.report()["meminfo_kib"]["MemFree"] - free > 6000, 10)
+    assert guest.state()["stuck"] == 0
+    mock.leave()
+
+
+def test_guest_falls_asleep_while_a_press_waits_for_the_device(guest):
+    mock = Mock(guest, REPORTING)
+    mock.answer(False)
+    with pytest.raises(AgentError, match="timed out"):
+        guest.press(64)
+    guest.suspend()
+    guest.write(f"{PARAMETERS}/sleep", "1", 60)
+    mock.answer(True)
+    guest.write(f"{PARAMETERS}/sleep", "0", 60)
+    mock.set(NUM_PAGES, 1000)
+    in_balloon(guest, 1000)
+    guest.press(16)
+    mock.leave()
+
+
+def test_hints_reach_the_device_from_a_driver_in_memory_without_a_linear_address(series):
+    """kvzalloc() takes such memory when there is no block large enough."""
+    mock_ko = module(series, source=ROOT / "lab" / "mock", name="mock_balloon")
+    wanted = spec(series, None, memory_mib=512, data=False, balloon=False,
+                  spare_drivers=(mock_ko, module(series, patch="vmalloc")))
+    with DriverGuest(wanted) as guest:
+        mock = Mock(guest, HINT)
+        mock.set(HINT_CMD, 0x80000001)
+        wait_for("end of the round",
+                 lambda: mock.read("hint_cmds") == f"{0x80000001},{HINT_STOP}", 20)
+        assert mock.read("wild") == "0"
+        mock.leave()
+        assert guest.complaints() == []
