@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """tools/bench guest [STORY...]: ballonet.ko beside the kernel's own driver, in guests of one kind.
 
-In:  the stories to tell: inflate, cache, rescue, overasked, available, press; none is all.
+In:  the stories to tell: inflate, cache, rescue, overasked, available, press, streaming; none
+     is all.
 Out: a row per figure, build/bench/guest.json; exit status 1 when a goal was not reached.
 
 Both drivers are timed in turns, so that they see the same host and the same memory. A ratio is the
@@ -10,18 +11,20 @@ median of the ratios of the turns, each of two runs that followed one another.
 import statistics
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import product
 
-from lab.driver import (OURS, STOCK, CachePress, DriverGuest, Emptying, available, oom_rescue,
-                        over_asked, spec)
+from lab.driver import (OURS, STOCK, CachePress, DriverGuest, Emptying, Streaming, available,
+                        oom_rescue, over_asked, spec)
 from lab.figures import Figures
 from lab.guest import AgentError, accelerator
 from lab.process import wait_for
 
 TURNS = 5
 PRESS_TURNS = 3
+STREAM_TURNS, STREAM_S = 5, 120
 SERIES = "6.1"
 PAGES_PER_MIB = 256
 
@@ -141,8 +144,28 @@ def press(figures: Figures, series: str) -> None:
         figures.at_least(f"{title}: host effect of a balloon's", 100 * gone / want, 97, "%")
 
 
+def streaming(figures: Figures, series: str) -> None:
+    """Ten minutes of both drivers at once, each in a guest of its own: so they see the same host."""
+    ours, stock = [], []
+    with Streaming(series, OURS) as one, Streaming(series, STOCK) as other, \
+            ThreadPoolExecutor(2) as pool:
+        for _ in range(STREAM_TURNS):
+            runs = [pool.submit(story.stream, STREAM_S) for story in (one, other)]
+            ours.append(runs[0].result())
+            stock.append(runs[1].result())
+    title = f"streaming reads {series}, 3 times the memory"
+    minutes = STREAM_TURNS * STREAM_S / 60
+    figures.at_most(f"{title}: deflates a minute", sum(run.deflates for run in ours) / minutes, 0, "")
+    figures.at_most(f"{title}: given back", sum(run.given_back_pages for run in ours), 0, "pages")
+    figures.at_most(f"{title}: taken again", sum(run.taken_again_pages for run in ours), 0, "pages")
+    speed, usual = ([run.read_b / STREAM_S / (1 << 20) for run in runs] for runs in (ours, stock))
+    figures.at_least(f"{title}: throughput, of virtio_balloon's", 100 * ratio(speed, usual), 95, "%")
+    figures.told(f"{title}: ballonet", statistics.median(speed), "MiB/s")
+    figures.told(f"{title}: virtio_balloon", statistics.median(usual), "MiB/s")
+
+
 STORIES = {"inflate": inflate, "cache": cache, "rescue": rescue, "overasked": overasked,
-           "available": memory_available, "press": press}
+           "available": memory_available, "press": press, "streaming": streaming}
 
 
 def stories(wanted: Iterable[str]) -> Iterable[tuple[str, partial]]:
