@@ -16,38 +16,50 @@
 
 #include "device.h"
 
-int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n)
+/* Under report_lock. */
+static int report_locked(struct ballonet *b, struct scatterlist *sg, unsigned int n)
 {
 	struct queue *q = &b->queues[QUEUE_REPORT];
 	unsigned int len;
 	int err;
 
-	mutex_lock(&b->report_lock);
-	if (device_is_closed(b) || !q->vq) {
-		err = -ENODEV;
-		goto unlock;
-	}
+	if (device_is_closed(b) || !q->vq)
+		return -ENODEV;
 	err = virtqueue_add_inbuf(q->vq, sg, n, b, GFP_NOWAIT | __GFP_NOWARN);
 	if (err)
-		goto unlock;
+		return err;
 	virtqueue_kick(q->vq);
-	if (device_wait(b, q, virtqueue_get_buf(q->vq, &len)))
-		device_answered(b, q);
-	else
-		err = -ENODEV;
-unlock:
+	if (!device_wait(b, q, virtqueue_get_buf(q->vq, &len)))
+		return -ENODEV;
+	device_answered(b, q);
+	return 0;
+}
+
+int report_send(struct ballonet *b, struct scatterlist *sg, unsigned int n)
+{
+	int err;
+
+	mutex_lock(&b->report_lock);
+	err = report_locked(b, sg, n);
 	mutex_unlock(&b->report_lock);
 	return err;
 }
 
+/* The kernel's. It does not queue behind ours: free pages that wait are missing to the guest. What
+ * we report is freed then, which calls for the next pass.
+ */
 static int report_free_pages(struct page_reporting_dev_info *info, struct scatterlist *sg,
 			     unsigned int n)
 {
 	struct ballonet *b = container_of(info, struct ballonet, reporting.info);
 	struct scatterlist *one;
 	unsigned int i;
-	int err = report_send(b, sg, n);
+	int err;
 
+	if (!mutex_trylock(&b->report_lock))
+		return -EBUSY;
+	err = report_locked(b, sg, n);
+	mutex_unlock(&b->report_lock);
 	if (!err)
 		for_each_sg(sg, one, n, i)
 			b->counters.reported_pages += one->length >> PAGE_SHIFT;
