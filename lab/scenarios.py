@@ -112,7 +112,7 @@ def busy_twins(spec: Spec, hot_mib: int, stale_mib: int, seconds: float,
 
 
 def wait_mid_inflate(guest: Guest, mib: int = 64,
-                     deadline_s: float = 2 * DECISION_DEADLINE_S) -> None:
+                     deadline_s: float = 4 * DECISION_DEADLINE_S) -> None:
     """Returns when the balloon of @guest holds @mib MiB, by QEMU's own word.
 
     On a machine that is busy a first squeeze may be given up before that; there is a second.

@@ -79,7 +79,7 @@ def kill_workers(guest: DeviceGuest, wanted: int) -> None:
     before = control.ask_state()["resident_b"]
     hot = guest.start_work("hot", 200)  # checks what it put into every page, all the time
     wait_for("hot pages", lambda: guest.work(hot)["passes"] >= 1, 60)
-    kills, up = 0, False
+    kills, last, up = 0, 0, False
     chance = random.Random(1)
     while kills < wanted:
         state = control.ask_state()
@@ -87,15 +87,16 @@ def kill_workers(guest: DeviceGuest, wanted: int) -> None:
             up = not up
             control.balloon(400 * MIB if up else 0)
         time.sleep(chance.uniform(0, 0.03))  # the random point
-        if state["worker"]:
+        if state["worker"] and state["worker"] != last:  # one that was killed may not have been missed yet
+            last = state["worker"]
             try:
-                os.kill(state["worker"], signal.SIGKILL)
+                os.kill(last, signal.SIGKILL)
                 kills += 1
             except ProcessLookupError:
                 pass  # it has been another one for a moment
     control.balloon(0)
     state = control.wait("empty balloon", lambda state: state["balloon_b"] == 0, 60)
-    assert state["restarts"] >= 0.9 * wanted and not state["broken"] and state["boots"] == 1
+    assert state["restarts"] >= wanted - 1 and not state["broken"] and state["boots"] == 1
     work = guest.work(hot)
     assert work["state"] == "running" and work["errors"] == 0
     guest.stop_works()
