@@ -172,7 +172,7 @@ int discover_begin(int proc, struct discover_walk *ret)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	w.text = malloc(CMDLINE_MAX);
+	w.text = calloc(1, CMDLINE_MAX);
 	if (!w.text) {
 		discover_end(&w);
 		return -ENOMEM;
@@ -192,7 +192,7 @@ void discover_end(struct discover_walk *w)
 
 int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *ret)
 {
-	struct discover_vm vm;
+	struct discover_vm vm = { 0 };
 	struct dirent *e;
 	int r = 0;
 
@@ -216,7 +216,7 @@ int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *re
 
 int discover(int proc, struct discover_list *ret)
 {
-	struct discover_walk w;
+	struct discover_walk w = { 0 };
 	int r;
 
 	r = discover_begin(proc, &w);

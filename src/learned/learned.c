@@ -150,7 +150,7 @@ static size_t take(struct learned *l, struct store_row *rows)
 /* One transaction with all that waits. */
 static void write_all(struct learned *l)
 {
-	struct store_row rows[BATCH];
+	struct store_row rows[BATCH] = { 0 };
 	size_t n = take(l, rows), i;
 	int r;
 
