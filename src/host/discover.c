@@ -196,6 +196,8 @@ int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *re
 	struct dirent *e;
 	int r = 0;
 
+	if (!w->dir || !w->text)
+		return -EINVAL; /* it has ended */
 	while (r == 0 && (e = readdir(w->dir))) {
 		if (e->d_name[0] < '1' || e->d_name[0] > '9')
 			continue;

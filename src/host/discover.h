@@ -86,7 +86,8 @@ int discover_begin(int proc, struct discover_walk *ret);
 
 /*
  * Looks at @max processes more. 1: there are others; 0: that was all, and *ret as of discover();
- * or as discover(). The walk has ended in both cases.
+ * -EINVAL for a walk that has ended; or as discover(). The walk has ended in all cases but the
+ * first.
  */
 int discover_go_on(struct discover_walk *w, size_t max, struct discover_list *ret);
 
