@@ -220,7 +220,7 @@ static int take_texts(const struct walk *w, const struct config_place *place,
 	int r;
 
 	r = make_room(w, place, node, max, sizeof(*to->text), &room);
-	if (r < 0)
+	if (r < 0 || !room)
 		return r;
 	to->text = room;
 	to->n = node->n;

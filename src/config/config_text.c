@@ -115,6 +115,7 @@ static int add_node(struct reading *r, enum config_shape shape, const yaml_event
 		    const char *text)
 {
 	struct config_node *node = calloc(1, sizeof(*node) + strlen(text) + 1);
+	struct config_node *parent = r->depth ? r->open[r->depth - 1].node : NULL;
 
 	if (!node)
 		return -ENOMEM;
@@ -123,10 +124,9 @@ static int add_node(struct reading *r, enum config_shape shape, const yaml_event
 	memcpy(node->text, text, strlen(text) + 1);
 	*(r->last ? &r->last->after : &r->t->nodes) = node;
 	r->last = node;
-	if (r->depth == 0) {
+	if (!parent) {
 		r->t->root = node;
 	} else {
-		struct config_node *parent = r->open[r->depth - 1].node;
 		struct config_node *before = r->open[r->depth - 1].last;
 
 		*(before ? &before->next : &parent->first) = node;

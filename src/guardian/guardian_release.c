@@ -199,16 +199,14 @@ static bool turns(const struct release *r, uint64_t balloon_b, uint64_t now_us)
 static void judge(struct release *r, uint64_t now_us)
 {
 	uint64_t balloon_b = u64_sub_sat(r->ram_b, r->actual_b);
+	bool possible = r->actual_b <= r->ram_b; /* more than there is: asked again */
 
 	if (r->actual_b != r->seen_b)
 		r->still_us = now_us;
 	r->seen_b = r->actual_b;
-	if (r->actual_b > r->ram_b) { /* more than there is: asked again */
-		r->state = RELEASE_PAUSE;
-		r->wake_us = u64_add_sat(now_us, SIZE_EVERY_US);
-	} else if (balloon_b == 0 && !r->nudged) {
+	if (possible && balloon_b == 0 && !r->nudged) {
 		reached(r, now_us);
-	} else if (turns(r, balloon_b, now_us)) {
+	} else if (possible && turns(r, balloon_b, now_us)) {
 		ask_target(r, !r->nudged, now_us);
 	} else {
 		r->state = RELEASE_PAUSE;
